@@ -1,0 +1,90 @@
+"""What a remediator is, and the seams through which it meets the world.
+
+A remediator is one module in `remediators/actions/` that defines `REMEDIATOR`. It looks through `Aws` (clients, made
+lazily and once), and everything it decides is pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from sereno.model import Json, Plan, Refusal, Signal, Target, Verdict
+from sereno.service import Play, Service
+
+
+class Aws(Protocol):
+    """Gives boto clients. The same client each time for a service and region."""
+
+    def client(self, service: str, region: str | None = None) -> Any: ...
+
+
+class Clock(Protocol):
+    """The only way to learn the time."""
+
+    def now(self) -> datetime: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """A knob of a remediator: its default, what it means with its unit, and where its limits come from."""
+
+    default: float | int | str | bool | None
+    doc: str
+    minimum: float | None = None
+    maximum: float | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """One operation a remediator calls, and on what.
+
+    `operation` is `service.method` as boto3 spells it. `resource` is an ARN template with `{partition}`, `{region}`,
+    `{account}`, `{service}` (the watched service's name) and one of `{function}`, `{table}`, `{api}`, which is
+    expanded for each that the service declares. `*` needs `because`: the page that says AWS offers nothing narrower.
+    """
+
+    operation: str
+    resource: str
+    because: str = ""
+    condition: Json = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """All that a remediator may know when it looks or decides."""
+
+    service: Service
+    play: Play
+    target: Target
+    now: datetime
+    params: Mapping[str, Any]
+    signal: Signal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Remediator:
+    """One way to repair.
+
+    * `observe(aws, context)` reads the world: JSON, no change to anything.
+    * `plan(observation, context)` decides, purely.
+    * `read(aws, context)` reads just the settings that steps change: `{setting: value}`.
+    * `symptom(aws, context)` reads what tells whether the symptom is still there, and the demand in the hold.
+    * `verify(plan, symptom, context)`: is the symptom gone?
+    * `may_release(plan, symptom, context)`: would the value before be enough again?
+    """
+
+    name: str
+    summary: str
+    kind: str
+    params: Mapping[str, Param]
+    permissions: tuple[Permission, ...]
+    observe: Callable[[Aws, Context], Json]
+    plan: Callable[[Json, Context], Plan | Refusal]
+    read: Callable[[Aws, Context], Json]
+    symptom: Callable[[Aws, Context], Json]
+    verify: Callable[[Plan, Json, Context], Verdict]
+    may_release: Callable[[Plan, Json, Context], Verdict]

@@ -1,0 +1,160 @@
+"""The service under watch, as the compiled configuration describes it.
+
+`deploy.config` validates `sereno.yaml` and compiles it to the JSON that `Service.from_json` reads. The Lambdas
+carry that JSON; nothing here validates again beyond the shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sereno.model import Json, Mode, Target
+
+
+@dataclass(frozen=True, slots=True)
+class Objectives:
+    """What the service promises. `availability` is a ratio, `p99_ms` milliseconds, `surge` a factor over normal
+    traffic, `rpo_s` and `rto_s` seconds."""
+
+    availability: float = 0.999
+    p99_ms: float = 1000.0
+    surge: float = 3.0
+    rpo_s: int = 900
+    rto_s: int = 1800
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """A REST API stage. Its CloudWatch metrics are keyed by the API's name, not by its id."""
+
+    key: str
+    name: str
+    stage: str
+    kind: str = "rest"
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A Lambda function. `reserved` is the declared reserved concurrency (None: unreserved), `normal` the
+    concurrent executions of an ordinary busy hour (None: measured), `fast_metric` says that the application
+    publishes a 10-second demand metric by EMF."""
+
+    key: str
+    name: str
+    alias: str | None = None
+    reserved: int | None = None
+    normal: float | None = None
+    timeout_s: int = 3
+    memory_mb: int = 128
+    tables: tuple[str, ...] = ()
+    fast_metric: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A DynamoDB table."""
+
+    key: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """One line of the playbook: which remediators answer a *what*, in order (the next one when the symptom
+    persists), in which mode, under which limits, and how long a change is held after recovery."""
+
+    what: str
+    remediators: tuple[str, ...]
+    mode: Mode = Mode.OBSERVE
+    hold_s: int = 900
+    cooldown_s: int = 300
+    per_day: int = 12
+    cost_per_day: float = 100.0
+    params: Json = field(default_factory=dict)
+
+    def after(self, remediator: str) -> str | None:
+        """The next remediator of the ladder, or None at its end."""
+        if remediator not in self.remediators:
+            return None
+        rest = self.remediators[self.remediators.index(remediator) + 1 :]
+        return rest[0] if rest else None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedEvent:
+    """A surge that is known beforehand: times in ISO form, factor over normal traffic."""
+
+    name: str
+    starts: str
+    ends: str
+    factor: float
+    prewarm_s: int = 1800
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One application under watch."""
+
+    name: str
+    account: str
+    regions: tuple[str, ...]
+    objectives: Objectives = field(default_factory=Objectives)
+    apis: Mapping[str, Api] = field(default_factory=dict)
+    functions: Mapping[str, Function] = field(default_factory=dict)
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    playbook: Mapping[str, Play] = field(default_factory=dict)
+    events: tuple[PlannedEvent, ...] = ()
+    emails: tuple[str, ...] = ()
+    bindings: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    runbook_url: str = ""
+    unreserved_floor: int = 100
+    stack: str | None = None
+
+    @property
+    def region(self) -> str:
+        """The home region: where this watch runs."""
+        return self.regions[0]
+
+    def target(self, resource: str) -> Target | None:
+        """The target that a resource key of the configuration names, or None."""
+        for kind, known in (("function", self.functions), ("table", self.tables), ("api", self.apis)):
+            if resource in known:
+                return Target(kind, known[resource].name, self.region, self.account)
+        if resource == self.name:
+            return Target("service", self.name, self.region, self.account)
+        return None
+
+    def function_named(self, name: str) -> Function | None:
+        """The function with this name on AWS, or None."""
+        return next((one for one in self.functions.values() if one.name == name), None)
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> Service:
+        """Reads what `deploy.config.compile_config` wrote."""
+        return Service(
+            name=data["service"],
+            account=data["account"],
+            regions=tuple(data["regions"]),
+            objectives=Objectives(**data["objectives"]),
+            apis={key: Api(key=key, **one) for key, one in data.get("apis", {}).items()},
+            functions={
+                key: Function(key=key, **{**one, "tables": tuple(one.get("tables", ()))})
+                for key, one in data.get("functions", {}).items()
+            },
+            tables={key: Table(key=key, **one) for key, one in data.get("tables", {}).items()},
+            playbook={
+                what: Play(
+                    what=what,
+                    **{**one, "remediators": tuple(one["remediators"]), "mode": Mode(one["mode"])},
+                )
+                for what, one in data.get("playbook", {}).items()
+            },
+            events=tuple(PlannedEvent(**one) for one in data.get("events", ())),
+            emails=tuple(data.get("emails", ())),
+            bindings={name: (one[0], one[1]) for name, one in data.get("bindings", {}).items()},
+            runbook_url=data.get("runbook_url", ""),
+            unreserved_floor=data.get("unreserved_floor", 100),
+            stack=data.get("stack"),
+        )
