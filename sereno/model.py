@@ -219,9 +219,7 @@ class Step:
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Step:
         undo = Call.from_json(data["undo"]) if data.get("undo") else None
-        return Step(
-            Call.from_json(data["do"]), data["why"], data["setting"], data["before"], data["after"], undo
-        )
+        return Step(Call.from_json(data["do"]), data["why"], data["setting"], data["before"], data["after"], undo)
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,9 +286,7 @@ class Event:
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Event:
-        return Event(
-            instant(data["at"]), data["phase"], data["detail"], data["by"], dict(data.get("data") or {})
-        )
+        return Event(instant(data["at"]), data["phase"], data["detail"], data["by"], dict(data.get("data") or {}))
 
 
 def iso(moment: datetime) -> str:

@@ -1,0 +1,123 @@
+"""The checks before acting. Each answers with a `Verdict`: refuse with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sereno.model import Mode, Plan, Reason, Signal, Step, Target, Verdict
+from sereno.service import Play, Service
+
+# What is older is no longer news: the same age at which the asynchronous invocation gives the event up.
+STALE_AFTER = timedelta(minutes=15)
+# Clocks of two AWS services may differ; more than this is a forged or broken event.
+FUTURE_AFTER = timedelta(minutes=2)
+
+DAYS_IN_A_MONTH = 30.0
+
+# Refusals after which a person must look, because the symptom stays and nothing was done about it.
+WORTH_A_PERSON = frozenset(
+    {
+        Reason.BUDGET_SPENT,
+        Reason.COST_CEILING,
+        Reason.OVER_CEILING,
+        Reason.NO_HEADROOM,
+        Reason.NOT_DEMAND,
+        Reason.OPERATOR_STOP,
+        Reason.APPROVAL_EXPIRED,
+        Reason.DRIFTED,
+        Reason.AWS_ERROR,
+    }
+)
+
+
+def check_signal(signal: Signal, service: Service, remediator: str, now: datetime) -> Verdict:
+    """Whether a signal is this watch's business at all."""
+    for verdict in (
+        _own(signal, service),
+        _timely(signal, now),
+        _loud(signal),
+        _bound(signal, service, remediator),
+    ):
+        if not verdict.ok:
+            return verdict
+    return Verdict.yes(f"{signal.name} is {signal.state} since {signal.at:%H:%M:%S} UTC")
+
+
+def _own(signal: Signal, service: Service) -> Verdict:
+    where = (signal.target.account, signal.target.region)
+    if signal.target.account != service.account or signal.target.region not in service.regions:
+        return Verdict.no(Reason.FOREIGN, f"{where[0]} in {where[1]} is not {service.name}'s account and region")
+    if not signal.what:
+        return Verdict.no(Reason.FOREIGN, f"alarm {signal.name} belongs to another service")
+    if signal.target.kind == "unknown":
+        return Verdict.no(Reason.FOREIGN, f"{signal.target.name} is not declared in {service.name}'s resources")
+    return Verdict.yes()
+
+
+def _timely(signal: Signal, now: datetime) -> Verdict:
+    age = now - signal.at
+    if age > STALE_AFTER:
+        return Verdict.no(
+            Reason.STALE, f"{age.total_seconds():.0f} s old; news is at most {STALE_AFTER.seconds} s old"
+        )
+    if age < -FUTURE_AFTER:
+        return Verdict.no(Reason.FUTURE, f"dated {-age.total_seconds():.0f} s in the future")
+    return Verdict.yes()
+
+
+def _loud(signal: Signal) -> Verdict:
+    if signal.muted:
+        return Verdict.no(Reason.MUTED, "a mute rule or a suppressor silences this alarm")
+    if signal.state != "ALARM":
+        return Verdict.no(Reason.NOT_ALARM, f"the alarm went to {signal.state}")
+    return Verdict.yes()
+
+
+def _bound(signal: Signal, service: Service, remediator: str) -> Verdict:
+    play = service.playbook.get(signal.what)
+    if play is None or remediator not in play.remediators:
+        return Verdict.no(Reason.NOT_BOUND, f"the playbook does not bind {signal.what} to {remediator}")
+    return Verdict.yes()
+
+
+def effective_mode(play: Play, chosen: Mapping[str, Mode] | None, remediator: str) -> tuple[Mode, str]:
+    """(mode, why). `chosen` holds what operators set at run time under `*` and the remediator's name; None means
+    that it could not be read, and then Sereno only watches."""
+    if chosen is None:
+        return Mode.strictest(Mode.OBSERVE, play.mode), "the mode could not be read: fail closed"
+    own = chosen.get(remediator, play.mode)
+    mode = Mode.strictest(own, chosen["*"]) if "*" in chosen else own
+    if mode != own:
+        return mode, f"the whole watch is set to {mode}"
+    return mode, "set by an operator" if remediator in chosen else "from the playbook"
+
+
+def check_mode(mode: Mode, why: str) -> Verdict:
+    """Off refuses; every other mode goes on to a plan."""
+    return Verdict.no(Reason.MODE_OFF, why) if mode is Mode.OFF else Verdict.yes(f"{mode} ({why})")
+
+
+def daily_cost(plan: Plan) -> float:
+    """USD a day if the plan stays in force."""
+    return max(0.0, plan.monthly_cost) / DAYS_IN_A_MONTH
+
+
+def check_drift(step: Step, live: Mapping[str, Any], expected: Any) -> Verdict:
+    """Whether the live value is still the one this step relies on."""
+    found = live.get(step.setting)
+    if found == expected:
+        return Verdict.yes(f"{step.setting} is {found}")
+    return Verdict.no(Reason.DRIFTED, f"{step.setting} is {found}, expected {expected}: someone else changed it")
+
+
+def target_of(kind: str, signal: Signal) -> Target | None:
+    """What a remediator of this kind changes when this signal comes; None when the signal names no such thing.
+
+    An incident is a target of its own (one for each symptom), so that opening it never waits for a lease on the
+    resource itself.
+    """
+    if kind == "incident":
+        return Target("incident", signal.name, signal.target.region, signal.target.account)
+    return signal.target if signal.target.kind == kind else None

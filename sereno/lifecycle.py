@@ -1,0 +1,180 @@
+"""The life of a remediation: a record, the allowed moves, and what is due next. All pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sereno.guard import WORTH_A_PERSON
+from sereno.model import Event, Json, Mode, Plan, Reason, Signal, Status, Target, instant, iso
+
+# A claim outlives any invocation that could hold it (handler 30 s, round 50 s), and leaves room for a clock that
+# differs by two seconds; whoever comes later may take it over.
+CLAIM = timedelta(seconds=90)
+# The first look at what a change did: one minute of metrics and their delay.
+VERIFY_AFTER = timedelta(seconds=60)
+# A symptom that stays this long after the change needs a person.
+ESCALATE_AFTER = timedelta(minutes=8)
+# A change that AWS keeps refusing for passing reasons is given up after this long.
+APPLY_WITHIN = timedelta(minutes=10)
+APPROVAL_WITHIN = timedelta(minutes=30)
+NEXT_LOOK = timedelta(seconds=60)
+
+S = Status
+MOVES: Mapping[Status, frozenset[Status]] = {
+    S.CLAIMED: frozenset({S.PLANNED, S.OBSERVED, S.SKIPPED, S.AWAITING_APPROVAL, S.APPLYING, S.FAILED}),
+    S.PLANNED: frozenset({S.AWAITING_APPROVAL, S.APPLYING, S.OBSERVED, S.SKIPPED, S.FAILED}),
+    S.AWAITING_APPROVAL: frozenset({S.APPLYING, S.SKIPPED}),
+    S.APPLYING: frozenset({S.APPLYING, S.VERIFYING, S.ESCALATED, S.FAILED, S.KEPT}),
+    S.VERIFYING: frozenset({S.VERIFYING, S.HOLDING, S.ESCALATED, S.KEPT, S.REVERTING}),
+    S.HOLDING: frozenset({S.HOLDING, S.VERIFYING, S.REVERTING, S.KEPT, S.ESCALATED}),
+    S.REVERTING: frozenset({S.REVERTING, S.REVERTED, S.KEPT, S.ESCALATED}),
+    S.ESCALATED: frozenset({S.ESCALATED, S.REVERTING, S.KEPT}),
+    S.KEPT: frozenset({S.KEPT, S.REVERTING}),
+    S.SKIPPED: frozenset({S.SKIPPED}),
+    S.OBSERVED: frozenset({S.OBSERVED}),
+    S.FAILED: frozenset({S.FAILED}),
+    S.REVERTED: frozenset({S.REVERTED}),
+}
+ENDED = frozenset({S.REVERTED, S.SKIPPED, S.OBSERVED, S.KEPT, S.ESCALATED, S.FAILED})
+# A lease is in force, or may be: the value on AWS is ours until the record says otherwise.
+IN_FORCE = frozenset({S.APPLYING, S.VERIFYING, S.HOLDING, S.REVERTING})
+
+
+class IllegalMove(ValueError):
+    """A status may not follow another; a fault in Sereno itself, never of an input."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remediation:
+    """One run of a remediator on a target."""
+
+    id: str
+    remediator: str
+    signal: Signal
+    target: Target
+    created: datetime
+    status: Status = Status.CLAIMED
+    mode: Mode = Mode.OBSERVE
+    reason: Reason = Reason.OK
+    detail: str = ""
+    plan: Plan | None = None
+    steps_done: int = 0
+    hold_s: int = 900
+    owner: str = ""
+    claim_until: datetime | None = None
+    due_at: datetime | None = None
+    hold_until: datetime | None = None
+    escalate_at: datetime | None = None
+    # Where the symptom goes when this remediation cannot help; cleared once the next one has started.
+    escalate_to: str | None = None
+    sequence: int = 0
+    version: int = 0
+    unpublished: tuple[Event, ...] = ()
+    # What an operator asked for and by whom; lives beside the record, so that asking never races with acting.
+    wish: str | None = field(default=None, compare=False)
+    wish_by: str | None = field(default=None, compare=False)
+
+    @property
+    def ended(self) -> bool:
+        return self.status in ENDED
+
+    def move(
+        self,
+        status: Status,
+        now: datetime,
+        detail: str = "",
+        *,
+        data: Json | None = None,
+        by: str = "sereno",
+        **changes: Any,
+    ) -> Remediation:
+        """The record after a move, with its event added to what must be published. Raises IllegalMove."""
+        if status not in MOVES[self.status]:
+            raise IllegalMove(f"{self.id}: {self.status} -> {status}")
+        event = Event(now, str(status), detail, by, data or {})
+        return replace(self, status=status, detail=detail, unpublished=(*self.unpublished, event), **changes)
+
+    def to_json(self) -> Json:
+        """Everything but what lives in attributes of its own (version, wish)."""
+        return {
+            "id": self.id,
+            "remediator": self.remediator,
+            "signal": self.signal.to_json(),
+            "target": self.target.to_json(),
+            "created": iso(self.created),
+            "status": str(self.status),
+            "mode": str(self.mode),
+            "reason": str(self.reason),
+            "detail": self.detail,
+            "plan": self.plan.to_json() if self.plan else None,
+            "steps_done": self.steps_done,
+            "hold_s": self.hold_s,
+            "owner": self.owner,
+            "claim_until": _text_of(self.claim_until),
+            "due_at": _text_of(self.due_at),
+            "hold_until": _text_of(self.hold_until),
+            "escalate_at": _text_of(self.escalate_at),
+            "escalate_to": self.escalate_to,
+            "sequence": self.sequence,
+            "unpublished": [event.to_json() for event in self.unpublished],
+        }
+
+    @staticmethod
+    def from_json(
+        data: Mapping[str, Any], *, version: int = 0, wish: str | None = None, wish_by: str | None = None
+    ) -> Remediation:
+        return Remediation(
+            id=data["id"],
+            remediator=data["remediator"],
+            signal=Signal.from_json(data["signal"]),
+            target=Target.from_json(data["target"]),
+            created=instant(data["created"]),
+            status=Status(data["status"]),
+            mode=Mode(data["mode"]),
+            reason=Reason(data["reason"]),
+            detail=data["detail"],
+            plan=Plan.from_json(data["plan"]) if data["plan"] else None,
+            steps_done=data["steps_done"],
+            hold_s=data["hold_s"],
+            owner=data["owner"],
+            claim_until=_moment_of(data["claim_until"]),
+            due_at=_moment_of(data["due_at"]),
+            hold_until=_moment_of(data["hold_until"]),
+            escalate_at=_moment_of(data["escalate_at"]),
+            escalate_to=data["escalate_to"],
+            sequence=data["sequence"],
+            version=version,
+            unpublished=tuple(Event.from_json(event) for event in data["unpublished"]),
+            wish=wish,
+            wish_by=wish_by,
+        )
+
+
+def _text_of(moment: datetime | None) -> str | None:
+    return iso(moment) if moment else None
+
+
+def _moment_of(text: str | None) -> datetime | None:
+    return instant(text) if text else None
+
+
+def remediation_id(signal: Signal, remediator: str) -> str:
+    """The same signal and remediator always give the same id: that is what makes a doubled event harmless."""
+    digest = hashlib.sha256(f"{signal.id}|{remediator}".encode()).hexdigest()[:10]
+    return f"{signal.at:%Y%m%dT%H%M%S}-{remediator.replace('_', '-')}-{digest}"
+
+
+def claim_free(remediation: Remediation, now: datetime) -> bool:
+    """Whether whoever held the claim must be gone."""
+    return remediation.claim_until is None or remediation.claim_until <= now
+
+
+def needs_person(remediation: Remediation) -> bool:
+    """Whether the ladder goes on to its next remediator: the symptom is there and this one will not help."""
+    if remediation.status in (Status.ESCALATED, Status.FAILED):
+        return True
+    return remediation.status is Status.SKIPPED and remediation.reason in WORTH_A_PERSON
