@@ -1,0 +1,177 @@
+"""Reads `sereno.yaml`, tells every problem at once, and compiles it to the JSON that the Lambdas carry.
+
+`load` validates, `compile_config` turns quantities into plain numbers, `service` does both and gives the noun.
+"""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+import remediators.actions
+from deploy import config_checks, config_errors, config_yaml
+from deploy.config_model import Config, PlayConfig
+from sereno.errors import InvalidInput, Problem
+from sereno.model import Json
+from sereno.service import Service
+
+SCHEMA_PATH = Path(__file__).with_name("sereno.schema.json")
+
+_SURGE = ("raise_concurrency", "open_incident")
+_TELL = ("open_incident",)
+USUAL_PLAYS: Mapping[str, tuple[str, ...]] = {
+    "exhaustion": _SURGE,
+    "exhaustion-fast": _SURGE,
+    "saturation": _SURGE,
+    "throttles": _SURGE,
+    "errors": _TELL,
+    "latency": _TELL,
+    "5xx": _TELL,
+    "burn-fast": _TELL,
+    "customers-hurt": _TELL,
+}
+"""The playbook of a file that writes none: more room for demand, a person for everything else."""
+
+
+def known_remediators() -> tuple[str, ...]:
+    """Names of the modules in `remediators/actions/`, found by being there and without importing them."""
+    modules = pkgutil.iter_modules(remediators.actions.__path__)
+    return tuple(sorted(module.name for module in modules if not module.name.startswith("_")))
+
+
+def load(path: Path | str, *, remediators: Collection[str] | None = None) -> Config:
+    """The validated configuration. `remediators` are the names a playbook may use (those in the house, unless
+    given). Raises InvalidInput with every problem found."""
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        mend = f"cannot be read: {error.strerror} (begin with examples/minimal.yaml)"
+        raise InvalidInput(path.name, [Problem(str(path), None, mend)]) from None
+    except UnicodeDecodeError:
+        raise InvalidInput(path.name, [Problem(str(path), None, "is not UTF-8 text")]) from None
+    return parse(text, path.name, remediators=remediators)
+
+
+def parse(text: str, source: str = "sereno.yaml", *, remediators: Collection[str] | None = None) -> Config:
+    """As `load`, from text; `source` is what the problems are told about."""
+    raw = config_yaml.read(text, source)
+    if not isinstance(raw, dict):
+        problem = Problem("the file", None, "is no mapping (write service: NAME and the rest below each other)")
+        raise InvalidInput(source, [problem])
+    known = known_remediators() if remediators is None else remediators
+    between = config_checks.problems(raw, known, USUAL_PLAYS)
+    try:
+        config = Config.model_validate(raw)
+    except ValidationError as error:
+        problems = [config_errors.problem(detail) for detail in error.errors(include_url=False)]
+        raise InvalidInput(source, config_errors.in_order(config_errors.distinct(problems + between), raw)) from None
+    if between:
+        raise InvalidInput(source, config_errors.in_order(between, raw))
+    return config
+
+
+def service(path: Path | str, *, remediators: Collection[str] | None = None) -> Service:
+    """The service that the file describes. Raises InvalidInput."""
+    return Service.from_json(compile_config(load(path, remediators=remediators)))
+
+
+def compile_config(config: Config) -> Json:
+    """What `Service.from_json` reads: plain numbers (seconds, milliseconds, ratios), every default written out."""
+    objectives, resources = config.objectives, config.resources
+    regions = config.regions or (str(config.region),)
+    compiled: Json = {
+        "service": config.service,
+        "account": config.account,
+        "regions": list(regions),
+        "objectives": {
+            "availability": objectives.availability,
+            "p99_ms": objectives.p99,
+            "surge": objectives.surge,
+            "rpo_s": objectives.rpo,
+            "rto_s": objectives.rto,
+        },
+        "apis": {key: {"name": one.name, "stage": one.stage} for key, one in resources.apis.items()},
+        "functions": {
+            key: {
+                "name": one.name,
+                "alias": one.alias,
+                "reserved": one.reserved,
+                "normal": one.normal,
+                "timeout_s": one.timeout,
+                "memory_mb": one.memory,
+                "tables": list(one.tables),
+                "fast_metric": one.fast_metric,
+            }
+            for key, one in resources.functions.items()
+        },
+        "tables": {key: {"name": one.name} for key, one in resources.tables.items()},
+        "playbook": _playbook(config),
+        "events": [
+            {
+                "name": one.name,
+                "starts": one.starts,
+                "ends": one.ends,
+                "factor": one.factor,
+                "prewarm_s": one.prewarm,
+            }
+            for one in config.events
+        ],
+        "emails": list(config.notifications.emails),
+        "bindings": {alarm: [one.what, one.resource] for alarm, one in config.bind.items()},
+        "runbook_url": config.runbook or "",
+        "stack": config.stack,
+    }
+    return compiled
+
+
+def _playbook(config: Config) -> Json:
+    plays = {what: PlayConfig() for what in USUAL_PLAYS} | dict(config.playbook)
+    return {
+        what: {
+            "remediators": list(play.remediators or USUAL_PLAYS[what]),
+            "mode": str(play.mode or config.mode),
+            "hold_s": play.hold,
+            "cooldown_s": play.cooldown,
+            "per_day": play.limits.per_day,
+            "cost_per_day": play.limits.cost_per_day,
+            "params": dict(play.limits.__pydantic_extra__ or {}),
+        }
+        for what, play in plays.items()
+    }
+
+
+def schema() -> Json:
+    """The JSON Schema of `sereno.yaml`, for editors."""
+    generated = Config.model_json_schema()
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "sereno.yaml",
+        **_for_editors(generated),
+        "oneOf": [{"required": ["region"]}, {"required": ["regions"]}],
+    }
+
+
+def schema_text() -> str:
+    """The schema as the file holds it."""
+    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _for_editors(node: Any) -> Any:
+    """Without generated titles, and without defaults in another unit than the one a person writes."""
+    if isinstance(node, list):
+        return [_for_editors(one) for one in node]
+    if not isinstance(node, dict):
+        return node
+    kept = {
+        name: value
+        for name, value in node.items()
+        if not (name == "title" and isinstance(value, str))
+        and not (name == "default" and (value is None or node.get("type") == "string"))
+    }
+    return {name: _for_editors(value) for name, value in kept.items()}

@@ -1,0 +1,157 @@
+"""What joins two places of `sereno.yaml`: references, duplicates, order.
+
+These checks read the raw data and tolerate any shape, so that one wrong value elsewhere does not hide them: all
+problems are told at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
+
+from sereno.errors import Problem
+from sereno.model import instant
+
+_KINDS = {"apis": "api", "functions": "function", "tables": "table"}
+
+
+def nearest(word: str, known: Collection[str]) -> str:
+    """` (did you mean x?)`, or nothing when no known word is near."""
+    found = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)
+    return f" (did you mean {found[0]}?)" if found else ""
+
+
+def problems(raw: Mapping[str, Any], remediators: Collection[str], usual: Collection[str]) -> list[Problem]:
+    """Every problem that lies between two places. `usual` are the *whats* with a default play."""
+    checks: tuple[Callable[[], Iterator[Problem]], ...] = (
+        lambda: _regions(raw),
+        lambda: _keys(raw),
+        lambda: _names(raw),
+        lambda: _tables(raw),
+        lambda: _plays(raw, remediators, usual),
+        lambda: _events(raw),
+        lambda: _bindings(raw),
+    )
+    return [problem for check in checks for problem in check()]
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return {str(key): one for key, one in value.items()} if isinstance(value, Mapping) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else []
+
+
+def _resources(raw: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    sections = _mapping(raw.get("resources"))
+    for section in _KINDS:
+        for key, one in _mapping(sections.get(section)).items():
+            yield section, key, _mapping(one)
+
+
+def _regions(raw: Mapping[str, Any]) -> Iterator[Problem]:
+    single, several = raw.get("region"), raw.get("regions")
+    if single is not None and several is not None:
+        yield Problem("regions", None, "stands beside region (keep one of the two; the home region comes first)")
+    if single is None and several is None:
+        yield Problem("region", None, "is missing (write region: eu-west-1)")
+    seen: set[str] = set()
+    for place, region in enumerate(_list(several)):
+        if str(region) in seen:
+            yield Problem(f"regions[{place}]", region, "stands twice (name each region once)")
+        seen.add(str(region))
+
+
+def _keys(raw: Mapping[str, Any]) -> Iterator[Problem]:
+    """A key names one resource: alarm names and bindings carry the key alone."""
+    seen: dict[str, str] = {str(raw.get("service")): "the service itself"}
+    found = False
+    for section, key, _ in _resources(raw):
+        found = True
+        path = f"resources.{section}.{key}"
+        if key in seen:
+            yield Problem(path, key, f"is already the key of {seen[key]} (give each resource its own key)")
+        else:
+            seen[key] = path
+    if not found and isinstance(raw.get("resources"), Mapping):
+        yield Problem("resources", None, "names nothing to watch (add apis, functions or tables)")
+
+
+def _names(raw: Mapping[str, Any]) -> Iterator[Problem]:
+    seen: dict[tuple[str, str], str] = {}
+    for section, key, one in _resources(raw):
+        path = f"resources.{section}.{key}.name"
+        name = str(one.get("name"))
+        # One API has many stages, and each is watched apart.
+        identity = (section, f"{name}/{one.get('stage')}" if section == "apis" else name)
+        if "name" not in one:
+            continue
+        if identity in seen:
+            yield Problem(path, name, f"is the same {_KINDS[section]} as {seen[identity]} (keep one of the two)")
+        else:
+            seen[identity] = path
+
+
+def _tables(raw: Mapping[str, Any]) -> Iterator[Problem]:
+    tables = [key for section, key, _ in _resources(raw) if section == "tables"]
+    for section, key, one in _resources(raw):
+        if section != "functions":
+            continue
+        for place, table in enumerate(_list(one.get("tables"))):
+            if str(table) not in tables:
+                known = f"those declared: {', '.join(tables)}" if tables else "none is declared"
+                mend = f"is no key of resources.tables ({known}){nearest(str(table), tables)}"
+                yield Problem(f"resources.functions.{key}.tables[{place}]", table, mend)
+
+
+def _ladder(play: Any) -> list[Any] | None:
+    if isinstance(play, str):
+        return [play]
+    if isinstance(play, Mapping):
+        return _list(play["remediators"]) if "remediators" in play else None
+    return _list(play)
+
+
+def _plays(raw: Mapping[str, Any], remediators: Collection[str], usual: Collection[str]) -> Iterator[Problem]:
+    for what, play in _mapping(raw.get("playbook")).items():
+        ladder = _ladder(play)
+        path = f"playbook.{what}"
+        if ladder is None:
+            if what not in usual:
+                mend = f"has no usual remediators (name them){nearest(what, usual)}"
+                yield Problem(f"{path}.remediators", None, mend)
+            continue
+        for place, name in enumerate(ladder):
+            if name not in remediators:
+                there = ", ".join(sorted(remediators)) or "none"
+                mend = f"is no remediator (there are: {there}){nearest(str(name), remediators)}"
+                yield Problem(f"{path}.remediators[{place}]", name, mend)
+            elif name in ladder[:place]:
+                yield Problem(f"{path}.remediators[{place}]", name, "stands twice (name each rung once)")
+
+
+def _events(raw: Mapping[str, Any]) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for place, event in enumerate(map(_mapping, _list(raw.get("events")))):
+        name = str(event.get("name"))
+        if "name" in event and name in seen:
+            yield Problem(f"events[{place}].name", name, "stands twice (name each event once)")
+        seen.add(name)
+        try:
+            starts, ends = instant(str(event["starts"])), instant(str(event["ends"]))
+        except (KeyError, ValueError):
+            continue  # told by the model, with its own mend
+        if ends <= starts:
+            mend = f"is not after its start, {event['starts']} (let it end later)"
+            yield Problem(f"events[{place}].ends", event["ends"], mend)
+
+
+def _bindings(raw: Mapping[str, Any]) -> Iterator[Problem]:
+    known = [key for _, key, _ in _resources(raw)] + [str(raw.get("service"))]
+    for alarm, one in _mapping(raw.get("bind")).items():
+        resource = _mapping(one).get("resource")
+        if isinstance(resource, str) and resource not in known:
+            mend = f"is neither a resource nor the service ({', '.join(known)}){nearest(resource, known)}"
+            yield Problem(f"bind.{alarm}.resource", resource, mend)
