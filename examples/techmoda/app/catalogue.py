@@ -15,7 +15,7 @@ from typing import Any
 import boto3
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.config import Config
-from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004 - botocore's name
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
 INDEX = "by-category"
 
@@ -118,9 +118,7 @@ def page(*, limit: int, category: str | None, cursor: str | None) -> Page:
 def create(product: Mapping[str, Any]) -> None:
     """Writes a product that must not be there yet. Raises Taken."""
     try:
-        client().put_item(
-            TableName=table(), Item=_to_item(product), ConditionExpression="attribute_not_exists(id)"
-        )
+        client().put_item(TableName=table(), Item=_to_item(product), ConditionExpression="attribute_not_exists(id)")
     except ClientError as error:
         if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
             raise Taken(product["id"]) from error

@@ -101,9 +101,7 @@ def faults_in(body: Mapping[str, Any], *, known: frozenset[str] = frozenset()) -
     return faults
 
 
-def stamped(
-    body: Mapping[str, Any], *, product_id: str, version: int, release: str, now: datetime
-) -> dict[str, Any]:
+def stamped(body: Mapping[str, Any], *, product_id: str, version: int, release: str, now: datetime) -> dict[str, Any]:
     """The product as it is stored. `version` is what writers compare; `release` tells, after a bad deployment,
     which products it wrote; `updated_at` is UTC with milliseconds."""
     kept = {field: body[field] for field in (*FIELDS, "price") if field in body}

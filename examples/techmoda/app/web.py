@@ -60,9 +60,7 @@ def new_app() -> APIGatewayRestResolver:
             raise error
         logger.warning("the table is not answering", exc_info=error)
         metrics.add_metric(name="TableUnavailable", unit=MetricUnit.Count, value=1)
-        return answer(
-            503, {"error": "the catalogue is busy, try again shortly"}, Retry_After=str(RETRY_AFTER_S)
-        )
+        return answer(503, {"error": "the catalogue is busy, try again shortly"}, Retry_After=str(RETRY_AFTER_S))
 
     @app.not_found
     def no_route(_error: Exception) -> Response[Any]:

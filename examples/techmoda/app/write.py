@@ -97,9 +97,7 @@ def replace_product(product_id: str) -> Response[Any]:
     if faults or version_faults:
         raise web.Refused(400, "invalid product", faults + version_faults)
     seen = _require(expected)
-    product = stamped(
-        body, product_id=product_id, version=seen + 1, release=_release(), now=datetime.now(UTC)
-    )
+    product = stamped(body, product_id=product_id, version=seen + 1, release=_release(), now=datetime.now(UTC))
     try:
         catalogue.replace(product, expected=seen)
     except catalogue.NotFound as error:
