@@ -6,16 +6,15 @@
 from __future__ import annotations
 
 import json
-import pkgutil
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-import remediators.actions
 from deploy import config_checks, config_errors, config_yaml
 from deploy.config_model import Config, PlayConfig
+from remediators import registry
 from sereno.errors import InvalidInput, Problem
 from sereno.model import Json
 from sereno.service import Service
@@ -40,8 +39,7 @@ USUAL_PLAYS: Mapping[str, tuple[str, ...]] = {
 
 def known_remediators() -> tuple[str, ...]:
     """Names of the modules in `remediators/actions/`, found by being there and without importing them."""
-    modules = pkgutil.iter_modules(remediators.actions.__path__)
-    return tuple(sorted(module.name for module in modules if not module.name.startswith("_")))
+    return tuple(registry.names())
 
 
 def load(path: Path | str, *, remediators: Collection[str] | None = None) -> Config:

@@ -1,0 +1,213 @@
+"""From the operations that code calls to the IAM statements that allow exactly these.
+
+An operation and its permission often differ in name (a transaction has no permission of its own, an invocation is
+called InvokeFunction), so the map is written out and an operation that it lacks is an error.
+https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from sereno.errors import InvalidInput, Problem
+from sereno.model import Json
+from sereno.ports import Permission, Remediator
+from sereno.service import Service
+
+ACTIONS: Mapping[str, tuple[str, ...]] = {
+    "apigateway.get_stage": ("apigateway:GET",),
+    "apigateway.update_stage": ("apigateway:PATCH",),
+    "application-autoscaling.deregister_scalable_target": ("application-autoscaling:DeregisterScalableTarget",),
+    "application-autoscaling.describe_scalable_targets": ("application-autoscaling:DescribeScalableTargets",),
+    "application-autoscaling.register_scalable_target": ("application-autoscaling:RegisterScalableTarget",),
+    "cloudformation.describe_stacks": ("cloudformation:DescribeStacks",),
+    "cloudwatch.describe_alarms": ("cloudwatch:DescribeAlarms",),
+    "cloudwatch.describe_alarm_history": ("cloudwatch:DescribeAlarmHistory",),
+    "cloudwatch.get_metric_data": ("cloudwatch:GetMetricData",),
+    "cloudwatch.get_metric_statistics": ("cloudwatch:GetMetricStatistics",),
+    "codedeploy.get_deployment": ("codedeploy:GetDeployment",),
+    "codedeploy.list_deployments": ("codedeploy:ListDeployments",),
+    "codedeploy.stop_deployment": ("codedeploy:StopDeployment",),
+    "dynamodb.batch_get_item": ("dynamodb:BatchGetItem",),
+    "dynamodb.batch_write_item": ("dynamodb:BatchWriteItem",),
+    "dynamodb.delete_item": ("dynamodb:DeleteItem",),
+    "dynamodb.describe_continuous_backups": ("dynamodb:DescribeContinuousBackups",),
+    "dynamodb.describe_table": ("dynamodb:DescribeTable",),
+    "dynamodb.get_item": ("dynamodb:GetItem",),
+    "dynamodb.put_item": ("dynamodb:PutItem",),
+    "dynamodb.query": ("dynamodb:Query",),
+    "dynamodb.scan": ("dynamodb:Scan",),
+    # There is no TransactWriteItems permission: each member is allowed, or not, by its own.
+    "dynamodb.transact_get_items": ("dynamodb:GetItem",),
+    "dynamodb.transact_write_items": (
+        "dynamodb:ConditionCheckItem",
+        "dynamodb:DeleteItem",
+        "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
+    ),
+    "dynamodb.update_item": ("dynamodb:UpdateItem",),
+    "dynamodb.update_table": ("dynamodb:UpdateTable",),
+    "events.put_events": ("events:PutEvents",),
+    "lambda.delete_function_concurrency": ("lambda:DeleteFunctionConcurrency",),
+    "lambda.delete_provisioned_concurrency_config": ("lambda:DeleteProvisionedConcurrencyConfig",),
+    "lambda.get_account_settings": ("lambda:GetAccountSettings",),
+    "lambda.get_alias": ("lambda:GetAlias",),
+    "lambda.get_function": ("lambda:GetFunction",),
+    "lambda.get_function_concurrency": ("lambda:GetFunctionConcurrency",),
+    "lambda.get_function_configuration": ("lambda:GetFunctionConfiguration",),
+    "lambda.get_provisioned_concurrency_config": ("lambda:GetProvisionedConcurrencyConfig",),
+    "lambda.invoke": ("lambda:InvokeFunction",),
+    "lambda.list_functions": ("lambda:ListFunctions",),
+    "lambda.list_provisioned_concurrency_configs": ("lambda:ListProvisionedConcurrencyConfigs",),
+    "lambda.list_versions_by_function": ("lambda:ListVersionsByFunction",),
+    "lambda.put_function_concurrency": ("lambda:PutFunctionConcurrency",),
+    "lambda.put_provisioned_concurrency_config": ("lambda:PutProvisionedConcurrencyConfig",),
+    "lambda.update_alias": ("lambda:UpdateAlias",),
+    "s3.get_object": ("s3:GetObject",),
+    "s3.put_object": ("s3:PutObject",),
+    "service-quotas.get_service_quota": ("servicequotas:GetServiceQuota",),
+    "sns.publish": ("sns:Publish",),
+    "sqs.send_message": ("sqs:SendMessage",),
+    "ssm.get_parameter": ("ssm:GetParameter",),
+    "xray.put_telemetry_records": ("xray:PutTelemetryRecords",),
+    "xray.put_trace_segments": ("xray:PutTraceSegments",),
+}
+
+_EXPANDED = {"function": "functions", "table": "tables", "api": "apis"}
+_PLACES = {"partition", "region", "account", "service", *_EXPANDED}
+
+_LEDGER = "arn:{partition}:dynamodb:{region}:{account}:table/sereno-{service}-ledger"
+_METRICS_PAGE = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html"
+
+LEDGER_OPERATIONS = (
+    "dynamodb.batch_get_item",
+    "dynamodb.delete_item",
+    "dynamodb.get_item",
+    "dynamodb.put_item",
+    "dynamodb.query",
+    "dynamodb.transact_write_items",
+    "dynamodb.update_item",
+)
+
+COMMON: tuple[Permission, ...] = (
+    *(Permission(operation, _LEDGER) for operation in LEDGER_OPERATIONS),
+    Permission("dynamodb.query", _LEDGER + "/index/open"),
+    Permission("sns.publish", "arn:{partition}:sns:{region}:{account}:sereno-{service}"),
+    # A destination is delivered with the function's own role.
+    Permission("sqs.send_message", "arn:{partition}:sqs:{region}:{account}:sereno-{service}-dlq"),
+    Permission(
+        "xray.put_trace_segments",
+        "*",
+        "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html",
+    ),
+    Permission(
+        "xray.put_telemetry_records",
+        "*",
+        "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html",
+    ),
+)
+"""What every function of the watch needs. Metrics go out as log lines (EMF) and need nothing of their own."""
+
+ROUND: tuple[Permission, ...] = (
+    Permission("cloudwatch.describe_alarms", "arn:{partition}:cloudwatch:{region}:{account}:alarm:*"),
+    Permission("cloudwatch.get_metric_data", "*", _METRICS_PAGE),
+)
+"""What the round reads beside what its remediators do: which alarms are red, and the demand."""
+
+
+def statements(remediator: Remediator, service: Service) -> list[Json]:
+    """The statements of a remediator's own permissions and of what every function needs.
+
+    Raises InvalidInput, naming every operation without a known permission and every `*` without a reason.
+    """
+    return allow((*remediator.permissions, *COMMON), service)
+
+
+def allow(permissions: Iterable[Permission], service: Service) -> list[Json]:
+    """IAM statements, one for each set of resources and condition, in a stable order."""
+    permissions = tuple(permissions)
+    _check(permissions)
+    grouped: dict[tuple[tuple[str, ...], str], tuple[set[str], Json]] = {}
+    for permission in permissions:
+        resources = arns(permission.resource, service)
+        if not resources:
+            continue  # a knob of tables, say, and the service declares none
+        key = (resources, repr(sorted(permission.condition.items())))
+        actions, _ = grouped.setdefault(key, (set(), permission.condition))
+        actions.update(ACTIONS[permission.operation])
+    found: list[Json] = []
+    for (resources, _), (actions, condition) in sorted(grouped.items(), key=lambda one: one[0]):
+        statement: Json = {
+            "Sid": _sid(resources, len(found)),
+            "Effect": "Allow",
+            "Action": sorted(actions),
+            "Resource": list(resources) if len(resources) > 1 else resources[0],
+        }
+        if condition:
+            statement["Condition"] = condition
+        found.append(statement)
+    return found
+
+
+def log_statement(log_group_arn: object) -> Json:
+    """Writing to the function's own log group, which the template creates (so that its retention holds)."""
+    return {
+        "Sid": "OwnLogs",
+        "Effect": "Allow",
+        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Resource": log_group_arn,
+    }
+
+
+def reasons(permissions: Iterable[Permission]) -> dict[str, str]:
+    """Why an operation is allowed on everything: the page that says AWS offers nothing narrower. A policy holds no
+    comments, so the template carries these as the role's metadata."""
+    return {one.operation: one.because for one in permissions if one.resource == "*"}
+
+
+def arns(template: str, service: Service) -> tuple[str, ...]:
+    """The ARNs of a template, one for each resource that the service declares. Raises InvalidInput on a place that
+    nobody knows."""
+    names = set(re.findall(r"{(\w*)}", template))
+    if unknown := names - _PLACES:
+        known = ", ".join(sorted(_PLACES))
+        problem = Problem("permissions", template, f"has unknown places {sorted(unknown)} (known: {known})")
+        raise InvalidInput("remediator", [problem])
+    fixed = {
+        "partition": partition(service.region),
+        "region": service.region,
+        "account": service.account,
+        "service": service.name,
+    }
+    kinds = sorted(names & set(_EXPANDED))
+    found = [fixed]
+    for kind in kinds:
+        declared = getattr(service, _EXPANDED[kind]).values()
+        found = [{**values, kind: one.name} for values in found for one in declared]
+    return tuple(dict.fromkeys(template.format(**values) for values in found))
+
+
+def partition(region: str) -> str:
+    """The partition of a region: its ARNs begin with it."""
+    if region.startswith("cn-"):
+        return "aws-cn"
+    return "aws-us-gov" if region.startswith("us-gov-") else "aws"
+
+
+def _sid(resources: tuple[str, ...], number: int) -> str:
+    """Says plainly where a statement reaches everything; only letters and digits are allowed in it."""
+    return f"Everything{number}" if resources == ("*",) else f"Allow{number}"
+
+
+def _check(permissions: tuple[Permission, ...]) -> None:
+    problems = []
+    for one in permissions:
+        if one.operation not in ACTIONS:
+            mend = "has no known IAM action (add it to deploy.iam.ACTIONS)"
+            problems.append(Problem("permissions", one.operation, mend))
+        if one.resource == "*" and not one.because:
+            mend = "is allowed on * without a reason (narrow it, or name the page in because)"
+            problems.append(Problem("permissions", one.operation, mend))
+    if problems:
+        raise InvalidInput("remediator", problems)
