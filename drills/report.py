@@ -1,0 +1,155 @@
+"""The drill's report: one HTML file that asks nothing of the network, and can be read without JavaScript."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import shlex
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import BaseLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from drills import narrative, panels, timeline
+from drills.contract import check
+from sereno.model import Json
+
+_ASSETS = ("report.css", "report.js")
+
+
+@cache
+def _environment() -> Environment:
+    """Escapes everything whatever the template's name: alarm reasons carry text from outside."""
+    environment = Environment(
+        loader=PackageLoader("drills", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "number": narrative.number,
+        "percent": narrative.percent,
+        "span": narrative.span,
+        "elapsed": narrative.elapsed,
+        "dollars": narrative.dollars,
+        "call": narrative.call_text,
+        "value": narrative.value_text,
+    }
+    return environment
+
+
+@cache
+def _asset(name: str) -> Markup:
+    """Our own stylesheet or script, to be put into the page as it is."""
+    loader = _environment().loader
+    assert isinstance(loader, BaseLoader)
+    return Markup(loader.get_source(_environment(), name)[0])  # noqa: S704 - ours, not the drill's
+
+
+def _policy(script: str) -> str:
+    """A content security policy that lets nothing in but this one script, by its hash."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def render(result: Json) -> str:
+    """The report as HTML. Raises InvalidInput when the result is not what the engine writes."""
+    checked = check(result)
+    style, script = (_asset(name) for name in _ASSETS)
+    page = _environment().get_template("report.html.j2")
+    return page.render(style=style, script=script, policy=_policy(script), **_view(checked))
+
+
+def write(result: Json, path: Path) -> Path:
+    """Writes the report, making the folder if need be, and returns where it is."""
+    page = render(result)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+def _view(result: Json) -> dict[str, Any]:
+    start = narrative.started(result)
+    shown = panels.acted(result)
+    skipped = [one for one in result["remediations"] if one["status"] == "SKIPPED"]
+    return {
+        "result": result,
+        "day": start.strftime("%-d %B %Y, %H:%M UTC"),
+        "passed": narrative.all_met(result),
+        "headline": narrative.headline(result),
+        "tally": narrative.tally(result),
+        "lead": narrative.lead(result),
+        "objectives": narrative.objectives(result),
+        "comparison": narrative.comparison(result),
+        "figure": panels.figure(result),
+        "readouts": panels.readouts(result),
+        "samples": panels.samples(result),
+        "minutes": timeline.minutes(result),
+        "kinds": Counter(one.kind for one in timeline.happenings(result)),
+        "cards": [_card(result, number, one) for number, one in enumerate(shown, start=1)],
+        "skipped": [_skipped(result, one) for one in skipped],
+        "skip_reasons": Counter(one["reason"] or "no reason recorded" for one in skipped).most_common(),
+        "alarms": [_alarm(result, one) for one in result["alarms"]],
+        "command": f"sereno drill {shlex.quote(result['scenario'])} --seed {result['seed']}",
+    }
+
+
+def _card(result: Json, number: int, one: Json) -> Json:
+    start = narrative.started(result)
+    plan = one.get("plan")
+    steps = plan["steps"] if plan else []
+    return {
+        "number": number,
+        "one": one,
+        "plan": plan,
+        "at": narrative.elapsed(one["at_s"]),
+        "clock": narrative.clock(start, one["at_s"]),
+        "tone": {"REVERTED": "good", "FAILED": "bad", "ESCALATED": "bad"}.get(one["status"], "act"),
+        "is_lease": bool(steps) and all(step.get("undo") for step in steps),
+        "history": [
+            {
+                "at": narrative.elapsed(event["at_s"]),
+                "clock": narrative.clock(start, event["at_s"]),
+                "phase": event["phase"],
+                "detail": event.get("detail") or "",
+                "by": event.get("by") or "sereno",
+            }
+            for event in one["events"]
+        ],
+    }
+
+
+def _skipped(result: Json, one: Json) -> Json:
+    detail = next((event["detail"] for event in reversed(one["events"]) if event.get("detail")), "")
+    return {
+        "at": narrative.elapsed(one["at_s"]),
+        "clock": narrative.clock(narrative.started(result), one["at_s"]),
+        "remediator": one["remediator"],
+        "target": one["target"]["name"],
+        "reason": one["reason"] or "no reason recorded",
+        "detail": detail,
+    }
+
+
+def _alarm(result: Json, one: Json) -> Json:
+    """An alarm's row: how often and how long it was in ALARM, and how it ended."""
+    changes = sorted(one["transitions"], key=lambda change: change["at_s"])
+    duration = result["duration_s"]
+    ends = [change["at_s"] for change in changes[1:]] + [duration]
+    fired = [(change["at_s"], end) for change, end in zip(changes, ends, strict=False) if change["state"] == "ALARM"]
+    return {
+        "name": one["name"],
+        "what": one["what"],
+        "severity": one["severity"],
+        "times": len(fired),
+        "first": narrative.elapsed(fired[0][0]) if fired else "–",
+        "total": narrative.span(sum(max(0.0, end - at) for at, end in fired)) if fired else "–",
+        "last": changes[-1]["state"] if changes else "unknown",
+    }
