@@ -110,7 +110,12 @@ COMMON: tuple[Permission, ...] = (
 """What every function of the watch needs. Metrics go out as log lines (EMF) and need nothing of their own."""
 
 ROUND: tuple[Permission, ...] = (
-    Permission("cloudwatch.describe_alarms", "arn:{partition}:cloudwatch:{region}:{account}:alarm:*"),
+    # Composite alarms are told only to those who may describe everything.
+    Permission(
+        "cloudwatch.describe_alarms",
+        "*",
+        "https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html",
+    ),
     Permission("cloudwatch.get_metric_data", "*", _METRICS_PAGE),
 )
 """What the round reads beside what its remediators do: which alarms are red, and the demand."""

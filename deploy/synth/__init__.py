@@ -1,0 +1,169 @@
+"""From a service to the CloudFormation template that watches it.
+
+Nothing here calls AWS: the template is a function of the service, its alarms and the remediators.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from alarms.spec import AnySpec
+from dashboards import cloudwatch
+from deploy.config_checks import nearest
+from deploy.synth import alarm, functions, names, rules, store
+from sereno.errors import InvalidInput, Problem
+from sereno.model import Json
+from sereno.ports import Remediator
+from sereno.service import Service
+
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+RESOURCE_LIMIT = 500
+BYTE_LIMIT = 1_000_000
+
+
+def synthesise(
+    service: Service,
+    compiled: Json,
+    *,
+    remediators: Mapping[str, Remediator],
+    alarms: Sequence[AnySpec] | None = None,
+) -> Json:
+    """The template of a watch, as data.
+
+    `compiled` is what `deploy.config.compile_config` gave; its digest is in the metadata, so that a change of the
+    configuration alone is a change of the template. `alarms` are those of the packs unless given. Raises
+    InvalidInput when the playbook names a remediator or a knob that is not there, and when the template is larger
+    than CloudFormation takes.
+    """
+    if alarms is None:
+        from alarms.packs import all_alarms
+
+        alarms = all_alarms(service)
+    used = used_remediators(service, remediators)
+    found = _resources(service, list(used.values()), alarms)
+    template: Json = {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": f"Sereno watches {service.name}: alarms, remediators, the ledger",
+        "Metadata": {"Sereno": {"Service": service.name, "ConfigDigest": digest(compiled)}},
+        "Parameters": PARAMETERS,
+        "Conditions": {store.HAS_KEY: {"Fn::Not": [{"Fn::Equals": [store.KEY, ""]}]}},
+        "Resources": found,
+        "Outputs": _outputs(service),
+    }
+    _check_size(template)
+    return template
+
+
+def text(template: Json) -> str:
+    """The template as a file holds it: short enough lines to read a difference, and the same for the same input."""
+    return json.dumps(template, indent=1, ensure_ascii=False) + "\n"
+
+
+def digest(compiled: Json) -> str:
+    """Names a compiled configuration by its content."""
+    return hashlib.sha256(json.dumps(compiled, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def used_remediators(service: Service, remediators: Mapping[str, Remediator]) -> dict[str, Remediator]:
+    """The remediators that the playbook names. Raises InvalidInput with every one that is not there, and with every
+    limit that none of a play's remediators knows or that lies outside its bounds."""
+    problems: list[Problem] = []
+    used: dict[str, Remediator] = {}
+    for what, play in service.playbook.items():
+        for name in play.remediators:
+            if name in remediators:
+                used[name] = remediators[name]
+            else:
+                there = ", ".join(sorted(remediators)) or "none"
+                problems.append(Problem(f"playbook.{what}", name, f"is no remediator (there are: {there})"))
+        problems += _limit_problems(what, play.params, [remediators[n] for n in play.remediators if n in remediators])
+    if problems:
+        raise InvalidInput("sereno.yaml", problems)
+    return dict(sorted(used.items()))
+
+
+def _limit_problems(what: str, params: Json, ladder: Sequence[Remediator]) -> list[Problem]:
+    problems = []
+    knobs = {name: param for one in ladder for name, param in one.params.items()}
+    for name, value in params.items():
+        path = f"playbook.{what}.limits.{name}"
+        if name not in knobs:
+            known = ", ".join(sorted({"per_day", "cost_per_day", *knobs}))
+            problems.append(Problem(path, None, f"is no limit here (known: {known}){nearest(name, knobs)}"))
+            continue
+        low, high = knobs[name].minimum, knobs[name].maximum
+        if (low is None and high is None) or value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            problems.append(Problem(path, value, "must be a number"))
+        elif (low is not None and value < low) or (high is not None and value > high):
+            bounds = f"{'' if low is None else f'{low:g}'}..{'' if high is None else f'{high:g}'}"
+            problems.append(Problem(path, value, f"is outside {bounds} ({knobs[name].doc})"))
+    return problems
+
+
+def _resources(service: Service, used: Sequence[Remediator], alarms: Sequence[AnySpec]) -> Json:
+    round_code = functions.of_round(service, used)
+    hands: Json = functions.resources(service, round_code) | rules.of_round(service, round_code.id)
+    for one in used:
+        code = functions.of_remediator(service, one)
+        hands |= functions.resources(service, code) | rules.resources(service, one.name, code.id)
+    rule_names = sorted(one["Properties"]["Name"] for one in hands.values() if one["Type"] == "AWS::Events::Rule")
+    return {
+        **store.resources(service, rule_names),
+        **hands,
+        **alarm.resources(alarms),
+        "Dashboard": {
+            "Type": "AWS::CloudWatch::Dashboard",
+            "Properties": {
+                "DashboardName": names.dashboard(service),
+                "DashboardBody": cloudwatch.render(service, alarms),
+            },
+        },
+    }
+
+
+PARAMETERS: Json = {
+    "CodeBucket": {"Type": "String", "Description": "Bucket that holds the packaged code, in this region"},
+    "CodeKey": {"Type": "String", "Description": "Key of the packaged code"},
+    "KmsKeyArn": {
+        "Type": "String",
+        "Default": "",
+        "AllowedPattern": r"^$|^arn:aws[a-z-]*:kms:.+:key/.+$",
+        "Description": (
+            "Customer key for the ledger, topic, queue and logs (optional). Its policy must admit "
+            "cloudwatch.amazonaws.com, events.amazonaws.com and logs of this region"
+        ),
+    },
+}
+
+
+def _outputs(service: Service) -> Json:
+    region = service.region
+    page = f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#dashboards/dashboard/"
+    return {
+        "Ledger": {"Description": "The ledger table", "Value": {"Ref": "Ledger"}},
+        "Topic": {"Description": "Where people are told", "Value": {"Ref": "Topic"}},
+        "DeadLetters": {"Description": "Events that nobody could take", "Value": {"Ref": "DeadLetters"}},
+        "Round": {"Description": "The function of the round", "Value": {"Ref": "Round"}},
+        "DashboardUrl": {"Description": "The dashboard", "Value": page + names.dashboard(service)},
+    }
+
+
+def _check_size(template: Json) -> None:
+    found = template["Resources"]
+    size = len(json.dumps(template, separators=(",", ":")).encode())
+    kinds = Counter(one["Type"].removeprefix("AWS::") for one in found.values())
+    most = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(4))
+    problems = []
+    if len(found) > RESOURCE_LIMIT:
+        mend = f"resources, CloudFormation takes {RESOURCE_LIMIT} ({most}): split the service"
+        problems.append(Problem("template", len(found), mend))
+    if size > BYTE_LIMIT:
+        mend = f"bytes, CloudFormation takes {BYTE_LIMIT} ({most}): split the service"
+        problems.append(Problem("template", size, mend))
+    if problems:
+        raise InvalidInput("sereno.yaml", problems)

@@ -1,0 +1,59 @@
+"""What the resources of a watch are called. One place: IAM, the packs and the dashboards rely on these names."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from deploy.iam import partition
+from sereno.service import Service
+
+
+def function(service: Service, remediator: str) -> str:
+    """The function of a remediator, at most 64 characters (Lambda's limit): a longer one ends in a hash."""
+    name = f"sereno-{service.name}-{remediator.replace('_', '-')}"
+    if len(name) <= 64:
+        return name
+    return f"{name[:55]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def round_function(service: Service) -> str:
+    """The function of the round."""
+    return f"sereno-{service.name}-round"
+
+
+def ledger(service: Service) -> str:
+    """The ledger table."""
+    return f"sereno-{service.name}-ledger"
+
+
+def topic(service: Service) -> str:
+    """The topic on which people are told."""
+    return f"sereno-{service.name}"
+
+
+def dead_letters(service: Service) -> str:
+    """The queue of events that nobody could take."""
+    return f"sereno-{service.name}-dlq"
+
+
+def dashboard(service: Service) -> str:
+    """The dashboard in CloudWatch."""
+    return f"sereno-{service.name}"
+
+
+def rule(service: Service, remediator: str, number: int) -> str:
+    """The n-th rule of a remediator, at most 64 characters (EventBridge's limit)."""
+    suffix = f"-{number}"
+    return function(service, remediator)[: 64 - len(suffix)] + suffix
+
+
+def rule_arn(service: Service, name: str) -> str:
+    """The ARN of a rule on the default bus, the only one that service events reach."""
+    return f"arn:{partition(service.region)}:events:{service.region}:{service.account}:rule/{name}"
+
+
+def logical(prefix: str, name: str) -> str:
+    """A logical id: letters and digits only, at most 255. A hash keeps names apart that differ in marks alone."""
+    words = "".join(part[:1].upper() + part[1:] for part in re.split(r"[^A-Za-z0-9]+", name))
+    return f"{prefix}{words[:160]}{hashlib.sha256(name.encode()).hexdigest()[:6]}"

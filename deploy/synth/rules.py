@@ -1,0 +1,136 @@
+"""EventBridge rules: which alarm starts which remediator.
+
+One rule serves a remediator however many alarms there are, because it matches `<service>/*/<what>`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+
+from deploy.synth import names
+from sereno.errors import InvalidInput, Problem
+from sereno.model import Json
+from sereno.service import Service
+
+# https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
+PATTERN_LIMIT = 2048
+# Handlers refuse older signals as stale, and the round has long seen the alarm by then.
+MAX_AGE_S = 900
+TARGET_RETRY = {"MaximumEventAgeInSeconds": MAX_AGE_S, "MaximumRetryAttempts": 185}
+
+
+def first_rung(service: Service, remediator: str) -> list[str]:
+    """The *whats* that this remediator answers first. Later rungs are started by the round, never by an event."""
+    return [what for what, play in service.playbook.items() if play.remediators[0] == remediator]
+
+
+def patterns(service: Service, remediator: str) -> list[Json]:
+    """The event patterns that start a remediator: as few as EventBridge's limit allows; none when it is first for
+    nothing. Raises InvalidInput for a bound alarm whose name alone is too long."""
+    whats = first_rung(service, remediator)
+    matchers: list[str | Json] = [{"wildcard": f"{service.name}/*/{what}"} for what in whats]
+    matchers += [name for name, (what, _) in service.bindings.items() if what in whats]
+    return [_pattern(service, chunk) for chunk in _chunks(service, matchers)]
+
+
+def _pattern(service: Service, alarm_names: Iterable[str | Json]) -> Json:
+    return {
+        "source": ["aws.cloudwatch"],
+        "detail-type": ["CloudWatch Alarm State Change"],
+        "account": [service.account],
+        "region": [service.region],
+        "detail": {"alarmName": list(alarm_names), "state": {"value": ["ALARM"]}},
+    }
+
+
+def size(pattern: Json) -> int:
+    """The characters that EventBridge counts."""
+    return len(json.dumps(pattern, separators=(",", ":")))
+
+
+def _chunks(service: Service, matchers: list[str | Json]) -> Iterator[list[str | Json]]:
+    chunk: list[str | Json] = []
+    for matcher in matchers:
+        if size(_pattern(service, [matcher])) > PATTERN_LIMIT:
+            mend = f"makes an event pattern of over {PATTERN_LIMIT} characters (rename the alarm)"
+            raise InvalidInput("sereno.yaml", [Problem("bind", matcher, mend)])
+        if chunk and size(_pattern(service, [*chunk, matcher])) > PATTERN_LIMIT:
+            yield chunk
+            chunk = []
+        chunk.append(matcher)
+    if chunk:
+        yield chunk
+
+
+def resources(service: Service, remediator: str, function_id: str) -> Json:
+    """The rules of a remediator and their leave to invoke its function."""
+    found: Json = {}
+    for number, pattern in enumerate(patterns(service, remediator), start=1):
+        name = names.rule(service, remediator, number)
+        found |= to_function(
+            name,
+            function_id,
+            {"EventPattern": pattern, "Description": f"Alarms that {remediator} answers first"},
+            TARGET_RETRY,
+        )
+    return found
+
+
+def of_round(service: Service, function_id: str) -> Json:
+    """The round's rules: the minute, and changes of the service's stack."""
+    found = to_function(
+        f"sereno-{service.name}-minute",
+        function_id,
+        {"ScheduleExpression": "rate(1 minute)", "Description": "The round looks at the world again"},
+        # A round that is late is worth nothing: the next one comes within the minute.
+        {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0},
+    )
+    if service.stack:
+        arn = names.rule_arn(service, "").split(":events:")[0]
+        prefix = f"{arn}:cloudformation:{service.region}:{service.account}:stack/{service.stack}/"
+        pattern = {
+            "source": ["aws.cloudformation"],
+            "detail-type": ["CloudFormation Stack Status Change"],
+            "account": [service.account],
+            "region": [service.region],
+            "detail": {"stack-id": [{"prefix": prefix}]},
+        }
+        text = f"While the stack {service.stack} changes, Sereno waits"
+        found |= to_function(
+            f"sereno-{service.name}-stack",
+            function_id,
+            {"EventPattern": pattern, "Description": text},
+            TARGET_RETRY,
+        )
+    return found
+
+
+def to_function(name: str, function_id: str, properties: Json, retry: Json) -> Json:
+    """A rule with one function as its target, and the function's leave for exactly this rule.
+
+    The dead-letter queue holds what EventBridge could not deliver; a handler's own failure goes to the same queue
+    by the function's OnFailure destination.
+    """
+    rule_id = names.logical("Rule", name)
+    target = {
+        "Id": "function",
+        "Arn": {"Fn::GetAtt": [function_id, "Arn"]},
+        "DeadLetterConfig": {"Arn": {"Fn::GetAtt": ["DeadLetters", "Arn"]}},
+        "RetryPolicy": retry,
+    }
+    return {
+        rule_id: {
+            "Type": "AWS::Events::Rule",
+            "Properties": {"Name": name, "State": "ENABLED", **properties, "Targets": [target]},
+        },
+        f"{rule_id}Leave": {
+            "Type": "AWS::Lambda::Permission",
+            "Properties": {
+                "Action": "lambda:InvokeFunction",
+                "FunctionName": {"Ref": function_id},
+                "Principal": "events.amazonaws.com",
+                "SourceArn": {"Fn::GetAtt": [rule_id, "Arn"]},
+            },
+        },
+    }
