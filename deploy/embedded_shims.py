@@ -11,6 +11,7 @@ import json
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 
@@ -22,11 +23,18 @@ class Clients:
         self._made: dict[str, Any] = {}
 
     def __call__(self, service: str) -> Any:
-        import boto3
-
         if service not in self._made:
-            self._made[service] = boto3.client(service, region_name=self.region)
+            self._made[service] = _session().client(service, region_name=self.region)
         return self._made[service]
+
+
+@lru_cache(maxsize=1)
+def _session() -> Any:
+    """One session for the process, so that a service's model is read once. Its credentials open nothing: should a
+    call ever leave the mock, AWS refuses it."""
+    import boto3
+
+    return boto3.Session(aws_access_key_id="embedded", aws_secret_access_key="embedded")  # noqa: S106
 
 
 @dataclass(frozen=True, slots=True)
