@@ -1,0 +1,66 @@
+"""What goes wrong in a drill: windows in which invocations fail, become slow, or the gateway answers 5xx itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+Kind = Literal["errors", "slow", "gateway"]
+KINDS: tuple[Kind, ...] = ("errors", "slow", "gateway")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault from `start` to `end` (seconds since the drill's start).
+
+    * `errors`: `value` is the ratio of invocations that fail (a function error: 502 to the client).
+    * `slow`: `value` multiplies the durations (a slow dependency).
+    * `gateway`: `value` is the ratio of requests that API Gateway answers 5xx without invoking anything.
+
+    `function` names the function on AWS; None means every function.
+    """
+
+    kind: Kind
+    start: float
+    end: float
+    value: float
+    function: str | None = None
+
+    def touches(self, function: str, start: float, end: float) -> bool:
+        """Whether the fault concerns the function at any time from `start` to `end`."""
+        return self.function in {None, function} and self.start < end and start < self.end
+
+
+def ratio_at(faults: Sequence[Fault], kind: Kind, function: str, times: Floats) -> Floats | None:
+    """The ratio of failures at each time, None when there are none. Independent faults combine."""
+    return _at(faults, kind, function, times, 0.0, lambda known, value: 1 - (1 - known) * (1 - value))
+
+
+def slowness_at(faults: Sequence[Fault], function: str, times: Floats) -> Floats | None:
+    """The factor on durations at each time, None when nothing is slow."""
+    return _at(faults, "slow", function, times, 1.0, lambda known, value: known * value)
+
+
+def _at(
+    faults: Sequence[Fault],
+    kind: Kind,
+    function: str,
+    times: Floats,
+    calm: float,
+    combine: Callable[[Floats, float], Floats],
+) -> Floats | None:
+    first, last = float(times[0]), float(times[-1])
+    active = [fault for fault in faults if fault.kind == kind and fault.touches(function, first, last)]
+    if not active:
+        return None
+    values = np.full(len(times), calm)
+    for fault in active:
+        inside = (times >= fault.start) & (times < fault.end)
+        values[inside] = combine(values[inside], fault.value)
+    return values

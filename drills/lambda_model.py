@@ -1,0 +1,386 @@
+"""One Lambda function under load, in steps of 20 ms.
+
+Time is counted in steps from the world's start, and in *blocks* of a minute for which arrivals and durations are
+drawn at once. Within a block the function advances over slices in one of two ways that agree with each other:
+
+* `forecast` adds up, vectorised, how many executions would be in flight if every arrival ran at once on a warm
+  environment. Where that stays under the ceiling it is what happens, and `accept` makes it so.
+* `exact` walks step by step where something else may happen: a throttle, a cold start, an error, a retry.
+
+Environments are reused last in, first out, so that the k-th is in use whenever k executions are in flight. The warm
+environments are therefore the most executions in flight at once during the time that an idle one is kept.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from array import array
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drills.clients import FIRST_BACKOFF_S, SECOND_BACKOFF_S, Traffic, lognormals, uniforms
+from drills.faults import Fault, ratio_at, slowness_at
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+STEP_S = 0.02
+STEP_MS = STEP_S * 1000
+STEPS_A_SECOND = 50
+BIN = 500  # steps in 10 s: the window of the scaling rate, and the resolution of the series
+BLOCK = 3000  # steps in a minute
+TAIL = BLOCK  # how far beyond its block anything begun in it may reach: see MAX_TIMEOUT_S
+MAX_TIMEOUT_S = 29.0  # API Gateway's default integration timeout: nobody waits longer than that
+
+# "For each function, 1,000 execution environment instances every 10 seconds"; what is not used is not kept for
+# later (Lambda developer guide, "Lambda scaling behavior").
+NEW_ENVIRONMENTS_EACH_10_S = 1000
+# "10 x concurrency" requests a second for synchronous calls (Lambda quotas). Counted by whole seconds here.
+REQUESTS_EACH_SECOND_AND_SLOT = 10
+# How long an idle environment is kept is not published; observations lie between 5 and 15 minutes.
+IDLE_KEPT_BINS = 36
+
+_FIRST_BACKOFF_STEPS = FIRST_BACKOFF_S / STEP_S
+_SECOND_BACKOFF_STEPS = SECOND_BACKOFF_S / STEP_S
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionModel:
+    """A function as the drill knows it.
+
+    `share` is its part of the API's requests (0-1), `mean_ms` and `sigma` describe lognormal durations, `cold_ms`
+    is the init time of a new environment, `reserved` its reserved concurrency (None: it draws from the unreserved
+    pool), `error_ratio` the part of invocations that fail on an ordinary day.
+    """
+
+    name: str
+    share: float
+    mean_ms: float
+    sigma: float = 0.5
+    cold_ms: float = 400.0
+    reserved: int | None = None
+    provisioned: int = 0
+    timeout_s: float = MAX_TIMEOUT_S
+    error_ratio: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.timeout_s <= MAX_TIMEOUT_S:
+            raise ValueError(f"{self.name}: timeout_s {self.timeout_s} is not within 0..{MAX_TIMEOUT_S}")
+        if self.mean_ms <= 0 or self.sigma < 0 or not 0 <= self.share <= 1 or not 0 <= self.cold_ms <= 10_000:
+            raise ValueError(f"{self.name}: mean_ms > 0, sigma >= 0, share 0..1, cold_ms 0..10000 are needed")
+
+    @property
+    def log_mean(self) -> float:
+        """The mean of the duration's logarithm (ms) that gives a mean duration of `mean_ms`."""
+        return math.log(self.mean_ms) - self.sigma**2 / 2
+
+
+def stream(seed: int, name: str, purpose: str) -> np.random.Generator:
+    """A stream of random numbers of its own for each purpose: worlds that differ in one do not differ in others."""
+    return np.random.default_rng([seed, zlib.crc32(name.encode()), zlib.crc32(purpose.encode())])
+
+
+class FunctionState:
+    """The function in flight. Public fields are read by `drills.harvest` and `drills.world`."""
+
+    def __init__(self, model: FunctionModel, seed: int, traffic: Traffic, faults: Sequence[Fault]) -> None:
+        self.model = model
+        self.traffic = traffic
+        self.faults = tuple(faults)
+        self.reserved = model.reserved
+        self.provisioned = model.provisioned
+        self.busy = 0
+        self.turbulent = False
+        self.pending = 0
+        self.served_on_retry = 0
+        self.cold_starts = 0
+        self._arrivals = stream(seed, model.name, "arrivals")
+        self._durations = stream(seed, model.name, "durations")
+        self._marks = stream(seed, model.name, "marks")
+        retries = stream(seed, model.name, "retries")
+        self._uniform = uniforms(retries)
+        self._retry_ms = lognormals(stream(seed, model.name, "retry durations"), model.log_mean, model.sigma)
+        # The service ran before the drill began: as many environments are warm as an ordinary peak needs.
+        mean = float(traffic.rate(np.zeros(1))[0]) * model.share * model.mean_ms / 1000
+        self.warm = max(math.ceil(mean + 4 * math.sqrt(mean)), model.provisioned)
+        self._bin_peaks: deque[int] = deque([self.warm], maxlen=IDLE_KEPT_BINS)
+        self._created = 0
+        # Reaching over the block's end; shared with numpy without a copy, because single items of a numpy array
+        # cost ten times as much to touch.
+        self._ends, self.ends = _shared(BLOCK + TAIL)
+        self._due_first, self.due_first = _shared(BLOCK + TAIL)
+        self._due_second, self.due_second = _shared(BLOCK + TAIL)
+        self._failed, self.failed = _shared(BLOCK + TAIL)
+        # Of the block alone.
+        self._admitted, self.admitted = _shared(BLOCK)
+        self._started, self.started = _shared(BLOCK)
+        self._throttled, self.throttled = _shared(BLOCK)
+        self._rejected, self.rejected = _shared(BLOCK)
+        self._peak, self.peak = _shared(BLOCK)
+        self.retry_ms: list[float] = []
+        self.retry_step: list[int] = []
+        self.retry_length: list[int] = []
+        self.retry_failed: list[int] = []
+        self.cold_first: list[int] = []
+        self.cold_retry: list[int] = []
+
+    # -- a new minute -------------------------------------------------------------------------------------------
+
+    def begin_block(self, block: int) -> None:
+        """Draws the arrivals of minute `block` with all that would befall them, and carries over what is under
+        way. The draws do not depend on limits: two worlds with one seed meet the same requests."""
+        model = self.model
+        for carried in (self.ends, self.due_first, self.due_second, self.failed):
+            carried[:TAIL] = carried[BLOCK:]
+            carried[TAIL:] = 0
+        for fresh in (self.admitted, self.started, self.throttled, self.rejected, self.peak):
+            fresh[:] = 0
+        times: Floats = np.multiply(block * BLOCK + np.arange(BLOCK) + 0.5, STEP_S, dtype=np.float64)
+        self.firsts: Ints = self._arrivals.poisson(self.traffic.rate(times) * (model.share * STEP_S))
+        self.index: Ints = np.concatenate([[0], np.cumsum(self.firsts)])
+        many = int(self.index[-1])
+        self.step_of: Ints = np.repeat(np.arange(BLOCK), self.firsts)
+        self.ms: Floats = np.exp(model.log_mean + model.sigma * self._durations.standard_normal(many))
+        self._slowness = slowness_at(self.faults, model.name, times)
+        if self._slowness is not None:
+            self.ms *= self._slowness[self.step_of]
+        timeout = model.timeout_s * 1000
+        late = self.ms >= timeout
+        np.minimum(self.ms, timeout, out=self.ms)
+        # A request arrives anywhere in its step: floor(duration + that place) is right on average.
+        steps = self.ms / STEP_MS + self._durations.random(many)
+        self.steps: Ints = np.maximum(steps.astype(np.int64), 1)
+        self.end: Ints = self.step_of + self.steps
+        self._mark_failures(times, late)
+        seconds = self.firsts.reshape(-1, STEPS_A_SECOND).sum(axis=1)
+        self.busiest_second = int(seconds.max())
+        self._lists: tuple[list[int], list[int], list[int], list[int], list[bool]] | None = None
+
+    def _mark_failures(self, times: Floats, late: NDArray[np.bool_]) -> None:
+        """Which first attempts will fail if they run (an error, or no answer before the timeout), and how many
+        of each step the gateway turns away."""
+        name, many = self.model.name, len(self.ms)
+        ratio = ratio_at(self.faults, "errors", name, times)
+        usual = self.model.error_ratio
+        if ratio is None and usual:
+            ratio = np.full(BLOCK, usual)
+        elif ratio is not None:
+            ratio = 1 - (1 - ratio) * (1 - usual)
+        self._error_ratio = ratio
+        self.fails = late if ratio is None else late | (self._marks.random(many) < ratio[self.step_of])
+        self._failing_steps = self.step_of[self.fails]
+        self._gate_ratio = ratio_at(self.faults, "gateway", name, times)
+        if self._gate_ratio is None:
+            self.gate: Ints = np.zeros(BLOCK, dtype=np.int64)
+        else:
+            self.gate = self._marks.binomial(self.firsts, self._gate_ratio)
+
+    def begin_bin(self) -> None:
+        """Ten seconds begin: idle environments have expired, the scaling rate starts anew."""
+        self.warm = max(*self._bin_peaks, self.busy, self.provisioned)
+        self._created = 0
+
+    def note_peak(self, a: int, b: int) -> None:
+        """Remembers how many environments the ten seconds a..b used."""
+        self._bin_peaks.append(int(self.peak[a:b].max()))
+
+    # -- the calm way -------------------------------------------------------------------------------------------
+
+    def is_exact(self, limit: int) -> bool:
+        """Whether the next slice must be walked: something is unsettled, or the request rate may bind."""
+        if self.turbulent or self.pending or self._gate_ratio is not None:
+            return True
+        return self.busiest_second > REQUESTS_EACH_SECOND_AND_SLOT * limit
+
+    def forecast(self, a: int, b: int) -> Ints:
+        """Executions in flight after each step's arrivals if all of them run at once."""
+        low, high = self.index[a], self.index[b]
+        leaving = np.bincount(self.end[low:high] - a, minlength=b - a)[: b - a]
+        series: Ints = self.busy + np.cumsum(self.firsts[a:b] - self.ends[a:b] - leaving)
+        return series
+
+    def calm_until(self, a: int, b: int) -> int:
+        """The first step of a..b with a failing invocation: up to there the forecast may be accepted."""
+        place = int(np.searchsorted(self._failing_steps, a))
+        if place < len(self._failing_steps):
+            return min(b, int(self._failing_steps[place]))
+        return b
+
+    def accept(self, a: int, b: int, series: Ints) -> None:
+        """Makes the forecast true for the steps a..b."""
+        if a == b:
+            return
+        low, high = self.index[a], self.index[b]
+        leaving = np.bincount(self.end[low:high] - a)
+        self.ends[a : a + len(leaving)] += leaving
+        self.admitted[a:b] = self.firsts[a:b]
+        self.started[a:b] = self.firsts[a:b]
+        self.peak[a:b] = series[: b - a]
+        self.busy = int(series[b - a - 1])
+
+    # -- the exact way ------------------------------------------------------------------------------------------
+
+    def exact(self, a: int, b: int, limit: int, concurrency: int) -> None:
+        """Walks the steps a..b, which lie in one second, with at most `limit` executions in flight and the
+        request rate that goes with `concurrency` (more than `limit` where others use the same pool)."""
+        firsts, offsets, steps, gate, fails = self._as_lists()
+        ends, due_first, due_second = self._ends, self._due_first, self._due_second
+        admitted, started, peak = self._admitted, self._started, self._peak
+        # New environments only raise `warm` by what they take from the rate, so the sum holds for the slice.
+        ceiling = min(limit, self.warm + NEW_ENVIRONMENTS_EACH_10_S - self._created)
+        second = a - a % STEPS_A_SECOND
+        tokens = REQUESTS_EACH_SECOND_AND_SLOT * concurrency - int(self.started[second:a].sum())
+        gated, failing = self._gate_ratio is not None, len(self._failing_steps) > 0
+        busy, turbulent = self.busy, False
+        for i in range(a, b):
+            busy -= ends[i]
+            first, second_try, third_try = firsts[i], due_first[i], due_second[i]
+            if second_try or third_try:
+                self.pending -= second_try + third_try
+            if gated:
+                first, second_try, third_try = self._meet_gateway(i, first, second_try, third_try)
+            demand = first + second_try + third_try
+            if demand:
+                room = min(ceiling - busy, tokens)
+                if demand > room:
+                    turbulent = True
+                    first, second_try, third_try = self._turn_away(i, first, second_try, third_try, room)
+                    demand = first + second_try + third_try
+                low = offsets[i] + gate[i]
+                for length in steps[low : low + first]:
+                    ends[i + length] += 1
+                if second_try or third_try:
+                    self._run_retries(i, second_try, third_try)
+                if failing and first:
+                    self._fail(i, low, first, steps, fails)
+                admitted[i] = first
+                started[i] = demand
+                busy += demand
+                tokens -= demand
+                if busy > self.warm:
+                    self._start_cold(i, low + first, first, busy - self.warm)
+            peak[i] = busy
+        self.busy = busy
+        self.turbulent = turbulent
+
+    def _as_lists(self) -> tuple[list[int], list[int], list[int], list[int], list[bool]]:
+        if self._lists is None:
+            self._lists = (
+                self.firsts.tolist(),
+                self.index.tolist(),
+                self.steps.tolist(),
+                self.gate.tolist(),
+                self.fails.tolist(),
+            )
+        return self._lists
+
+    def _meet_gateway(self, i: int, first: int, second: int, third: int) -> tuple[int, int, int]:
+        """The gateway answers some attempts 5xx itself; the others go on."""
+        assert self._gate_ratio is not None
+        ratio, turned = float(self._gate_ratio[i]), self._as_lists()[3][i]
+        lost_second = sum(next(self._uniform) < ratio for _ in range(second))
+        lost_third = sum(next(self._uniform) < ratio for _ in range(third))
+        lost = turned + lost_second + lost_third
+        if lost:
+            self._rejected[i] += lost
+            self._failed[i] += lost
+            self._try_again(i, turned, lost_second)
+        return first - turned, second - lost_second, third - lost_third
+
+    def _turn_away(self, i: int, first: int, second: int, third: int, room: int) -> tuple[int, int, int]:
+        """Lambda prefers no attempt: the room is shared in proportion. The rest is throttled, which a REST proxy
+        integration shows to the client as 500."""
+        room = max(room, 0)
+        throttled = first + second + third - room
+        first_in = _share(room, first, second + third, next(self._uniform))
+        second_in = _share(room - first_in, second, third, next(self._uniform))
+        third_in = room - first_in - second_in
+        self._throttled[i] += throttled
+        self._failed[i] += throttled
+        self._try_again(i, first - first_in, second - second_in)
+        return first_in, second_in, third_in
+
+    def _try_again(self, i: int, firsts: int, seconds: int) -> None:
+        """Clients wait and try again; the answer takes a step to reach them. Third attempts give up."""
+        uniform, after = self._uniform, i + 1
+        for chance in islice(uniform, firsts):
+            self._due_first[after + int(chance * _FIRST_BACKOFF_STEPS)] += 1
+        for chance in islice(uniform, seconds):
+            self._due_second[after + int(chance * _SECOND_BACKOFF_STEPS)] += 1
+        self.pending += firsts + seconds
+
+    def _run_retries(self, i: int, seconds: int, thirds: int) -> None:
+        many, ends = seconds + thirds, self._ends
+        samples = list(islice(self._retry_ms, many))
+        timeout = self.model.timeout_s * 1000
+        if self._slowness is not None:
+            factor = float(self._slowness[i])
+            samples = [ms * factor for ms in samples]
+        samples = [ms if ms < timeout else timeout for ms in samples]
+        chances = islice(self._uniform, many)
+        lengths = [int(ms / STEP_MS + chance) or 1 for ms, chance in zip(samples, chances, strict=True)]
+        for length in lengths:
+            ends[i + length] += 1
+        self.retry_ms += samples
+        self.retry_length += lengths
+        self.retry_step += [i] * many
+        ratio = 0.0 if self._error_ratio is None else float(self._error_ratio[i])
+        failed = 0
+        if ratio or max(samples) >= timeout:
+            failed = self._fail_retries(i, seconds, ratio, [ms >= timeout for ms in samples], lengths)
+        self.served_on_retry += many - failed
+
+    def _fail_retries(self, i: int, seconds: int, ratio: float, late: list[bool], lengths: list[int]) -> int:
+        """Function errors among the retries that run; returns how many. Only second attempts try once more."""
+        failed = 0
+        for number, length in enumerate(lengths):
+            if late[number] or next(self._uniform) < ratio:
+                failed += 1
+                self._failed[i + length] += 1
+                self.retry_failed.append(i)
+                self._try_again(i + length, 0, int(number < seconds))
+        return failed
+
+    def _fail(self, i: int, low: int, first: int, steps: list[int], fails: list[bool]) -> None:
+        """Function errors among the first attempts that run: the client learns it when the invocation ends."""
+        for k in range(low, low + first):
+            if fails[k]:
+                self._failed[i + steps[k]] += 1
+                self._try_again(i + steps[k], 1, 0)
+
+    def _start_cold(self, i: int, after: int, first: int, cold: int) -> None:
+        """The last `cold` of the step's attempts wait for a new environment: they occupy it during its init."""
+        self.warm += cold
+        self._created += cold
+        self.cold_starts += cold
+        init = int(self.model.cold_ms / STEP_MS)
+        cold_again = max(0, cold - first)
+        lengths = self._as_lists()[2]
+        for k in range(after - (cold - cold_again), after):
+            self._ends[i + lengths[k]] -= 1
+            self._ends[i + lengths[k] + init] += 1
+            self.cold_first.append(k)
+        for k in range(len(self.retry_ms) - cold_again, len(self.retry_ms)):
+            self._ends[i + self.retry_length[k]] -= 1
+            self._ends[i + self.retry_length[k] + init] += 1
+            self.cold_retry.append(k)
+
+
+def _share(room: int, mine: int, others: int, chance: float) -> int:
+    """How many of `mine` get into `room`, in proportion to `others`, rounded by chance."""
+    if mine == 0 or room <= 0:
+        return 0
+    wanted = int(room * mine / (mine + others) + chance)
+    return min(max(wanted, room - others), mine, room)
+
+
+def _shared(size: int) -> tuple[array[int], Ints]:
+    """One buffer with two faces: an array for single items, a numpy array for slices."""
+    plain = array("q", bytes(8 * size))
+    return plain, np.frombuffer(plain, dtype=np.int64)
