@@ -67,6 +67,7 @@ class Remediation:
     owner: str = ""
     claim_until: datetime | None = None
     due_at: datetime | None = None
+    applied_at: datetime | None = None
     hold_until: datetime | None = None
     escalate_at: datetime | None = None
     # Where the symptom goes when this remediation cannot help; cleared once the next one has started.
@@ -116,6 +117,7 @@ class Remediation:
             "owner": self.owner,
             "claim_until": _text_of(self.claim_until),
             "due_at": _text_of(self.due_at),
+            "applied_at": _text_of(self.applied_at),
             "hold_until": _text_of(self.hold_until),
             "escalate_at": _text_of(self.escalate_at),
             "escalate_to": self.escalate_to,
@@ -143,6 +145,7 @@ class Remediation:
             owner=data["owner"],
             claim_until=_moment_of(data["claim_until"]),
             due_at=_moment_of(data["due_at"]),
+            applied_at=_moment_of(data["applied_at"]),
             hold_until=_moment_of(data["hold_until"]),
             escalate_at=_moment_of(data["escalate_at"]),
             escalate_to=data["escalate_to"],

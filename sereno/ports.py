@@ -21,6 +21,16 @@ class Aws(Protocol):
     def client(self, service: str, region: str | None = None) -> Any: ...
 
 
+class Telemetry(Protocol):
+    """Logs and counts. `dimensions` of a count are few and bounded (a reason, a remediator)."""
+
+    def log(self, level: str, message: str, **facts: Any) -> None: ...
+
+    def count(self, metric: str, value: float = 1, **dimensions: str) -> None: ...
+
+    def flush(self) -> None: ...
+
+
 class Clock(Protocol):
     """The only way to learn the time."""
 
@@ -63,6 +73,7 @@ class Context:
     now: datetime
     params: Mapping[str, Any]
     signal: Signal | None = None
+    since: datetime | None = None  # when the change took effect, for looks afterwards
 
 
 @dataclass(frozen=True, slots=True)

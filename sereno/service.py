@@ -38,8 +38,9 @@ class Api:
 @dataclass(frozen=True, slots=True)
 class Function:
     """A Lambda function. `reserved` is the declared reserved concurrency (None: unreserved), `normal` the
-    concurrent executions of an ordinary busy hour (None: measured), `fast_metric` says that the application
-    publishes a 10-second demand metric by EMF."""
+    concurrent executions of an ordinary busy hour (None: measured), `provisioned` the provisioned concurrency
+    declared on the alias (None: none), `fast_metric` says that the application publishes a 10-second demand metric
+    by EMF."""
 
     key: str
     name: str
@@ -50,6 +51,7 @@ class Function:
     memory_mb: int = 128
     tables: tuple[str, ...] = ()
     fast_metric: bool = False
+    provisioned: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

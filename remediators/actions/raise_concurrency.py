@@ -1,0 +1,336 @@
+"""Raise a Lambda function's concurrency before, or soon after, its limit throttles customers.
+
+The new limit is sized once, from demand and from the declared surge, never by doubling: a retry cannot climb. Where
+provisioned concurrency is declared it follows, and where Application Auto Scaling owns that, its target is changed
+instead of the value it would take back.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from remediators import metrics
+from remediators.actions._provisioned import observe_provisioned, provisioned_steps, read_provisioned
+from remediators.demand import Demand, measure, with_peaks
+from remediators.metrics import Series
+from sereno.model import Call, Json, Plan, Reason, Refusal, Step, Verdict
+from sereno.ports import Aws, Context, Param, Permission, Remediator
+from sereno.service import Function
+
+LOOK_BACK = timedelta(minutes=60)
+# PutFunctionConcurrency must leave this many executions unreserved in the account.
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
+UNRESERVED_MINIMUM = 100
+# A raise of less is not worth a change.
+WORTHWHILE = 1.1
+# Without any datapoint for so long after the change the function is idle, and an idle function has no symptom.
+IDLE_AFTER_S = 300.0
+
+FUNCTION_ARN = "arn:{partition}:lambda:{region}:{account}:function:{function}"
+
+PARAMS: Mapping[str, Param] = {
+    "headroom": Param(2.5, "times the demand measured now", 1.0, 10.0),
+    "surge_headroom": Param(1.4, "times the declared surge of normal demand", 1.0, 5.0),
+    "sigmas": Param(6.0, "standard deviations of Poisson arrivals kept above the declared surge", 0.0, 10.0),
+    "ceiling": Param(
+        500, "most reserved concurrency ever set", 1, 100_000, "the account's quota bounds it too, read each time"
+    ),
+    "release_ratio": Param(0.7, "the peak of the hold must fit in this part of the value restored", 0.1, 1.0),
+    "provisioned_ceiling": Param(None, "most provisioned concurrency ever set (none: as reserved)", 1, 100_000),
+}
+
+PERMISSIONS = (
+    Permission("lambda.get_function", FUNCTION_ARN),
+    Permission("lambda.get_function_concurrency", FUNCTION_ARN),
+    Permission("lambda.put_function_concurrency", FUNCTION_ARN),
+    Permission("lambda.delete_function_concurrency", FUNCTION_ARN),
+    Permission("lambda.get_provisioned_concurrency_config", FUNCTION_ARN + ":*"),
+    Permission("lambda.put_provisioned_concurrency_config", FUNCTION_ARN + ":*"),
+    Permission(
+        "lambda.get_account_settings",
+        "*",
+        because="GetAccountSettings takes no resource: "
+        "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html",
+    ),
+    Permission(
+        "cloudwatch.get_metric_data",
+        "*",
+        because="GetMetricData takes no resource: "
+        "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html",
+    ),
+    Permission(
+        "application-autoscaling.describe_scalable_targets",
+        "*",
+        because="DescribeScalableTargets takes no resource: https://docs.aws.amazon.com/service-authorization/"
+        "latest/reference/list_awsapplicationautoscaling.html",
+    ),
+    Permission(
+        "application-autoscaling.register_scalable_target",
+        "arn:{partition}:application-autoscaling:{region}:{account}:scalable-target/*",
+    ),
+)
+
+
+def observe(aws: Aws, context: Context) -> Json:
+    """The function's settings, the account's quota, and an hour of its metrics: three calls (five with declared
+    provisioned concurrency)."""
+    name = context.target.name
+    client = aws.client("lambda", context.target.region)
+    function = client.get_function(FunctionName=name)
+    limits = client.get_account_settings()["AccountLimit"]
+    declared = context.service.function_named(name)
+    series = metrics.read(
+        aws.client("cloudwatch", context.target.region),
+        _wanted(name, context, declared),
+        context.now - LOOK_BACK,
+        context.now,
+    )
+    return {
+        "reserved": function.get("Concurrency", {}).get("ReservedConcurrentExecutions"),
+        "state": function["Configuration"].get("State", "Active"),
+        "update": function["Configuration"].get("LastUpdateStatus", "Successful"),
+        "memory_mb": function["Configuration"].get("MemorySize", 128),
+        "quota": limits["ConcurrentExecutions"],
+        "unreserved": limits["UnreservedConcurrentExecutions"],
+        "series": {key: [list(point) for point in points] for key, points in series.items()},
+        "provisioned": observe_provisioned(aws, context, declared),
+    }
+
+
+def plan(observation: Json, context: Context) -> Plan | Refusal:
+    """Sizes the limit once, or refuses with a reason."""
+    gates: list[tuple[str, Verdict]] = []
+    demand = measure(observation["series"], context.now.timestamp())
+    for gate, verdict in (
+        ("operator", _not_stopped(observation)),
+        ("update", _not_updating(observation)),
+        ("data", _measured(demand)),
+        ("demand", _is_demand(demand)),
+    ):
+        gates.append((gate, verdict))
+        if not verdict.ok:
+            return Refusal(verdict, tuple(gates))
+    assert demand is not None  # the data gate
+    size = _size(observation, demand, context)
+    gates += size.gates
+    if size.value is None:
+        return Refusal(size.gates[-1][1], tuple(gates))
+    steps = (
+        _reserved_step(context, observation["reserved"], size),
+        *provisioned_steps(observation, context, size.value),
+    )
+    return Plan(
+        steps=tuple(step for step, _ in steps),
+        reason=size.why,
+        risk=_risk(observation, size.value),
+        monthly_cost=sum(cost for _, cost in steps),
+        gates=tuple(gates),
+    )
+
+
+def read(aws: Aws, context: Context) -> Json:
+    """The settings as they are now."""
+    client = aws.client("lambda", context.target.region)
+    answer = client.get_function_concurrency(FunctionName=context.target.name)
+    return {
+        "reserved concurrency": answer.get("ReservedConcurrentExecutions"),
+        **read_provisioned(aws, context, context.service.function_named(context.target.name)),
+    }
+
+
+def symptom(aws: Aws, context: Context) -> Json:
+    """Throttles since the change, and the peak of concurrency in the hold."""
+    since = context.since or context.now
+    start = min(since, context.now - timedelta(seconds=context.play.hold_s))
+    series = metrics.read(
+        aws.client("cloudwatch", context.target.region),
+        {
+            "throttles": _lambda_series(context.target.name, "Throttles", "Sum"),
+            "peak": _lambda_series(context.target.name, "ConcurrentExecutions", "Maximum"),
+        },
+        start,
+        context.now,
+    )
+    after = [value for moment, value in series["throttles"] if moment >= since.timestamp()]
+    hold = [value for moment, value in series["peak"] if moment >= context.now.timestamp() - context.play.hold_s]
+    return {
+        "minutes": len(after),
+        "throttles_newest": after[-1] if after else None,
+        "throttles": sum(after),
+        "peak": max(hold, default=0.0),
+        "waited_s": (context.now - since).total_seconds(),
+    }
+
+
+def verify(plan: Plan, symptom: Json, context: Context) -> Verdict:
+    """Gone when the newest whole minute since the change saw no throttle."""
+    if symptom["throttles_newest"] is None:
+        if symptom["waited_s"] >= IDLE_AFTER_S:
+            return Verdict.yes("idle since the change")
+        return Verdict.no(Reason.NO_DATA, "no whole minute since the change has been published yet")
+    if symptom["throttles_newest"] > 0:
+        return Verdict.no(
+            Reason.SYMPTOM_PERSISTS, f"{symptom['throttles_newest']:.0f} throttled attempts in the newest minute"
+        )
+    return Verdict.yes(f"no throttled attempt in the newest of {symptom['minutes']} minutes since the change")
+
+
+def may_release(plan: Plan, symptom: Json, context: Context) -> Verdict:
+    """The hold's peak must fit in a part of the value restored: an alarm's colour says nothing about that."""
+    restored = plan.steps[0].before
+    if restored is None:
+        return Verdict.yes("the function goes back to the account's unreserved concurrency")
+    room = context.params["release_ratio"] * restored
+    if symptom["peak"] > room:
+        return Verdict.no(
+            Reason.STILL_NEEDED, f"peak {symptom['peak']:.0f} in the hold, {restored} would leave room for {room:.0f}"
+        )
+    return Verdict.yes(f"peak {symptom['peak']:.0f} in the hold fits in {room:.0f} of {restored}")
+
+
+# -- sizing
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """The new limit (None: none is possible or needed), how it came about, and the gates it passed."""
+
+    value: int | None
+    why: str
+    gates: tuple[tuple[str, Verdict], ...]
+
+
+def _size(observation: Json, demand: Demand, context: Context) -> Size:
+    params, before = context.params, observation["reserved"]
+    needed, why = _needed(demand, context)
+    gates = [("size", Verdict.yes(why))]
+    if before is not None and needed < before * WORTHWHILE:
+        verdict = Verdict.no(Reason.NOTHING_TO_DO, f"{before} is enough: {why}")
+        return Size(None, why, (*gates, ("need", verdict)))
+    ceiling = int(params["ceiling"])
+    allowed = min(needed, ceiling)
+    gates.append(("ceiling", Verdict.yes(f"{allowed} of {needed} under the ceiling of {ceiling}")))
+    if before is not None and allowed < before * WORTHWHILE:
+        verdict = Verdict.no(Reason.OVER_CEILING, f"{before} stands at the ceiling of {ceiling}; {needed} is needed")
+        return Size(None, why, (*gates[:-1], ("ceiling", verdict)))
+    floor = max(UNRESERVED_MINIMUM, context.service.unreserved_floor)
+    room = observation["unreserved"] - floor + (before or 0)
+    value = min(allowed, room)
+    short = value < allowed if before is None else value < before * WORTHWHILE
+    if short:
+        verdict = Verdict.no(
+            Reason.NO_HEADROOM,
+            f"{observation['unreserved']} of the account's {observation['quota']} are unreserved, {floor} must stay: "
+            f"room for {max(room, 0)}, {allowed} is needed",
+        )
+        return Size(None, why, (*gates, ("headroom", verdict)))
+    left = observation["unreserved"] - (value - (before or 0))
+    gates.append(("headroom", Verdict.yes(f"{left} of the account's {observation['quota']} stay unreserved")))
+    if value < needed:
+        why += f"; {value} is what ceiling and account allow"
+    return Size(value, why, tuple(gates))
+
+
+def _needed(demand: Demand, context: Context) -> tuple[int, str]:
+    """max(2.5 x demand, declared surge x 1.4), and never less than the surge's own Poisson peaks: for a small
+    function 1.4 x is less than they need."""
+    params, declared = context.params, context.service.function_named(context.target.name)
+    from_demand = params["headroom"] * demand.concurrency
+    normal = declared.normal if declared and declared.normal else demand.usual
+    parts = [f"{params['headroom']} x demand {demand.concurrency:.1f} = {from_demand:.0f}"]
+    needed = from_demand
+    if normal:
+        surge = context.service.objectives.surge * normal
+        from_surge = max(params["surge_headroom"] * surge, with_peaks(surge, params["sigmas"]))
+        parts.append(
+            f"declared surge {context.service.objectives.surge:g} x {normal:.1f} with peaks = {from_surge:.0f}"
+        )
+        needed = max(needed, from_surge)
+    return math.ceil(needed), "sized to the larger of " + " and ".join(parts)
+
+
+def _reserved_step(context: Context, before: int | None, size: Size) -> tuple[Step, float]:
+    name = {"FunctionName": context.target.name}
+    undo = (
+        Call("lambda", "delete_function_concurrency", name)
+        if before is None
+        else Call("lambda", "put_function_concurrency", {**name, "ReservedConcurrentExecutions": before})
+    )
+    do = Call("lambda", "put_function_concurrency", {**name, "ReservedConcurrentExecutions": size.value})
+    # Reserved concurrency itself costs nothing; the calls it lets through are the service's business.
+    return Step(do, size.why, "reserved concurrency", before, size.value, undo), 0.0
+
+
+def _risk(observation: Json, value: int) -> str:
+    taken = value - (observation["reserved"] or 0)
+    return (
+        f"takes {taken} executions from the account's unreserved pool; what lies behind the function gets more load"
+    )
+
+
+# -- gates
+
+
+def _not_stopped(observation: Json) -> Verdict:
+    if observation["reserved"] == 0:
+        return Verdict.no(Reason.OPERATOR_STOP, "reserved concurrency is 0: a person stopped this function")
+    return Verdict.yes("nobody stopped the function")
+
+
+def _not_updating(observation: Json) -> Verdict:
+    # While an update is in progress Lambda refuses changes, and a release may be the cause.
+    if observation["update"] == "InProgress" or observation["state"] == "Pending":
+        return Verdict.no(Reason.CHANGE_IN_PROGRESS, f"the function is {observation['state']}, its update is running")
+    return Verdict.yes("no update of the function is running")
+
+
+def _measured(demand: Demand | None) -> Verdict:
+    if demand is None:
+        return Verdict.no(Reason.NO_DATA, "no minute of the last ten shows an invocation")
+    return Verdict.yes(f"demand is {demand.concurrency:.1f} executions at once")
+
+
+def _is_demand(demand: Demand | None) -> Verdict:
+    if demand is None or demand.rate_growth is None or demand.slowdown is None:
+        return Verdict.yes("there is no earlier hour to compare with")
+    grown = f"traffic x {demand.rate_growth:.1f}, duration x {demand.slowdown:.1f} against the hour before"
+    if demand.is_slowness:
+        return Verdict.no(Reason.NOT_DEMAND, f"{grown}: calls got slower, and more of them would feed the collapse")
+    return Verdict.yes(grown)
+
+
+# -- series
+
+
+def _lambda_series(name: str, metric: str, stat: str) -> Series:
+    return Series("AWS/Lambda", metric, {"FunctionName": name}, stat)
+
+
+def _wanted(name: str, context: Context, declared: Function | None) -> dict[str, Series]:
+    wanted = {
+        "invocations": _lambda_series(name, "Invocations", "Sum"),
+        "throttles": _lambda_series(name, "Throttles", "Sum"),
+        "duration": _lambda_series(name, "Duration", "Average"),
+    }
+    if declared and declared.fast_metric:
+        namespace = f"Sereno/{context.service.name}"
+        wanted["work"] = Series(namespace, "DemandMs", {"FunctionName": name}, "Sum", 10)
+    return wanted
+
+
+REMEDIATOR = Remediator(
+    name="raise_concurrency",
+    summary="Raises a function's reserved (and declared provisioned) concurrency, sized once from demand.",
+    kind="function",
+    params=PARAMS,
+    permissions=PERMISSIONS,
+    observe=observe,
+    plan=plan,
+    read=read,
+    symptom=symptom,
+    verify=verify,
+    may_release=may_release,
+)

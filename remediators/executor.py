@@ -1,0 +1,152 @@
+"""The only place that changes AWS. It follows a recorded plan, step by step, and never plans.
+
+Most AWS APIs have no revision to lock on, so the value is read again just before it is written, and every step knows
+the absolute value before and after: a replay finds its own effect and does not act twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from remediators.watch import MARGIN_S, Watch
+from sereno.guard import check_drift
+from sereno.lifecycle import Remediation
+from sereno.model import Call, Json, Plan, Reason, Step, Verdict
+from sereno.ports import Context, Remediator
+
+# Answers after which the same call may succeed a minute later. What is in neither list is final.
+PASSING_CODES = frozenset(
+    {
+        "ConflictException",
+        "InternalError",
+        "InternalFailure",
+        "InternalServerError",
+        "LimitExceededException",
+        "RequestLimitExceeded",
+        "ResourceConflictException",  # Lambda: an update of the function is in progress
+        "ServiceException",
+        "ServiceUnavailable",
+        "ConcurrentUpdateException",  # Application Auto Scaling
+        "RequestTimeout",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+
+
+class ClaimLost(Exception):
+    """The claim or the invocation is about to run out: stop before the next call; the round goes on from here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How far the executor came. `passing` says that trying again may help."""
+
+    done: int
+    verdict: Verdict
+    passing: bool = False
+
+
+def apply(
+    watch: Watch,
+    remediation: Remediation,
+    remediator: Remediator,
+    context: Context,
+    record: Callable[[int], None],
+) -> Outcome:
+    """Does the plan's steps from `steps_done` on. `record(n)` notes progress between steps.
+
+    Raises ClaimLost. AWS's errors are in the outcome.
+    """
+    plan = _plan_of(remediation)
+    done = remediation.steps_done
+    try:
+        for step in plan.steps[done:]:
+            if done > remediation.steps_done:
+                record(done)
+            verdict = _do(watch, remediation, remediator, context, step, step.do, step.before, step.after)
+            if not verdict.ok:
+                return Outcome(done, verdict)
+            done += 1
+    except (ClientError, BotoCoreError) as error:
+        return Outcome(done, Verdict.no(Reason.AWS_ERROR, str(error)), passing=is_passing(error))
+    return Outcome(done, Verdict.yes())
+
+
+def undo(
+    watch: Watch, remediation: Remediation, remediator: Remediator, context: Context, steps: int | None = None
+) -> Outcome:
+    """Takes the first `steps` steps back (all that were done unless told), the last first.
+
+    Raises ClaimLost. AWS's errors are in the outcome; a drifted value stops it, and stays as it is.
+    """
+    plan = _plan_of(remediation)
+    count = remediation.steps_done if steps is None else steps
+    undone = 0
+    try:
+        for step in reversed(plan.steps[:count]):
+            if step.undo is not None:
+                verdict = _do(watch, remediation, remediator, context, step, step.undo, step.after, step.before)
+                if not verdict.ok:
+                    return Outcome(undone, verdict)
+            undone += 1
+    except (ClientError, BotoCoreError) as error:
+        return Outcome(undone, Verdict.no(Reason.AWS_ERROR, str(error)), passing=is_passing(error))
+    return Outcome(undone, Verdict.yes())
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether an AWS error may be gone a minute later; no answer at all is passing too."""
+    if not isinstance(error, ClientError):
+        return True
+    code = error.response.get("Error", {}).get("Code", "")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return code in PASSING_CODES or status >= 500
+
+
+def _do(
+    watch: Watch,
+    remediation: Remediation,
+    remediator: Remediator,
+    context: Context,
+    step: Step,
+    call: Call,
+    expected: Any,
+    wanted: Any,
+) -> Verdict:
+    """One call, if the live value is still the expected one; nothing if it is already the wanted one."""
+    live: Json = remediator.read(watch.aws, context)
+    if live.get(step.setting) == wanted:
+        return Verdict.yes(f"{step.setting} is {wanted} already")
+    drift = check_drift(step, live, expected)
+    if not drift.ok:
+        return drift
+    _still_mine(watch, remediation)
+    try:
+        getattr(watch.aws.client(call.service, context.target.region), call.operation)(**call.params)
+    except (ClientError, BotoCoreError):
+        # No answer is not a no: the call may have been done all the same.
+        if remediator.read(watch.aws, context).get(step.setting) != wanted:
+            raise
+    return Verdict.yes()
+
+
+def _still_mine(watch: Watch, remediation: Remediation) -> None:
+    """A paused invocation that wakes after its claim was taken over must not act."""
+    left = watch.time_left()
+    if left < MARGIN_S:
+        raise ClaimLost(f"{remediation.id}: only {left:.1f} s of this invocation are left")
+    until = remediation.claim_until
+    if until is None or (until - watch.clock.now()).total_seconds() < MARGIN_S:
+        raise ClaimLost(f"{remediation.id}: the claim ends at {until}")
+
+
+def _plan_of(remediation: Remediation) -> Plan:
+    if remediation.plan is None:
+        raise ValueError(f"{remediation.id} has no plan to execute")
+    return remediation.plan

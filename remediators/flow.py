@@ -1,0 +1,327 @@
+"""One signal's way: admission, observe, plan, record, apply, tell."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from remediators import executor
+from remediators.ledger import CostCeiling, VersionConflict
+from remediators.watch import Watch
+from sereno.errors import LedgerUnavailable
+from sereno.guard import WORTH_A_PERSON, check_mode, check_signal, daily_cost, effective_mode, target_of
+from sereno.lifecycle import (
+    APPLY_WITHIN,
+    APPROVAL_WITHIN,
+    CLAIM,
+    ENDED,
+    ESCALATE_AFTER,
+    NEXT_LOOK,
+    VERIFY_AFTER,
+    Remediation,
+    claim_free,
+    remediation_id,
+)
+from sereno.model import Event, Json, Mode, Plan, Reason, Refusal, Signal, Status, Verdict
+from sereno.ports import Remediator
+
+Gates = tuple[tuple[str, Verdict], ...]
+
+
+def start(watch: Watch, signal: Signal, name: str) -> Remediation | None:
+    """Runs a remediator on a signal, as far as it may go now.
+
+    The answer is the remediation as recorded, or None when the signal had one before. Raises LedgerUnavailable when
+    nothing could be recorded: the event is then tried again by its sender.
+    """
+    now = watch.clock.now()
+    remediator = watch.load(name)
+    remediation = _new(watch, signal, name, remediator)
+    gates: list[tuple[str, Verdict]] = []
+
+    def passed(gate: str, verdict: Verdict) -> bool:
+        gates.append((gate, verdict))
+        return verdict.ok
+
+    if not passed("signal", check_signal(signal, watch.service, name, now)):
+        return _refuse(watch, remediation, gates)
+    target = target_of(remediator.kind, signal)
+    if target is None:
+        passed(
+            "target", Verdict.no(Reason.NOT_BOUND, f"{name} changes a {remediator.kind}, not a {signal.target.kind}")
+        )
+        return _refuse(watch, remediation, gates)
+    remediation = replace(remediation, target=target)
+    play = watch.play(remediation)
+    settings = watch.ledger.settings(name, watch.service.stack, now)
+    mode, why = effective_mode(play, settings.modes, name)
+    remediation = replace(remediation, mode=mode, hold_s=play.hold_s)
+    if not passed("mode", check_mode(mode, why)):
+        return _refuse(watch, remediation, gates)
+    changes = settings.changes if remediator.kind != "incident" else ()
+    if changes and not passed("changes", Verdict.no(Reason.CHANGE_IN_PROGRESS, "; ".join(changes))):
+        return _refuse(watch, remediation, gates)
+    verdict, earlier = watch.ledger.admit(remediation, play, now)
+    if verdict.reason is Reason.DUPLICATE:
+        return resume(watch, earlier) if earlier else None
+    if not passed("admission", verdict):
+        return _refuse(watch, remediation, gates)
+    return decide(watch, remediation, remediator, tuple(gates))
+
+
+def resume(watch: Watch, earlier: Remediation) -> Remediation | None:
+    """Goes on with a remediation whose invocation died before acting or in the midst of it; None when it is in
+    good hands or over."""
+    if earlier.status not in (Status.CLAIMED, Status.APPLYING) or not claim_free(earlier, watch.clock.now()):
+        return None
+    taken = take_over(watch, earlier)
+    remediator = watch.load(taken.remediator)
+    if taken.status is Status.APPLYING:
+        return carry_out(watch, taken, remediator)
+    return decide(watch, taken, remediator, ())
+
+
+def take_over(watch: Watch, remediation: Remediation) -> Remediation:
+    """Claims a remediation that nobody works on. Raises VersionConflict when somebody was faster."""
+    now = watch.clock.now()
+    claimed = replace(remediation, owner=watch.owner, claim_until=now + CLAIM, due_at=now + CLAIM)
+    return watch.ledger.save(claimed, before=remediation, now=now)
+
+
+def decide(watch: Watch, remediation: Remediation, remediator: Remediator, gates: Gates) -> Remediation:
+    """Looks, plans, and goes on as the mode allows. The claim is ours and nothing has been done yet."""
+    context = watch.context(remediation, remediator)
+    try:
+        observation = remediator.observe(watch.aws, context)
+    except (ClientError, BotoCoreError) as error:
+        return _observe_later(watch, remediation, error)
+    answer = remediator.plan(observation, context)
+    if isinstance(answer, Refusal):
+        return _skip(watch, remediation, answer, gates)
+    plan = replace(answer, gates=(*gates, *answer.gates))
+    planned = replace(remediation, plan=plan, reason=Reason.OK)
+    if remediation.mode is Mode.AUTO and plan.steps and not plan.is_lease and remediator.kind != "incident":
+        # What cannot be taken back is no lease and never runs by itself.
+        planned = replace(planned, mode=Mode.APPROVE)
+    if planned.mode is Mode.OBSERVE:
+        return _only_observe(watch, planned, remediation)
+    if planned.mode is Mode.APPROVE:
+        return _ask(watch, planned, remediation)
+    return commit(watch, planned, remediation, remediator)
+
+
+def commit(watch: Watch, planned: Remediation, before: Remediation, remediator: Remediator) -> Remediation:
+    """Records the plan with its cost, then carries it out: written before anything is done."""
+    now = watch.clock.now()
+    plan = planned.plan or Plan((), "")
+    play = watch.play(planned)
+    applying = planned
+    if planned.status is Status.CLAIMED:
+        applying = applying.move(Status.PLANNED, now, plan.reason)
+    applying = applying.move(Status.APPLYING, now, _changes(plan), data={"observed": _brief(plan)})
+    applying = replace(applying, owner=watch.owner, claim_until=now + CLAIM, due_at=now + CLAIM)
+    cost = daily_cost(plan)
+    try:
+        # Free plans leave the money row alone: one write less in a storm.
+        money = (cost, play.cost_per_day) if cost else None
+        recorded = watch.ledger.save(applying, before=before, cost=money, now=now, clear_wish=True)
+    except CostCeiling as error:
+        verdict = Verdict.no(Reason.COST_CEILING, str(error))
+        return _skip(watch, before, Refusal(verdict, plan.gates), ())
+    return carry_out(watch, recorded, remediator)
+
+
+def carry_out(watch: Watch, remediation: Remediation, remediator: Remediator) -> Remediation:
+    """Executes a recorded plan and records how it went. The claim is ours."""
+    current = remediation
+
+    def record(done: int) -> None:
+        nonlocal current
+        now = watch.clock.now()
+        step = current.plan.steps[done - 1] if current.plan else None
+        moved = current.move(Status.APPLYING, now, f"{step.setting} is {step.after}" if step else "")
+        current = watch.ledger.save(replace(moved, steps_done=done), before=current, now=now)
+
+    context = watch.context(remediation, remediator)
+    try:
+        outcome = executor.apply(watch, remediation, remediator, context, record)
+    except executor.ClaimLost as error:
+        watch.telemetry.log("warning", "stopped before acting", why=str(error))
+        return current
+    if outcome.verdict.ok:
+        return _applied(watch, current, outcome.done)
+    return _not_applied(watch, replace(current, steps_done=outcome.done), current, remediator, outcome)
+
+
+def _applied(watch: Watch, before: Remediation, done: int) -> Remediation:
+    now = watch.clock.now()
+    plan = before.plan or Plan((), "")
+    if not plan.is_lease:
+        # Nothing to hold or take back: it is with people from here on.
+        moved = before.move(Status.ESCALATED, now, plan.reason)
+        moved = replace(moved, steps_done=done, claim_until=None, due_at=None)
+        return tell(watch, moved, before, release=True, cooldown=True)
+    moved = before.move(Status.VERIFYING, now, _changes(plan))
+    moved = replace(
+        moved,
+        steps_done=done,
+        claim_until=None,
+        applied_at=now,
+        due_at=now + VERIFY_AFTER,
+        escalate_at=now + ESCALATE_AFTER,
+    )
+    return tell(watch, moved, before)
+
+
+def _not_applied(
+    watch: Watch, partly: Remediation, before: Remediation, remediator: Remediator, outcome: executor.Outcome
+) -> Remediation:
+    now = watch.clock.now()
+    if outcome.passing and now - partly.created < APPLY_WITHIN:
+        later = partly.move(Status.APPLYING, now, f"trying again: {outcome.verdict.detail}")
+        later = replace(later, claim_until=None, due_at=now + NEXT_LOOK)
+        return watch.ledger.save(later, before=before, now=now)
+    context = watch.context(partly, remediator)
+    back = executor.undo(watch, partly, remediator, context) if partly.steps_done else None
+    if back is not None and back.passing:
+        later = partly.move(Status.APPLYING, now, f"taking back failed: {back.verdict.detail}")
+        return watch.ledger.save(replace(later, claim_until=None, due_at=now + NEXT_LOOK), before=before, now=now)
+    status = Status.KEPT if outcome.verdict.reason is Reason.DRIFTED else Status.FAILED
+    detail = outcome.verdict.detail + ("; the steps done were taken back" if back and back.verdict.ok else "")
+    moved = partly.move(status, now, detail)
+    moved = replace(moved, reason=outcome.verdict.reason, claim_until=None, due_at=now)
+    if status is Status.FAILED:
+        moved = replace(moved, escalate_to=watch.play(partly).after(partly.remediator))
+    return tell(watch, moved, before, release=True, cooldown=True)
+
+
+def _observe_later(watch: Watch, remediation: Remediation, error: Exception) -> Remediation:
+    """AWS did not answer: nothing has been done, so the round looks again, until the news is stale."""
+    now = watch.clock.now()
+    if not executor.is_passing(error) or now - remediation.created > APPLY_WITHIN:
+        return _skip(watch, remediation, Refusal(Verdict.no(Reason.AWS_ERROR, str(error))), ())
+    watch.telemetry.log("warning", "could not observe", id=remediation.id, error=str(error))
+    later = replace(remediation, claim_until=None, due_at=now + NEXT_LOOK)
+    return watch.ledger.save(later, before=remediation, now=now)
+
+
+def _only_observe(watch: Watch, planned: Remediation, before: Remediation) -> Remediation:
+    now = watch.clock.now()
+    plan = planned.plan or Plan((), "")
+    moved = planned.move(Status.OBSERVED, now, f"would have: {_changes(plan)}. {plan.reason}")
+    moved = replace(moved, claim_until=None, due_at=now)
+    return tell(watch, moved, before, release=True, cooldown=True, refund=True)
+
+
+def _ask(watch: Watch, planned: Remediation, before: Remediation) -> Remediation:
+    now = watch.clock.now()
+    plan = planned.plan or Plan((), "")
+    moved = planned.move(Status.AWAITING_APPROVAL, now, f"{_changes(plan)}. {plan.reason}")
+    moved = replace(moved, reason=Reason.AWAITING_APPROVAL, claim_until=None, due_at=now + APPROVAL_WITHIN)
+    return tell(watch, moved, before)
+
+
+def _skip(watch: Watch, remediation: Remediation, refusal: Refusal, gates: Gates) -> Remediation:
+    """A claimed remediation that must not act: the target is free again and the budget given back."""
+    verdict, now = refusal.verdict, watch.clock.now()
+    data = _gate_data((*gates, *refusal.gates))
+    moved = remediation.move(Status.SKIPPED, now, f"{verdict.reason}: {verdict.detail}", data=data)
+    moved = replace(moved, reason=verdict.reason, claim_until=None, due_at=now)
+    if verdict.reason in WORTH_A_PERSON:
+        moved = replace(moved, escalate_to=watch.play(remediation).after(remediation.remediator))
+    watch.telemetry.count("Refused", reason=str(verdict.reason))
+    return tell(watch, moved, remediation, release=True, refund=True)
+
+
+def _refuse(watch: Watch, remediation: Remediation, gates: list[tuple[str, Verdict]]) -> Remediation:
+    """A signal that was not admitted: recorded, counted, and told when a person should know."""
+    verdict, now = gates[-1][1], watch.clock.now()
+    worth = verdict.reason in WORTH_A_PERSON
+    first = replace(remediation, unpublished=(), claim_until=None, due_at=now if worth else None)
+    moved = first.move(Status.SKIPPED, now, f"{verdict.reason}: {verdict.detail}", data=_gate_data(tuple(gates)))
+    moved = replace(moved, reason=verdict.reason)
+    if worth:
+        moved = replace(moved, escalate_to=watch.play(remediation).after(remediation.remediator))
+    watch.telemetry.count("Refused", reason=str(verdict.reason))
+    watch.ledger.refuse(moved, publish=worth)
+    return moved
+
+
+def tell(
+    watch: Watch,
+    moved: Remediation,
+    before: Remediation,
+    *,
+    release: bool = False,
+    cooldown: bool = False,
+    refund: bool = False,
+    clear_wish: bool = False,
+) -> Remediation:
+    """Publishes, then records both the move and whether people were told: one write, nothing lost.
+
+    A crash between the two publishes once more; a failed publication stays in the row for the round.
+    """
+    now = watch.clock.now()
+    told = watch.outbox.publish(moved)
+    if not told:
+        watch.telemetry.count("Unpublished")
+    if moved.status in ENDED and told and moved.escalate_to is None:
+        moved = replace(moved, due_at=None)
+    rest = timedelta(seconds=watch.play(moved).cooldown_s) if cooldown else timedelta(0)
+    saved = watch.ledger.save(
+        moved,
+        before=before,
+        published=told,
+        release=release,
+        cooldown=rest,
+        refund=refund,
+        now=now,
+        clear_wish=clear_wish,
+    )
+    watch.telemetry.count("Remediation", status=str(saved.status), remediator=saved.remediator)
+    return saved
+
+
+def _new(watch: Watch, signal: Signal, name: str, remediator: Remediator) -> Remediation:
+    now = watch.clock.now()
+    target = target_of(remediator.kind, signal) or signal.target
+    claimed = Event(now, str(Status.CLAIMED), f"{signal.name} is {signal.state}: {signal.reason}")
+    return Remediation(
+        id=remediation_id(signal, name),
+        remediator=name,
+        signal=signal,
+        target=target,
+        created=now,
+        owner=watch.owner,
+        claim_until=now + CLAIM,
+        due_at=now + CLAIM,
+        sequence=1,
+        unpublished=(claimed,),
+    )
+
+
+def _changes(plan: Plan) -> str:
+    return "; ".join(f"{step.setting}: {step.before} -> {step.after}" for step in plan.steps)
+
+
+def _brief(plan: Plan) -> Json:
+    return {"risk": plan.risk, "monthly_cost": plan.monthly_cost}
+
+
+def _gate_data(gates: Gates) -> Json:
+    return {"gates": [[name, verdict.to_json()] for name, verdict in gates]}
+
+
+__all__ = [
+    "LedgerUnavailable",
+    "VersionConflict",
+    "carry_out",
+    "commit",
+    "decide",
+    "resume",
+    "start",
+    "take_over",
+    "tell",
+]

@@ -1,0 +1,253 @@
+"""The ledger's rows: DynamoDB's shapes of what `ledger` writes and reads. No I/O."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sereno.lifecycle import Remediation
+from sereno.model import Event, Json, Mode, Reason, Verdict, iso
+from sereno.service import Play
+
+MICRO = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What operators and AWS changes say at this moment; `modes` is None when it could not be read."""
+
+    modes: dict[str, Mode] | None
+    changes: tuple[str, ...] = ()
+
+
+def value(plain: str | float | int) -> Json:
+    """A DynamoDB attribute value."""
+    return {"S": plain} if isinstance(plain, str) else {"N": repr(plain)}
+
+
+def values(**named: str | float | int) -> Json:
+    """ExpressionAttributeValues."""
+    return {f":{name}": value(plain) for name, plain in named.items()}
+
+
+def key(pk: str, sk: str) -> Json:
+    """A primary key."""
+    return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def item(pk: str, sk: str, **attributes: str | float | int) -> Json:
+    """A whole item."""
+    return {**key(pk, sk), **{name: value(plain) for name, plain in attributes.items()}}
+
+
+def _text(document: Json) -> str:
+    return json.dumps(document, separators=(",", ":"))
+
+
+def _state(remediation: Remediation) -> Json:
+    """The attributes of a STATE row beside its key; `open` and `due_at` only while something is left to do."""
+    attributes: dict[str, str | float | int] = {
+        "doc": _text(remediation.to_json()),
+        "status": str(remediation.status),
+        "version": remediation.version,
+        "claim_until": remediation.claim_until.timestamp() if remediation.claim_until else 0,
+    }
+    return {name: value(plain) for name, plain in attributes.items()}
+
+
+def _is_open(remediation: Remediation) -> bool:
+    return not remediation.ended or bool(remediation.unpublished) or remediation.escalate_to is not None
+
+
+def _index(remediation: Remediation, service: str) -> Json:
+    """The round's index: an ended remediation stays in it until its news is out and its successor has begun."""
+    if not _is_open(remediation):
+        return {}
+    due = remediation.due_at or remediation.created
+    return {"open": value(service), "due_at": value(due.timestamp())}
+
+
+def put_new(table: str, remediation: Remediation, service: str) -> Json:
+    """The row of a new remediation; fails when its id exists: the same signal came before."""
+    row = {
+        **key(f"R#{remediation.id}", "STATE"),
+        **_state(remediation),
+        **_index(remediation, service),
+    }
+    return {
+        "Put": {
+            "TableName": table,
+            "Item": row,
+            "ConditionExpression": "attribute_not_exists(pk)",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+    }
+
+
+def update_state(table: str, remediation: Remediation, service: str, *, clear_wish: bool) -> Json:
+    """The row after a move, if its version is still the one before."""
+    sets, removes = {**_state(remediation), **_index(remediation, service)}, []
+    if not _is_open(remediation):
+        removes += ["#open", "#due_at"]
+    if clear_wish:
+        removes += ["#wish", "#wish_by"]
+    names = {f"#{name}": name for name in sets} | {name: name[1:] for name in removes}
+    expression = "SET " + ", ".join(f"#{name} = :{name}" for name in sets)
+    if removes:
+        expression += " REMOVE " + ", ".join(removes)
+    return {
+        "Update": {
+            "TableName": table,
+            "Key": key(f"R#{remediation.id}", "STATE"),
+            "UpdateExpression": expression,
+            "ConditionExpression": "#version = :expected",
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": {
+                **{f":{name}": one for name, one in sets.items()},
+                **values(expected=remediation.version - 1),
+            },
+        }
+    }
+
+
+def history(
+    table: str, remediation: Remediation, *, events: Sequence[Event] | None = None, first: int = 0
+) -> list[Json]:
+    """New lines of the history; a line once written is never written again."""
+    lines = remediation.unpublished if events is None else events
+    return [
+        {
+            "Put": {
+                "TableName": table,
+                "Item": item(f"R#{remediation.id}", f"E#{first + offset:06d}", doc=_text(event.to_json())),
+                "ConditionExpression": "attribute_not_exists(pk)",
+            }
+        }
+        for offset, event in enumerate(lines)
+    ]
+
+
+def pointer(table: str, remediation: Remediation) -> Json:
+    """The listing's pointer."""
+    day = iso(remediation.created)
+    return {"Put": {"TableName": table, "Item": item(f"D#{day[:10]}", f"{day}#{remediation.id}")}}
+
+
+def take_lock(table: str, remediation: Remediation, now: datetime) -> Json:
+    """Takes the target, if nobody holds it and it has cooled down. One item may stand once in a transaction, so the
+    lock and the cooldown are one row, and its old image tells which of them refused."""
+    return {
+        "Update": {
+            "TableName": table,
+            "Key": key(f"T#{remediation.target.key}", "LOCK"),
+            "UpdateExpression": "SET holder = :id, taken = :now",
+            "ConditionExpression": "attribute_not_exists(holder) AND (attribute_not_exists(cool) OR cool <= :now)",
+            "ExpressionAttributeValues": values(id=remediation.id, now=now.timestamp()),
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+    }
+
+
+def free_lock(table: str, remediation: Remediation, cool_until: datetime) -> Json:
+    """Frees the target, if this remediation is its holder."""
+    return {
+        "Update": {
+            "TableName": table,
+            "Key": key(f"T#{remediation.target.key}", "LOCK"),
+            "UpdateExpression": "SET cool = :cool REMOVE holder",
+            "ConditionExpression": "holder = :id",
+            "ExpressionAttributeValues": values(id=remediation.id, cool=cool_until.timestamp()),
+        }
+    }
+
+
+def _budget_key(remediator: str, day: datetime) -> Json:
+    return key(f"B#{remediator}#{iso(day)[:10]}", "SPENT")
+
+
+def spend(table: str, remediator: str, now: datetime, per_day: int) -> Json:
+    """One of the day's actions (UTC), if any is left. Kept for a week."""
+    return {
+        "Update": {
+            "TableName": table,
+            "Key": _budget_key(remediator, now),
+            "UpdateExpression": "ADD used :one SET #ttl = :ttl",
+            "ConditionExpression": "attribute_not_exists(used) OR used < :limit",
+            "ExpressionAttributeNames": {"#ttl": "ttl"},
+            "ExpressionAttributeValues": values(one=1, limit=per_day, ttl=int(now.timestamp()) + 7 * 86_400),
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+    }
+
+
+def refund(table: str, remediator: str, day: datetime) -> Json:
+    """Gives one action back: it was claimed, but nothing was done."""
+    return {
+        "Update": {
+            "TableName": table,
+            "Key": _budget_key(remediator, day),
+            "UpdateExpression": "ADD used :minus",
+            "ExpressionAttributeValues": values(minus=-1),
+        }
+    }
+
+
+def spend_money(table: str, remediator: str, day: datetime, cost: float, ceiling: float) -> Json:
+    """Adds a plan's daily cost (USD), if the day's ceiling allows it."""
+    micro, most = round(cost * MICRO), round(ceiling * MICRO)
+    return {
+        "Update": {
+            "TableName": table,
+            "Key": _budget_key(remediator, day),
+            "UpdateExpression": "ADD cost :cost",
+            "ConditionExpression": "(attribute_not_exists(cost) AND :cost <= :most) OR cost <= :room",
+            "ExpressionAttributeValues": values(cost=micro, most=most, room=most - micro),
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+    }
+
+
+def failed(reason: Json) -> bool:
+    """Whether this member of a cancelled transaction said no."""
+    return bool(reason.get("Code") == "ConditionalCheckFailed")
+
+
+def explain(reasons: Sequence[Json], play: Play, now: datetime) -> tuple[Verdict, Remediation | None]:
+    """Which gate refused: the order is that of `Ledger.admit`'s writes."""
+    same, lock, budget = reasons[0], reasons[1], reasons[2]
+    if failed(same):
+        earlier = remediation_from(same["Item"]) if same.get("Item") else None
+        return Verdict.no(Reason.DUPLICATE, "this signal has its remediation"), earlier
+    if failed(lock):
+        row = lock.get("Item", {})
+        if "holder" in row:
+            return Verdict.no(Reason.TARGET_BUSY, f"held by {row['holder']['S']}"), None
+        left = float(row["cool"]["N"]) - now.timestamp() if "cool" in row else 0
+        return Verdict.no(Reason.COOLDOWN, f"{left:.0f} s of the cooldown of {play.cooldown_s} s are left"), None
+    if failed(budget):
+        return Verdict.no(Reason.BUDGET_SPENT, f"{play.per_day} actions a day are used up"), None
+    return Verdict.no(Reason.DUPLICATE, "its history exists"), None
+
+
+def remediation_from(row: Json) -> Remediation:
+    """The remediation that a STATE row holds."""
+    return Remediation.from_json(
+        json.loads(row["doc"]["S"]),
+        version=int(row["version"]["N"]),
+        wish=row.get("wish", {}).get("S"),
+        wish_by=row.get("wish_by", {}).get("S"),
+    )
+
+
+def settings_from(rows: Sequence[Json], now: datetime) -> Settings:
+    """Modes and changes in progress. Raises ValueError or KeyError on a row that cannot be read."""
+    modes: dict[str, Mode] = {}
+    changes: list[str] = []
+    for row in rows:
+        if row["pk"]["S"] == "MODE":
+            modes[row["sk"]["S"]] = Mode(row["mode"]["S"])
+        elif float(row["until"]["N"]) > now.timestamp():
+            changes.append(f"{row['sk']['S']}: {row['detail']['S']}")
+    return Settings(modes, tuple(changes))

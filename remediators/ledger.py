@@ -1,0 +1,275 @@
+"""The ledger: the DynamoDB table of remediations.
+
+One table, keys `pk` and `sk`:
+
+    R#<id>       STATE        the remediation as it stands; `open` and `due_at` put it into the round's index
+    R#<id>       E#<number>   its history, append-only
+    D#<day>      <time>#<id>  a pointer for listing, written with the claim
+    T#<target>   LOCK         who holds the target, and until when it cools down
+    B#<remediator>#<day> SPENT  how often it acted and what that costs (micro-USD a day)
+    MODE         *|<remediator>  what operators set at run time
+    CHANGE       <stack>      a change on AWS is in progress (CloudFormation, CodeDeploy)
+
+Every write is one transaction with conditions, so a doubled, late or crashed invocation cannot act twice.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from remediators import items
+from remediators.items import Settings
+from sereno.errors import LedgerUnavailable
+from sereno.lifecycle import Remediation
+from sereno.model import Event, Json, Mode, Verdict, iso
+from sereno.service import Play
+
+ATTEMPTS = 4
+# A cancelled transaction with only these codes is a passing conflict or throttle, never a refusal.
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+PASSING = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "None"})
+CHANGE_LASTS = timedelta(hours=2)
+
+
+class VersionConflict(Exception):
+    """Somebody else wrote this remediation first."""
+
+
+class Ledger:
+    """Reads and writes the ledger. `client` is a DynamoDB client; `sleep` waits between tries, in seconds."""
+
+    def __init__(self, client: Any, table: str, service: str, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._client = client
+        self._table = table
+        self._service = service
+        self._sleep = sleep
+
+    # -- what is set at run time
+
+    def settings(self, remediator: str, stack: str | None, now: datetime) -> Settings:
+        """Modes and changes in progress, in one read. Never raises: what cannot be read fails closed."""
+        keys = [items.key("MODE", "*"), items.key("MODE", remediator)]
+        if stack:
+            keys.append(items.key("CHANGE", stack))
+        try:
+            answer = self._client.batch_get_item(RequestItems={self._table: {"Keys": keys, "ConsistentRead": True}})
+            if answer.get("UnprocessedKeys"):
+                return Settings(None)
+            return items.settings_from(answer["Responses"].get(self._table, []), now)
+        except (ClientError, BotoCoreError, ValueError, KeyError):
+            return Settings(None)
+
+    def modes(self) -> dict[str, Mode]:
+        """Every mode set at run time, by remediator (`*` is the whole watch)."""
+        rows = self._pages(KeyConditionExpression="pk = :pk", ExpressionAttributeValues=items.values(pk="MODE"))
+        return {row["sk"]["S"]: Mode(row["mode"]["S"]) for row in rows}
+
+    def set_mode(self, remediator: str, mode: Mode, by: str, now: datetime) -> None:
+        """Sets the mode of a remediator, or of the whole watch (`*`)."""
+        item = items.item("MODE", remediator, mode=str(mode), by=by, at=iso(now))
+        self._call("put_item", TableName=self._table, Item=item)
+
+    def mark_change(self, stack: str, now: datetime, detail: str) -> None:
+        """A change of this stack has begun; forgotten after two hours if its end is never told."""
+        until = now + CHANGE_LASTS
+        item = items.item("CHANGE", stack, until=until.timestamp(), detail=detail, ttl=int(until.timestamp()))
+        self._call("put_item", TableName=self._table, Item=item)
+
+    def clear_change(self, stack: str) -> None:
+        """The change of this stack has ended."""
+        self._call("delete_item", TableName=self._table, Key=items.key("CHANGE", stack))
+
+    # -- admission
+
+    def admit(self, remediation: Remediation, play: Play, now: datetime) -> tuple[Verdict, Remediation | None]:
+        """Claims the target, or says which gate refused. One transaction; the second value is the earlier
+        remediation of the same signal when the refusal is DUPLICATE. Raises LedgerUnavailable."""
+        writes = [
+            items.put_new(self._table, remediation, self._service),
+            items.take_lock(self._table, remediation, now),
+            items.spend(self._table, remediation.remediator, now, play.per_day),
+            items.pointer(self._table, remediation),
+            *items.history(self._table, remediation),
+        ]
+        reasons = self._transact(writes)
+        if reasons is None:
+            return Verdict.yes(f"{remediation.target.name} was free"), None
+        return items.explain(reasons, play, now)
+
+    def refuse(self, remediation: Remediation, *, publish: bool) -> bool:
+        """Records a refusal that claimed nothing; False when the signal already has its row. With `publish` the
+        round tells people of it."""
+        row = remediation if publish else replace(remediation, unpublished=())
+        writes = [
+            items.put_new(self._table, row, self._service),
+            items.pointer(self._table, remediation),
+            *items.history(self._table, remediation),
+        ]
+        return self._transact(writes) is None
+
+    # -- the life
+
+    def save(
+        self,
+        remediation: Remediation,
+        *,
+        before: Remediation,
+        published: bool = False,
+        release: bool = False,
+        cooldown: timedelta = timedelta(0),
+        refund: bool = False,
+        cost: tuple[float, float] | None = None,
+        now: datetime,
+        clear_wish: bool = False,
+    ) -> Remediation:
+        """Writes the record and its new events, if nobody wrote since `before` was read.
+
+        `published` says that people have been told of all of it; `release` frees the target and starts its
+        cooldown; `refund` gives the day's budget back (nothing was done);
+        `cost` is (USD a day of this plan, ceiling). Raises VersionConflict, LedgerUnavailable, and CostCeiling when
+        the day's money is spent.
+        """
+        fresh = remediation.unpublished[len(before.unpublished) :]
+        numbered = replace(
+            remediation,
+            sequence=before.sequence + len(fresh),
+            version=before.version + 1,
+            unpublished=() if published else remediation.unpublished,
+        )
+        writes: list[Json] = [items.update_state(self._table, numbered, self._service, clear_wish=clear_wish)]
+        writes += items.history(self._table, numbered, events=fresh, first=before.sequence)
+        if release:
+            writes.append(items.free_lock(self._table, remediation, now + cooldown))
+        if refund:
+            writes.append(items.refund(self._table, remediation.remediator, remediation.created))
+        if cost is not None:
+            writes.append(items.spend_money(self._table, remediation.remediator, remediation.created, *cost))
+        reasons = self._transact(writes)
+        if reasons is None:
+            return numbered
+        if cost is not None and items.failed(reasons[-1]):
+            raise CostCeiling(
+                f"{cost[0]:.2f} USD a day on top of today's others is over the ceiling of {cost[1]:.2f}"
+            )
+        raise VersionConflict(remediation.id)
+
+    def wish(self, remediation_id: str, wish: str, by: str, now: datetime) -> None:
+        """Notes what an operator asked for; the round carries it out. Raises VersionConflict when there is no such
+        remediation."""
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=items.key(f"R#{remediation_id}", "STATE"),
+                UpdateExpression="SET wish = :wish, wish_by = :by, due_at = :due, #open = :service",
+                ConditionExpression="attribute_exists(pk)",
+                ExpressionAttributeNames={"#open": "open"},
+                ExpressionAttributeValues=items.values(wish=wish, by=by, due=now.timestamp(), service=self._service),
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+                raise VersionConflict(remediation_id) from error
+            raise LedgerUnavailable(str(error)) from error
+        except BotoCoreError as error:
+            raise LedgerUnavailable(str(error)) from error
+
+    # -- reading
+
+    def get(self, remediation_id: str) -> Remediation | None:
+        """The remediation as it stands, read consistently."""
+        answer = self._call(
+            "get_item", TableName=self._table, Key=items.key(f"R#{remediation_id}", "STATE"), ConsistentRead=True
+        )
+        return items.remediation_from(answer["Item"]) if "Item" in answer else None
+
+    def events(self, remediation_id: str) -> list[Event]:
+        """The history of a remediation, oldest first."""
+        rows = self._pages(
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :e)",
+            ExpressionAttributeValues=items.values(pk=f"R#{remediation_id}", e="E#"),
+            ConsistentRead=True,
+        )
+        return [Event.from_json(json.loads(row["doc"]["S"])) for row in rows]
+
+    def due(self, now: datetime) -> list[Remediation]:
+        """What the round must look at: open, and due."""
+        rows = self._pages(
+            IndexName="open",
+            KeyConditionExpression="#open = :service AND due_at <= :now",
+            ExpressionAttributeNames={"#open": "open"},
+            ExpressionAttributeValues=items.values(service=self._service, now=now.timestamp()),
+        )
+        return [items.remediation_from(row) for row in rows]
+
+    def open(self) -> list[Remediation]:
+        """Everything that is not over."""
+        rows = self._pages(
+            IndexName="open",
+            KeyConditionExpression="#open = :service",
+            ExpressionAttributeNames={"#open": "open"},
+            ExpressionAttributeValues=items.values(service=self._service),
+        )
+        return [items.remediation_from(row) for row in rows]
+
+    def day(self, day: str) -> list[str]:
+        """Ids of the remediations begun on a day (YYYY-MM-DD, UTC), oldest first."""
+        rows = self._pages(KeyConditionExpression="pk = :pk", ExpressionAttributeValues=items.values(pk=f"D#{day}"))
+        return [row["sk"]["S"].split("#", 1)[1] for row in rows]
+
+    def holder(self, target_key: str) -> str | None:
+        """The id of the remediation that holds a target, or None."""
+        answer = self._call(
+            "get_item", TableName=self._table, Key=items.key(f"T#{target_key}", "LOCK"), ConsistentRead=True
+        )
+        return answer.get("Item", {}).get("holder", {}).get("S") or None
+
+    # -- plumbing
+
+    def _pages(self, **query: Any) -> list[Json]:
+        rows: list[Json] = []
+        start: Json = {}
+        while True:
+            answer = self._call("query", TableName=self._table, **query, **start)
+            rows += answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return rows
+            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+    def _call(self, operation: str, **params: Any) -> Json:
+        try:
+            answer: Json = getattr(self._client, operation)(**params)
+            return answer
+        except (ClientError, BotoCoreError) as error:
+            raise LedgerUnavailable(f"{operation}: {error}") from error
+
+    def _transact(self, writes: Sequence[Json]) -> list[Json] | None:
+        """None when written; the cancellation reasons, in the order of `writes`, when a condition said no."""
+        for attempt in range(ATTEMPTS):
+            try:
+                self._client.transact_write_items(TransactItems=list(writes))
+                return None
+            except ClientError as error:
+                reasons: list[Json] = error.response.get("CancellationReasons", [])
+                code = error.response["Error"]["Code"]
+                if any(items.failed(reason) for reason in reasons):
+                    return reasons
+                if code not in ("TransactionCanceledException", "TransactionInProgressException") or not all(
+                    reason.get("Code", "None") in PASSING for reason in reasons
+                ):
+                    raise LedgerUnavailable(f"transact_write_items: {error}") from error
+                if attempt == ATTEMPTS - 1:
+                    raise LedgerUnavailable(f"transact_write_items kept conflicting: {error}") from error
+            except BotoCoreError as error:
+                raise LedgerUnavailable(f"transact_write_items: {error}") from error
+            self._sleep(0.05 * 2**attempt)
+        return None
+
+
+class CostCeiling(Exception):
+    """The day's money is spent."""

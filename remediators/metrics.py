@@ -1,0 +1,63 @@
+"""Reading a few CloudWatch series in one GetMetricData call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sereno.model import Json
+
+Points = list[tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One series to read: seconds of period, and the statistic in CloudWatch's spelling."""
+
+    namespace: str
+    name: str
+    dimensions: Mapping[str, str]
+    stat: str
+    period: int = 60
+
+
+def read(client: Any, wanted: Mapping[str, Series], start: datetime, end: datetime) -> dict[str, Points]:
+    """{key: [(epoch seconds of the period's start, value), ...] oldest first}; missing periods are left out.
+
+    The window is widened to whole minutes, because CloudWatch aligns periods to the minute.
+    """
+    answer_to: dict[str, Points] = {key: [] for key in wanted}
+    token: Json = {}
+    while True:
+        answer = client.get_metric_data(
+            MetricDataQueries=[_query(key, series) for key, series in wanted.items()],
+            StartTime=start.replace(second=0, microsecond=0),
+            EndTime=end.replace(second=0, microsecond=0) + timedelta(minutes=1),
+            ScanBy="TimestampAscending",
+            **token,
+        )
+        for result in answer["MetricDataResults"]:
+            answer_to[result["Id"]] += [
+                (moment.timestamp(), float(value))
+                for moment, value in zip(result["Timestamps"], result["Values"], strict=True)
+            ]
+        if not answer.get("NextToken"):
+            return answer_to
+        token = {"NextToken": answer["NextToken"]}
+
+
+def _query(key: str, series: Series) -> Json:
+    return {
+        "Id": key,
+        "MetricStat": {
+            "Metric": {
+                "Namespace": series.namespace,
+                "MetricName": series.name,
+                "Dimensions": [{"Name": name, "Value": text} for name, text in series.dimensions.items()],
+            },
+            "Period": series.period,
+            "Stat": series.stat,
+        },
+    }

@@ -1,0 +1,83 @@
+"""People are told at least once of every phase, and a message that cannot be sent never fails a remediation.
+
+The ledger row is the outbox: it holds the events not yet published. Whoever writes the row next publishes them, and
+the round sees to those that stay. The key of a message lets the notifier show it once.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from sereno.lifecycle import Remediation
+from sereno.model import Json, Status, iso
+
+SUBJECT_LIMIT = 100  # SNS: ASCII, fewer than 100 characters
+URGENT = frozenset({Status.ESCALATED, Status.FAILED, Status.AWAITING_APPROVAL})
+
+
+class Outbox:
+    """Publishes to the topic."""
+
+    def __init__(self, client: Any, topic_arn: str) -> None:
+        self._client = client
+        self._topic = topic_arn
+
+    def publish(self, remediation: Remediation) -> bool:
+        """Tells of every unpublished event; False when the topic could not be reached."""
+        if not remediation.unpublished:
+            return True
+        body = message(remediation)
+        try:
+            self._client.publish(
+                TopicArn=self._topic,
+                Subject=body["subject"],
+                Message=json.dumps(body),
+                MessageAttributes={
+                    "status": {"DataType": "String", "StringValue": body["status"]},
+                    "urgent": {"DataType": "String", "StringValue": "true" if body["urgent"] else "false"},
+                },
+            )
+        except (ClientError, BotoCoreError):
+            return False
+        return True
+
+
+def message(remediation: Remediation) -> Json:
+    """What people get: short enough to read on a phone, whole enough to act on."""
+    steps = remediation.plan.steps if remediation.plan else ()
+    changed = ", ".join(f"{step.setting} {_shown(step.before)} -> {_shown(step.after)}" for step in steps)
+    subject = f"[{remediation.signal.name.split('/')[0]}] {remediation.target.name} {remediation.status}"
+    if changed:
+        subject += f": {changed}"
+    return {
+        "subject": subject.encode("ascii", "replace").decode()[: SUBJECT_LIMIT - 1],
+        "key": f"{remediation.id}#{remediation.unpublished[-1].phase}@{iso(remediation.unpublished[-1].at)}",
+        "id": remediation.id,
+        "remediator": remediation.remediator,
+        "target": remediation.target.to_json(),
+        "what": remediation.signal.what,
+        "alarm": remediation.signal.name,
+        "status": str(remediation.status),
+        "mode": str(remediation.mode),
+        "urgent": remediation.status in URGENT,
+        "reason": remediation.plan.reason if remediation.plan else str(remediation.reason),
+        "detail": remediation.detail,
+        "changes": [{"setting": one.setting, "before": one.before, "after": one.after} for one in steps],
+        "events": [event.to_json() for event in remediation.unpublished],
+        "do": _what_to_do(remediation),
+    }
+
+
+def _shown(value: object) -> str:
+    return "none" if value is None else str(value)
+
+
+def _what_to_do(remediation: Remediation) -> str:
+    if remediation.status is Status.AWAITING_APPROVAL:
+        return f"sereno approve {remediation.id}"
+    if remediation.plan and remediation.plan.is_lease and remediation.status in (Status.ESCALATED, Status.KEPT):
+        return f"The change stays in force; take it back with: sereno revert {remediation.id}"
+    return f"sereno why {remediation.id}"

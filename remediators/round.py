@@ -1,0 +1,151 @@
+"""The round: once a minute the world is looked at again.
+
+A lost, late or doubled event costs a minute and never the outcome. The round runs alone (reserved concurrency 1), its
+timeout is shorter than a claim, and it stops before a deadline: what is left is due the next minute.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from remediators import flow
+from remediators.ledger import VersionConflict
+from remediators.tend import again, tend
+from remediators.watch import MARGIN_S, Watch
+from sereno.errors import MalformedEvent
+from sereno.guard import target_of
+from sereno.lifecycle import remediation_id
+from sereno.model import Json, Signal
+from sereno.signal import alarm_signal
+
+# An event has this long to arrive before the round takes its alarm for missed.
+GRACE_S = 90.0
+# A red alarm without a remediation is tried again after 5, 10, 20, 40 ... minutes.
+RETRY_S = 300.0
+
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-describing-stacks.html
+STACK_BUSY = "_IN_PROGRESS"
+
+
+def make(watch: Watch) -> Json:
+    """One pass; what it did, for the log. Raises LedgerUnavailable when the ledger cannot be read at all."""
+    done: Json = {"tended": 0, "started": 0, "left": 0, "conflicts": 0}
+    for remediation in watch.ledger.due(watch.clock.now()):
+        if watch.time_left() < MARGIN_S:
+            done["left"] += 1
+            continue
+        try:
+            done["tended"] += 1 if tend(watch, remediation) else 0
+        except VersionConflict:
+            done["conflicts"] += 1
+    done["started"] = _start_missed(watch)
+    watch.telemetry.count("RoundCompleted")
+    watch.telemetry.log("info", "round", **done)
+    return done
+
+
+def _start_missed(watch: Watch) -> int:
+    """Alarms still in ALARM of which nothing is known, or whose refusal may have passed."""
+    started = 0
+    try:
+        for signal in _red(watch):
+            if watch.time_left() < MARGIN_S:
+                break
+            play = watch.service.playbook.get(signal.what)
+            if play is not None:
+                started += _start_if_missed(watch, signal, play.remediators[0])
+    except (ClientError, BotoCoreError) as error:
+        watch.telemetry.log("warning", "could not read the alarms", error=str(error))
+        watch.telemetry.count("LookFailed", remediator="round")
+    return started
+
+
+def _start_if_missed(watch: Watch, signal: Signal, name: str) -> int:
+    now = watch.clock.now()
+    attempt = attempt_number((now - signal.at).total_seconds())
+    if attempt is None:
+        return 0
+    signal = again(signal, attempt, now) if attempt else signal
+    target = target_of(watch.load(name).kind, signal)
+    if target is None or watch.ledger.holder(target.key) or watch.ledger.get(remediation_id(signal, name)):
+        return 0
+    return 1 if flow.start(watch, signal, name) else 0
+
+
+def attempt_number(age_s: float) -> int | None:
+    """Which attempt an alarm of this age (seconds) is due: None while its event may still arrive, 0 for the event
+    itself, then 1, 2, 3 ... from 5, 10, 20 ... minutes on."""
+    if age_s < GRACE_S:
+        return None
+    attempt = 0
+    while age_s >= RETRY_S * 2**attempt:
+        attempt += 1
+    return attempt
+
+
+def _red(watch: Watch) -> Iterator[Signal]:
+    client = watch.aws.client("cloudwatch")
+    kinds = ["MetricAlarm", "CompositeAlarm"]
+    queries: list[Json] = [{"AlarmNamePrefix": f"{watch.service.name}/"}]
+    bound = sorted(watch.service.bindings)
+    queries += [{"AlarmNames": bound[start : start + 100]} for start in range(0, len(bound), 100)]
+    for query in queries:
+        token: Json = {}
+        while True:
+            answer = client.describe_alarms(StateValue="ALARM", AlarmTypes=kinds, **query, **token)
+            for alarm in (*answer.get("MetricAlarms", ()), *answer.get("CompositeAlarms", ())):
+                yield _signal(watch, alarm)
+            if not answer.get("NextToken"):
+                break
+            token = {"NextToken": answer["NextToken"]}
+
+
+def _signal(watch: Watch, alarm: Mapping[str, Any]) -> Signal:
+    at: datetime = alarm.get("StateTransitionedTimestamp") or alarm["StateUpdatedTimestamp"]
+    return alarm_signal(
+        watch.service,
+        arn=alarm["AlarmArn"],
+        name=alarm["AlarmName"],
+        state=alarm["StateValue"],
+        previous="",
+        at=at,
+        reason=alarm.get("StateReason", ""),
+        muted=bool(alarm.get("ActionsSuppressedBy")),
+        source="round",
+    )
+
+
+def note_change(watch: Watch, event: Mapping[str, Any]) -> None:
+    """A CloudFormation stack's status change: no remediation of its resources while it is in progress.
+
+    Raises MalformedEvent.
+    """
+    detail = event.get("detail")
+    stack_id = detail.get("stack-id", "") if isinstance(detail, Mapping) else ""
+    parts = str(stack_id).split("/")
+    details = detail.get("status-details", {}) if isinstance(detail, Mapping) else {}
+    status = details.get("status", "") if isinstance(details, Mapping) else ""
+    if len(parts) < 2 or not status:
+        raise MalformedEvent(f"event.detail: no stack-id and status of a stack in {str(detail)[:60]!r}")
+    if parts[1] != watch.service.stack:
+        return
+    if status.endswith(STACK_BUSY):
+        watch.ledger.mark_change(parts[1], watch.clock.now(), status)
+    else:
+        watch.ledger.clear_change(parts[1])
+
+
+def handler(event: Mapping[str, Any], context: Any) -> Json:
+    """The Lambda entry of the round: the schedule's tick, or a stack's status change."""
+    from remediators.handler import invocation
+
+    with invocation(os.environ, context, "round") as watch:
+        if event.get("detail-type") == "CloudFormation Stack Status Change":
+            note_change(watch, event)
+            return {"noted": True}
+        return make(watch)
