@@ -105,6 +105,7 @@ def compile_config(config: Config) -> Json:
                 "memory_mb": one.memory,
                 "tables": list(one.tables),
                 "fast_metric": one.fast_metric,
+                "provisioned": one.provisioned,
             }
             for key, one in resources.functions.items()
         },

@@ -29,6 +29,7 @@ def problems(raw: Mapping[str, Any], remediators: Collection[str], usual: Collec
         lambda: _keys(raw),
         lambda: _names(raw),
         lambda: _tables(raw),
+        lambda: _provisioned(raw),
         lambda: _plays(raw, remediators, usual),
         lambda: _events(raw),
         lambda: _bindings(raw),
@@ -104,6 +105,19 @@ def _tables(raw: Mapping[str, Any]) -> Iterator[Problem]:
                 known = f"those declared: {', '.join(tables)}" if tables else "none is declared"
                 mend = f"is no key of resources.tables ({known}){nearest(str(table), tables)}"
                 yield Problem(f"resources.functions.{key}.tables[{place}]", table, mend)
+
+
+def _provisioned(raw: Mapping[str, Any]) -> Iterator[Problem]:
+    """Lambda keeps provisioned concurrency on an alias or version, and never more of it than is reserved."""
+    for section, key, one in _resources(raw):
+        most, wanted = one.get("reserved"), one.get("provisioned")
+        if section != "functions" or wanted is None:
+            continue
+        path = f"resources.functions.{key}.provisioned"
+        if not one.get("alias"):
+            yield Problem(path, wanted, "needs an alias (AWS provisions an alias, never $LATEST)")
+        if isinstance(most, int) and isinstance(wanted, int) and wanted > most:
+            yield Problem(path, wanted, f"is over reserved, {most} (provision at most what is reserved)")
 
 
 def _ladder(play: Any) -> list[Any] | None:

@@ -168,6 +168,9 @@ class FunctionConfig(Model):
     reserved: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="Declared reserved concurrency; leave out for an unreserved function."
     )
+    provisioned: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Provisioned concurrency of the alias; leave out where there is none."
+    )
     normal: Annotated[float, Field(gt=0)] | None = Field(
         default=None, description="Concurrent executions of an ordinary busy hour; left out: measured."
     )

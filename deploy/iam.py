@@ -69,7 +69,11 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     "service-quotas.get_service_quota": ("servicequotas:GetServiceQuota",),
     "sns.publish": ("sns:Publish",),
     "sqs.send_message": ("sqs:SendMessage",),
+    "ssm.create_ops_item": ("ssm:CreateOpsItem",),
+    "ssm.describe_ops_items": ("ssm:DescribeOpsItems",),
+    "ssm.get_ops_item": ("ssm:GetOpsItem",),
     "ssm.get_parameter": ("ssm:GetParameter",),
+    "ssm.update_ops_item": ("ssm:UpdateOpsItem",),
     "xray.put_telemetry_records": ("xray:PutTelemetryRecords",),
     "xray.put_trace_segments": ("xray:PutTraceSegments",),
 }
