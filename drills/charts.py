@@ -64,7 +64,7 @@ def time_ticks(duration_s: float, most: int = 9) -> list[int]:
     return list(range(0, int(duration_s) + 1, step))
 
 
-def keep(series: Sequence[Values], buckets: int = 180) -> list[int]:
+def keep(series: Sequence[Values], buckets: int = 240) -> list[int]:
     """The indices worth drawing, ascending: both ends, and the lowest and highest point of each series per bucket.
 
     All series of a plot share the indices, so that stacked areas stay aligned and no peak of any of them is lost.

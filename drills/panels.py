@@ -14,6 +14,8 @@ from sereno.model import Json
 _LIMIT_IN_VIEW = 3.0
 # Read-outs a tooltip offers: finer than a finger can point on any screen, and it bounds the page of a 24 h drill.
 _READOUTS = 720
+# A short text takes this share of a phone's width.
+_TEXT_WIDTH = 26.0
 # Marks closer than this share of the width would cover each other's number.
 _MARK_WIDTH = 3.0
 # A line of text takes this share of a plot's height.
@@ -63,6 +65,11 @@ class Segment:
     kind: str
     words: str
     text: str = ""
+
+    @property
+    def beside(self) -> bool:
+        """Whether the text would be cut off inside, on a phone too."""
+        return self.width < _TEXT_WIDTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +168,7 @@ def _traffic_panel(result: Json, side: Json, title: str, levels: list[float], ve
         edge = [good if bad else None for good, bad in zip(served, failed, strict=True)]
         shapes.append(Shape("failed", charts.area(times, served, answered, kept, x, y)))
         shapes.append(Shape("failed-edge", charts.line(times, edge, kept, x, y)))
-        text = f"up to {narrative.number(charts.peak(failed))} a second {verb}"
+        text = f"up to {narrative.number(charts.peak(failed))}/s {verb}"
         notes = (_note(text, x(times[worst]), y(served[worst] or 0), y(answered[worst])),)
     shapes.append(Shape("offered", charts.line(times, side["offered"], kept, x, y)))
     peak, lost = charts.peak(side["offered"]), charts.peak(failed)
@@ -354,8 +361,8 @@ def _marks(result: Json) -> list[Mark]:
 def readouts(result: Json) -> Json:
     """What the tooltip shows: `t` in seconds, and for each row its values with Sereno and without.
 
-    A long drill is read in stretches of `stretch_s`; each then shows its highest value (served: its lowest), so
-    that pointing anywhere tells the worst of that stretch.
+    A long drill is read in stretches of `stretch_s`; each then shows its highest value (served and limits: the
+    lowest), so that pointing anywhere tells the worst of that stretch.
     """
     series = result["series"]
     stride = max(1, math.ceil(len(series["t"]) / _READOUTS))
@@ -366,8 +373,8 @@ def readouts(result: Json) -> Json:
     ]
     for name in dict.fromkeys([*series["with"]["functions"], *series["without"]["functions"]]):
         label = short(name, result["service"])
-        rows.append(_row(f"{label} running", series, ("functions", name, "concurrency"), stride, max))
-        rows.append(_row(f"{label} limit", series, ("functions", name, "limit"), stride, max))
+        row = _row(label, series, ("functions", name, "concurrency"), stride, max)
+        rows.append({**row, "limit": _row(label, series, ("functions", name, "limit"), stride, min)})
     return {
         "start": result["start"],
         "duration": result["duration_s"],

@@ -81,6 +81,7 @@ def _view(result: Json) -> dict[str, Any]:
     skipped = [one for one in result["remediations"] if one["status"] == "SKIPPED"]
     return {
         "result": result,
+        "commit": result.get("commit"),
         "day": start.strftime("%-d %B %Y, %H:%M UTC"),
         "passed": narrative.all_met(result),
         "headline": narrative.headline(result),

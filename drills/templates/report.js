@@ -14,6 +14,7 @@
   const elapsed = (s) => (s >= 3600 ? `${Math.floor(s / 3600)}:${two(Math.floor((s % 3600) / 60))}` : Math.floor(s / 60)) + `:${two(Math.floor(s % 60))}`;
   const clock = (s) => new Date(start + s * 1000).toISOString().slice(11, 19);
   const shown = (value) => (value === null || value === undefined ? "–" : value.toLocaleString("en-US"));
+  const used = (value, limit) => shown(value) + (limit === null || limit === undefined ? "" : ` of ${shown(limit)}`);
   const crosshairs = chart.querySelectorAll(".crosshair");
 
   const cell = (tag, text, scope) => {
@@ -38,7 +39,7 @@
     for (const one of data.rows) {
       if (one.with[index] === undefined && one.without[index] === undefined) continue;
       if (one.with[index] === null && one.without[index] === null) continue;
-      body.append(row(cell("th", one.label, "row"), cell("td", shown(one.without[index])), cell("td", shown(one.with[index]))));
+      body.append(row(cell("th", one.label, "row"), cell("td", used(one.without[index], one.limit?.without[index])), cell("td", used(one.with[index], one.limit?.with[index]))));
     }
     table.append(head, body);
     return [moment, table];

@@ -1,0 +1,70 @@
+"""The drill's verdict in the terminal: what was promised, what was measured, and what Sereno did."""
+
+from __future__ import annotations
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from drills import narrative, panels
+from drills.contract import check
+from sereno.model import Json
+
+_TONES = {"REVERTED": "green", "FAILED": "red", "ESCALATED": "red", "OBSERVED": "dim"}
+
+
+def print_verdict(result: Json, console: Console) -> None:
+    """Prints the verdict. Colour is the console's own choice, which honours NO_COLOR; marks and words say it all.
+
+    Raises InvalidInput when the result is not what the engine writes.
+    """
+    checked = check(result)
+    passed = narrative.all_met(checked)
+    console.print()
+    console.print(Text.assemble((checked["title"], "bold"), f"  ({checked['scenario']}, seed {checked['seed']})"))
+    console.print(Text(narrative.headline(checked), style="bold green" if passed else "bold red"))
+    console.print(Text(" ".join(narrative.lead(checked))))
+    console.print()
+    for one in narrative.objectives(checked):
+        console.print(_objective(one))
+    console.print(_comparison(checked))
+    _print_remediations(checked, console)
+    console.print(Text(f"{narrative.tally(checked)}.", style="bold green" if passed else "bold red"))
+
+
+def _objective(one: narrative.Objective) -> Text:
+    mark = ("✓ met   ", "green") if one.met else ("✕ missed", "bold red")
+    return Text.assemble(mark, "  ", (one.name, "bold"), f": {one.measured} (target {one.target})")
+
+
+def _comparison(result: Json) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("")
+    table.add_column("without", justify="right")
+    table.add_column("with Sereno", justify="right", style="bold")
+    for row in narrative.comparison(result):
+        table.add_row(row.name, row.unattended, row.attended)
+    return table
+
+
+def _print_remediations(result: Json, console: Console) -> None:
+    shown = panels.acted(result)
+    for one in shown:
+        console.print(_remediation(one))
+    skipped = len(result["remediations"]) - len(shown)
+    if skipped:
+        console.print(Text(f"{skipped} skipped; the report gives each reason", style="dim"))
+    if shown or skipped:
+        console.print()
+
+
+def _remediation(one: Json) -> Text:
+    return Text.assemble(
+        f"{narrative.elapsed(one['at_s']):>8}  ",
+        (one["remediator"], "bold"),
+        f" on {one['target']['name']}  ",
+        panels.change_text(one),
+        "  ",
+        (one["status"], _TONES.get(one["status"], "yellow")),
+    )
