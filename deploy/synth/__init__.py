@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from alarms.packs import all_alarms
 from alarms.spec import AnySpec
 from dashboards import cloudwatch
 from deploy.config_checks import nearest
@@ -22,6 +23,7 @@ from sereno.service import Service
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 RESOURCE_LIMIT = 500
 BYTE_LIMIT = 1_000_000
+FUNCTION, RULE = "AWS::Lambda::Function", "AWS::Events::Rule"
 
 
 def synthesise(
@@ -38,12 +40,22 @@ def synthesise(
     InvalidInput when the playbook names a remediator or a knob that is not there, and when the template is larger
     than CloudFormation takes.
     """
-    if alarms is None:
-        from alarms.packs import all_alarms
-
-        alarms = all_alarms(service)
     used = used_remediators(service, remediators)
-    found = _resources(service, list(used.values()), alarms)
+    hands = _hands(service, list(used.values()))
+    if alarms is None:
+        alarms = all_alarms(service, functions=_named(hands, FUNCTION), rules=_named(hands, RULE))
+    found = {
+        **store.resources(service, _named(hands, RULE)),
+        **hands,
+        **alarm.resources(alarms),
+        "Dashboard": {
+            "Type": "AWS::CloudWatch::Dashboard",
+            "Properties": {
+                "DashboardName": names.dashboard(service),
+                "DashboardBody": cloudwatch.render(service, alarms),
+            },
+        },
+    }
     template: Json = {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": f"Sereno watches {service.name}: alarms, remediators, the ledger",
@@ -105,30 +117,31 @@ def _limit_problems(what: str, params: Json, ladder: Sequence[Remediator]) -> li
     return problems
 
 
-def _resources(service: Service, used: Sequence[Remediator], alarms: Sequence[AnySpec]) -> Json:
+def _hands(service: Service, used: Sequence[Remediator]) -> Json:
+    """The functions and the rules that start them."""
     round_code = functions.of_round(service, used)
-    hands: Json = functions.resources(service, round_code) | rules.of_round(service, round_code.id)
+    found: Json = functions.resources(service, round_code) | rules.of_round(service, round_code.id)
     for one in used:
         code = functions.of_remediator(service, one)
-        hands |= functions.resources(service, code) | rules.resources(service, one.name, code.id)
-    rule_names = sorted(one["Properties"]["Name"] for one in hands.values() if one["Type"] == "AWS::Events::Rule")
-    return {
-        **store.resources(service, rule_names),
-        **hands,
-        **alarm.resources(alarms),
-        "Dashboard": {
-            "Type": "AWS::CloudWatch::Dashboard",
-            "Properties": {
-                "DashboardName": names.dashboard(service),
-                "DashboardBody": cloudwatch.render(service, alarms),
-            },
-        },
-    }
+        found |= functions.resources(service, code) | rules.resources(service, one.name, code.id)
+    return found
+
+
+def _named(found: Json, kind: str) -> list[str]:
+    """What the resources of a kind are called on AWS."""
+    field = {FUNCTION: "FunctionName", RULE: "Name"}[kind]
+    return sorted(one["Properties"][field] for one in found.values() if one["Type"] == kind)
 
 
 PARAMETERS: Json = {
     "CodeBucket": {"Type": "String", "Description": "Bucket that holds the packaged code, in this region"},
     "CodeKey": {"Type": "String", "Description": "Key of the packaged code"},
+    "Runtime": {
+        "Type": "String",
+        "Default": "python3.12",
+        "AllowedValues": ["python3.11", "python3.12", "python3.13", "python3.14"],
+        "Description": "That of the interpreter which packaged the code, or each cold start compiles it anew",
+    },
     "KmsKeyArn": {
         "Type": "String",
         "Default": "",

@@ -116,7 +116,7 @@ def _function(service: Service, code: Code) -> Json:
         "Properties": {
             "FunctionName": code.name,
             "Description": code.description,
-            "Runtime": "python3.12",
+            "Runtime": {"Ref": "Runtime"},
             "Architectures": ["arm64"],
             "Handler": code.handler,
             "Code": {"S3Bucket": {"Ref": "CodeBucket"}, "S3Key": {"Ref": "CodeKey"}},

@@ -1,0 +1,63 @@
+"""`python -m deploy.check`: are the templates fit for CloudFormation, and the generated files up to date?
+
+No emulator's CREATE_COMPLETE proves a template; cfn-lint knows the schemas and is the judge.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from deploy import golden, synth
+from deploy.golden import ROOT
+from sereno.errors import SerenoError
+
+EXAMPLES = (ROOT / "examples" / "minimal.yaml", golden.TECHMODA)
+APPLICATION = ROOT / "examples" / "techmoda" / "template.yaml"
+REGION = "eu-west-1"
+
+
+def lint(text: str, source: str) -> list[str]:
+    """What cfn-lint finds in a template, each line naming the source and the place."""
+    from cfnlint.api import lint as find
+    from cfnlint.config import ManualArgs
+
+    found = find(text, config=ManualArgs(regions=[REGION]))
+    return [f"{source}:{one.linenumber}: {one.rule.id} {one.message}" for one in found]
+
+
+def stale(path: Path, text: str) -> Iterator[str]:
+    """A line when a generated file does not hold what it should."""
+    if not path.exists():
+        yield f"{path.relative_to(ROOT)}: is missing (run make golden)"
+    elif path.read_text(encoding="utf-8") != text:
+        yield f"{path.relative_to(ROOT)}: is not what the code gives (run make golden, and look at the difference)"
+
+
+def problems() -> Iterator[str]:
+    """Everything that is wrong, a line each."""
+    for path in EXAMPLES:
+        source = str(path.relative_to(ROOT))
+        try:
+            yield from lint(synth.text(golden.template_of(path)), source)
+        except SerenoError as error:
+            yield str(error)
+    if APPLICATION.exists():
+        yield from lint(APPLICATION.read_text(encoding="utf-8"), str(APPLICATION.relative_to(ROOT)))
+    for path, text in golden.expected():
+        yield from stale(path, text)
+
+
+def main() -> int:
+    """Prints every problem; 1 when there is one."""
+    found = list(problems())
+    for line in found:
+        sys.stdout.write(f"{line}\n")
+    if not found:
+        sys.stdout.write("templates pass cfn-lint; schema and golden template are up to date\n")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
