@@ -139,14 +139,18 @@ class AlarmSpec:
         return self.datapoints_to_alarm or self.evaluation_periods
 
     @property
-    def stats(self) -> tuple[MetricQuery, ...]:
-        """Every metric that the alarm reads, as queries; a single metric has the id `m`."""
+    def queries(self) -> tuple[MetricQuery, ...]:
+        """What the alarm reads and computes, as queries; a single metric is one query with the id `m`."""
         if self.metrics:
-            return tuple(query for query in self.metrics if query.expression is None)
+            return self.metrics
         stat = self.statistic or self.extended_statistic
-        return (
-            MetricQuery("m", None, self.namespace, self.metric_name, self.dimensions, self.period, stat, self.unit),
-        )
+        where = (self.namespace, self.metric_name, self.dimensions)
+        return (MetricQuery("m", None, *where, self.period, stat, self.unit),)
+
+    @property
+    def stats(self) -> tuple[MetricQuery, ...]:
+        """The metrics among the queries."""
+        return tuple(query for query in self.queries if query.expression is None)
 
     @staticmethod
     def from_api(sent: Mapping[str, Any]) -> AlarmSpec:

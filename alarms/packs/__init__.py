@@ -1,0 +1,44 @@
+"""The packs: what to watch for each kind of resource.
+
+A pack is a module in this folder with `alarms(service) -> list[AlarmSpec | CompositeSpec]`. It is found by being
+there; nothing else has to be edited.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from types import ModuleType
+
+from alarms.catalogue import check_all
+from alarms.packs import watchman
+from alarms.spec import AnySpec
+from sereno.errors import InvalidInput
+from sereno.service import Service
+
+
+def packs() -> Iterator[ModuleType]:
+    """Every pack, in the order of the names."""
+    for found in sorted(pkgutil.iter_modules(__path__), key=lambda one: one.name):
+        yield import_module(f"{__name__}.{found.name}")
+
+
+def all_alarms(
+    service: Service, *, functions: Sequence[str] | None = None, rules: Sequence[str] | None = None
+) -> tuple[AnySpec, ...]:
+    """The alarms of every pack, sorted by name.
+
+    `functions` and `rules` are the names of Sereno's own functions and rules, as the deployment gives them; left out,
+    they follow from the playbook. Raises InvalidInput with everything the catalogue finds wrong.
+    """
+    found: list[AnySpec] = []
+    for pack in packs():
+        if pack is watchman:
+            found += watchman.alarms(service, functions=functions, rules=rules)
+        else:
+            found += pack.alarms(service)
+    specs = tuple(sorted(found, key=lambda spec: spec.name))
+    if problems := check_all(specs):
+        raise InvalidInput(f"alarms of {service.name}", problems)
+    return specs

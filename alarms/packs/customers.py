@@ -1,0 +1,31 @@
+"""One alarm for the whole service: customers are hurt, whatever the cause."""
+
+from __future__ import annotations
+
+from alarms.packs.rest_api import rest_apis
+from alarms.slo import FAST, runbook_link
+from alarms.spec import AnySpec, CompositeSpec
+from alarms.wire import alarm_name
+from sereno.service import Service
+
+WHAT = "customers-hurt"
+
+
+def alarms(service: Service) -> list[AnySpec]:
+    """`customers-hurt`; nothing for a service that has neither a REST API nor a function."""
+    symptoms = [alarm_name(service.name, api.key, FAST.what) for api in rest_apis(service)]
+    symptoms += [alarm_name(service.name, function.key, "throttles") for function in service.functions.values()]
+    if not symptoms:
+        return []
+    return [
+        CompositeSpec(
+            name=alarm_name(service.name, service.name, WHAT),
+            rule=" OR ".join(f'ALARM("{name}")' for name in symptoms),
+            description=(
+                f"Customers of {service.name} are hurt: an error budget burns fast, or requests are turned away. "
+                "It becomes OK when the last of these symptoms is gone."
+            ),
+            severity="page",
+            runbook=runbook_link(service, WHAT),
+        )
+    ]

@@ -1,0 +1,156 @@
+"""Sereno's own alarms: who watches the watchman.
+
+Their names begin with `sereno-<service>/`, which no rule of the service matches: they tell people and never start a
+remediator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from alarms.slo import runbook_link
+from alarms.spec import AlarmSpec, AnySpec, dimensions
+from alarms.wire import alarm_name
+from sereno.service import Service
+
+
+def alarms(
+    service: Service, *, functions: Sequence[str] | None = None, rules: Sequence[str] | None = None
+) -> list[AnySpec]:
+    """The alarms on Sereno's own parts. `functions` and `rules` are their names on AWS; left out, they are those
+    that the playbook leads to."""
+    own_functions = default_functions(service) if functions is None else functions
+    own_rules = default_rules(service) if rules is None else rules
+    found: list[AnySpec] = [heartbeat(service), dead_letters(service), unpublished(service)]
+    found += [failing(service, name) for name in own_functions]
+    found += [undelivered(service, name) for name in own_rules]
+    return found
+
+
+def default_functions(service: Service) -> list[str]:
+    """One function for each remediator of the playbook, and the round."""
+    used = dict.fromkeys(name for play in service.playbook.values() for name in play.remediators)
+    return [*(_own(service, name) for name in used), _own(service, "round")]
+
+
+def default_rules(service: Service) -> list[str]:
+    """One rule for each remediator that answers something first, and the round's minute."""
+    first = dict.fromkeys(play.remediators[0] for play in service.playbook.values())
+    return [*(f"{_own(service, name)}-1" for name in first), _own(service, "minute")]
+
+
+def heartbeat(service: Service) -> AlarmSpec:
+    """The round does not run: nothing is verified, taken back or escalated."""
+    return _alarm(
+        service,
+        "round",
+        "heartbeat",
+        "page",
+        "Sereno's round of once a minute has not completed for three minutes. Missing datapoints count as breaching, "
+        "for silence is the failure; CloudWatch looks at a few datapoints more than three, so the alarm comes after "
+        "about five minutes. Until the round runs again nothing is verified, taken back or escalated.",
+        namespace="Sereno",
+        metric_name="RoundCompleted",
+        dimensions=dimensions({"service": service.name}),
+        statistic="Sum",
+        comparison_operator="LessThanThreshold",
+        evaluation_periods=3,
+        datapoints_to_alarm=3,
+        treat_missing_data="breaching",
+    )
+
+
+def dead_letters(service: Service) -> AlarmSpec:
+    """Events that nobody could take."""
+    queue = f"sereno-{service.name}-dlq"
+    return _alarm(
+        service,
+        "queue",
+        "dead-letters",
+        "page",
+        f"There are messages in {queue}: events that could not be delivered, or that a remediator failed on. Each is "
+        "a signal that was not answered; the round answers for alarms that are still red. The queue sleeps when it "
+        "is empty for long and then publishes nothing, which is no breach.",
+        namespace="AWS/SQS",
+        metric_name="ApproximateNumberOfMessagesVisible",
+        dimensions=dimensions({"QueueName": queue}),
+        statistic="Maximum",
+        evaluation_periods=1,
+        datapoints_to_alarm=1,
+    )
+
+
+def unpublished(service: Service) -> AlarmSpec:
+    """People are not told."""
+    return _alarm(
+        service,
+        "outbox",
+        "unpublished",
+        "page",
+        "Notifications of remediations were not confirmed in three of five minutes. The ledger keeps them and the "
+        "round sends them again each minute, so a single failure heals itself; this one does not.",
+        namespace="Sereno",
+        metric_name="Unpublished",
+        dimensions=dimensions({"service": service.name}),
+        statistic="Sum",
+        evaluation_periods=5,
+        datapoints_to_alarm=3,
+    )
+
+
+def failing(service: Service, function: str) -> AlarmSpec:
+    """One of Sereno's functions fails."""
+    return _alarm(
+        service,
+        function,
+        "errors",
+        "ticket",
+        f"Sereno's function {function} failed in two of three minutes. A failed event is tried again and then goes "
+        "to the dead-letter queue.",
+        namespace="AWS/Lambda",
+        metric_name="Errors",
+        dimensions=dimensions({"FunctionName": function}),
+        statistic="Sum",
+        evaluation_periods=3,
+        datapoints_to_alarm=2,
+    )
+
+
+def undelivered(service: Service, rule: str) -> AlarmSpec:
+    """EventBridge could not start one of Sereno's functions."""
+    return _alarm(
+        service,
+        rule,
+        "undelivered",
+        "ticket",
+        f"EventBridge gave up delivering an event of the rule {rule}, after all its retries. The usual cause is a "
+        "missing permission to invoke the function.",
+        namespace="AWS/Events",
+        metric_name="FailedInvocations",
+        dimensions=dimensions({"RuleName": rule}),
+        statistic="Sum",
+        evaluation_periods=1,
+        datapoints_to_alarm=1,
+    )
+
+
+def _own(service: Service, part: str) -> str:
+    return f"sereno-{service.name}-{part.replace('_', '-')}"
+
+
+def _alarm(service: Service, part: str, what: str, severity: str, description: str, **changed: Any) -> AlarmSpec:
+    """An alarm of the watchman: by default at least one in a minute breaches, and silence does not."""
+    fields: dict[str, Any] = {
+        "period": 60,
+        "comparison_operator": "GreaterThanOrEqualToThreshold",
+        "threshold": 1.0,
+        "treat_missing_data": "notBreaching",
+    }
+    return AlarmSpec(
+        name=alarm_name(f"sereno-{service.name}", part, what),
+        severity=severity,
+        description=description,
+        runbook=runbook_link(service, f"watchman-{what}"),
+        **(fields | changed),
+    )

@@ -1,0 +1,164 @@
+"""All alarms of TechModa: legal for CloudWatch, sound by the catalogue, and known to CloudFormation."""
+
+import json
+
+import pytest
+from cfnlint.api import lint_all
+
+from alarms import packs
+from alarms.composite import children, evaluate
+from alarms.packs import all_alarms, watchman
+from alarms.spec import AlarmSpec, CompositeSpec
+from alarms.wire import DESCRIPTION_LIMIT, NAME_LIMIT
+from deploy.synth import names
+from sereno.service import Api, Function, Objectives, Play, Service, Table
+
+TECHMODA = Service(
+    "techmoda",
+    "123456789012",
+    ("eu-west-1", "eu-central-1"),
+    Objectives(availability=0.9999, p99_ms=500, surge=9),
+    {"catalogue": Api("catalogue", "techmoda-catalogue", "prod")},
+    {
+        "read": Function("read", "techmoda-read", "live", 120, 16, 10, 512, ("products",), fast_metric=True),
+        "write": Function("write", "techmoda-write", reserved=40, normal=2.6),
+        "health": Function("health", "techmoda-health", reserved=10, normal=0.12),
+        "images": Function("images", "techmoda-images", timeout_s=1),
+        "ledger": Function("ledger", "techmoda-ledger", reserved=1),
+    },
+    {"products": Table("products", "techmoda-products")},
+    {"exhaustion": Play("exhaustion", ("raise_concurrency", "open_incident"))},
+)
+
+
+@pytest.fixture(scope="module")
+def alarms():
+    return {spec.name: spec for spec in all_alarms(TECHMODA)}
+
+
+def whats(alarms, resource):
+    return {spec.what for name, spec in alarms.items() if name.startswith(f"techmoda/{resource}/")}
+
+
+def test_a_function_is_watched_by_its_symptoms_and_by_what_it_declares(alarms):
+    always = {"errors", "latency", "throttles"}
+    assert whats(alarms, "read") == always | {"saturation", "exhaustion", "exhaustion-fast"}
+    assert whats(alarms, "write") == always | {"saturation", "exhaustion"}
+    assert whats(alarms, "images") == always
+
+
+def test_a_function_meant_to_run_alone_is_not_called_saturated(alarms):
+    assert whats(alarms, "ledger") == {"errors", "latency", "throttles"}
+
+
+def test_an_api_is_watched_by_what_its_customers_see(alarms):
+    burns = {f"burn-{speed}{half}" for speed in ("fast", "slow") for half in ("", "-long", "-short")}
+    assert whats(alarms, "catalogue") == {"5xx", "latency"} | burns
+
+
+def test_customers_are_hurt_when_the_budget_burns_or_requests_are_turned_away(alarms):
+    hurt = alarms["techmoda/techmoda/customers-hurt"]
+    calm = dict.fromkeys(children(hurt.rule), "OK")
+    assert not evaluate(hurt.rule, calm)
+    for child in calm:
+        assert evaluate(hurt.rule, calm | {child: "ALARM"})
+    assert "techmoda/catalogue/burn-fast" in calm
+    assert "techmoda/health/throttles" in calm
+
+
+def test_limits_follow_from_what_is_declared(alarms):
+    assert alarms["techmoda/read/exhaustion"].threshold == 84
+    assert alarms["techmoda/read/saturation"].threshold == 102
+    assert alarms["techmoda/read/exhaustion-fast"].threshold == 72
+    assert alarms["techmoda/read/latency"].threshold == 500
+    assert alarms["techmoda/images/latency"].threshold == 500
+    hasty = Service("shop", "123456789012", ("eu-west-1",), functions={"f": Function("f", "shop-f", timeout_s=1)})
+    found = {spec.name: spec for spec in all_alarms(hasty)}
+    assert found["shop/f/latency"].threshold == 800
+    assert "timeout" in found["shop/f/latency"].description
+
+
+def test_every_alarm_says_what_to_do_and_what_silence_means(alarms):
+    for name, spec in alarms.items():
+        assert spec.severity, name
+        assert "#" in spec.runbook, name
+        if isinstance(spec, AlarmSpec):
+            assert spec.treat_missing_data, name
+            assert spec.datapoints_to_alarm, name
+
+
+def test_names_and_descriptions_fit_cloudwatch(alarms):
+    for name, spec in alarms.items():
+        assert len(name) <= NAME_LIMIT
+        assert len(name.split("/")) == 3
+        shown = spec.to_api()["AlarmDescription"]
+        assert len(shown) <= DESCRIPTION_LIMIT
+        assert f"\nRunbook: {spec.runbook}" in shown
+
+
+def test_every_alarm_survives_the_way_to_cloudwatch_and_back(alarms):
+    for spec in alarms.values():
+        assert type(spec).from_api(json.loads(json.dumps(spec.to_api()))) == spec
+
+
+def test_alarms_come_sorted_and_the_same_each_time(alarms):
+    assert list(alarms) == sorted(alarms)
+    assert all_alarms(TECHMODA) == tuple(alarms.values())
+
+
+def test_a_runbook_of_the_services_own_is_linked():
+    service = Service(
+        "shop",
+        "123456789012",
+        ("eu-west-1",),
+        functions={"f": Function("f", "shop-f")},
+        runbook_url="https://wiki.example/shop",
+    )
+    found = {spec.name: spec.runbook for spec in all_alarms(service)}
+    assert found["shop/f/throttles"] == "https://wiki.example/shop#throttles"
+
+
+def test_http_apis_are_left_alone_for_their_metrics_are_others():
+    service = Service("shop", "123456789012", ("eu-west-1",), apis={"web": Api("web", "shop-web", "prod", "http")})
+    assert not [spec for spec in all_alarms(service) if spec.name.startswith("shop/")]
+
+
+def test_packs_are_found_by_being_there():
+    found = [pack.__name__.rsplit(".", 1)[1] for pack in packs.packs()]
+    assert {"customers", "lambda_functions", "rest_api", "watchman"} <= set(found)
+
+
+class TestWatchman:
+    def test_no_rule_of_the_service_can_match_its_alarms(self):
+        assert all(spec.name.startswith("sereno-techmoda/") for spec in watchman.alarms(TECHMODA))
+
+    def test_the_names_it_takes_for_granted_are_those_that_are_deployed(self):
+        functions = [names.function(TECHMODA, one) for one in ("raise_concurrency", "open_incident")]
+        assert watchman.default_functions(TECHMODA) == [*functions, names.round_function(TECHMODA)]
+        assert names.rule(TECHMODA, "raise_concurrency", 1) in watchman.default_rules(TECHMODA)
+        queue = next(spec for spec in watchman.alarms(TECHMODA) if spec.what == "dead-letters")
+        assert queue.dimensions == (("QueueName", names.dead_letters(TECHMODA)),)
+
+    def test_names_may_be_given(self):
+        found = all_alarms(TECHMODA, functions=["f"], rules=["r"])
+        own = {spec.name for spec in found if spec.name.startswith("sereno-")}
+        assert {"sereno-techmoda/f/errors", "sereno-techmoda/r/undelivered"} <= own
+        assert len(own) == 5
+
+    def test_a_silent_round_is_a_failure(self):
+        from alarms.evaluator import timeline
+
+        beats = [1.0] * 10 + [None] * 10
+        changes = timeline(watchman.heartbeat(TECHMODA), beats)
+        assert [change.evaluation.state for change in changes] == ["ALARM"]
+        assert changes[0].index - 9 <= 5  # minutes after the last beat
+
+
+def test_cloudformation_knows_every_property(alarms):
+    resources = {}
+    for number, spec in enumerate(alarms.values()):
+        resources[f"Alarm{number}"] = {"Type": spec.resource_type, "Properties": spec.to_cloudformation()}
+    assert {one["Type"] for one in resources.values()} == {AlarmSpec.resource_type, CompositeSpec.resource_type}
+    template = {"AWSTemplateFormatVersion": "2010-09-09", "Resources": resources}
+    # Rules beginning with I only give advice about the template around the alarms.
+    assert [str(found) for found in lint_all(json.dumps(template)) if found.rule.id[0] in "EW"] == []
