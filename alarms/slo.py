@@ -58,6 +58,11 @@ def api_errors(api: Api, period: int) -> tuple[MetricQuery, MetricQuery]:
     )
 
 
+def reachable(service: Service, burn: Burn) -> bool:
+    """Whether a burn rate can be reached: with an objective of 90 % even a full outage burns at 10 only."""
+    return 0 < burn.rate * (1 - service.objectives.availability) < 1
+
+
 def failing_share(service: Service) -> tuple[float, str]:
     """(share of failed requests in a minute that is an alarm, how it follows from the objective).
 
@@ -80,7 +85,7 @@ def burn_alarms(service: Service, api: Api, burn: Burn) -> tuple[AnySpec, ...]:
     objective = service.objectives.availability
     budget = round(1 - objective, 12)
     threshold = round(burn.rate * budget, 12)
-    if budget <= 0 or threshold >= 1:
+    if not reachable(service, burn):
         mend = f"must lie over {1 - 1 / burn.rate:.4f} and under 1, or the alarm {burn.what} cannot work"
         raise InvalidInput(f"service {service.name}", [Problem("objectives.availability", objective, mend)])
     name = alarm_name(service.name, api.key, burn.what)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alarms.packs.rest_api import rest_apis
-from alarms.slo import FAST, runbook_link
+from alarms.slo import FAST, reachable, runbook_link
 from alarms.spec import AnySpec, CompositeSpec
 from alarms.wire import alarm_name
 from sereno.service import Service
@@ -13,7 +13,8 @@ WHAT = "customers-hurt"
 
 def alarms(service: Service) -> list[AnySpec]:
     """`customers-hurt`; nothing for a service that has neither a REST API nor a function."""
-    symptoms = [alarm_name(service.name, api.key, FAST.what) for api in rest_apis(service)]
+    burns = reachable(service, FAST)
+    symptoms = [alarm_name(service.name, api.key, FAST.what if burns else "5xx") for api in rest_apis(service)]
     symptoms += [alarm_name(service.name, function.key, "throttles") for function in service.functions.values()]
     if not symptoms:
         return []
@@ -22,7 +23,7 @@ def alarms(service: Service) -> list[AnySpec]:
             name=alarm_name(service.name, service.name, WHAT),
             rule=" OR ".join(f'ALARM("{name}")' for name in symptoms),
             description=(
-                f"Customers of {service.name} are hurt: an error budget burns fast, or requests are turned away. "
+                f"Customers of {service.name} are hurt: an error budget burns fast, or requests fail or are turned away. "
                 "It becomes OK when the last of these symptoms is gone."
             ),
             severity="page",

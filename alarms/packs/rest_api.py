@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from alarms.slo import FAST, SLOW, api_errors, burn_alarms, failing_share, ratio, runbook_link
+from alarms.slo import FAST, SLOW, api_errors, burn_alarms, failing_share, ratio, reachable, runbook_link
 from alarms.spec import AlarmSpec, AnySpec, dimensions
 from alarms.wire import alarm_name
 from sereno.service import Api, Service
@@ -18,7 +18,9 @@ def alarms(service: Service) -> list[AnySpec]:
     found: list[AnySpec] = []
     for api in rest_apis(service):
         found += [server_errors(service, api), latency(service, api)]
-        found += [*burn_alarms(service, api, FAST), *burn_alarms(service, api, SLOW)]
+        for burn in (FAST, SLOW):
+            if reachable(service, burn):
+                found += burn_alarms(service, api, burn)
     return found
 
 

@@ -123,6 +123,18 @@ def test_http_apis_are_left_alone_for_their_metrics_are_others():
     assert not [spec for spec in all_alarms(service) if spec.name.startswith("shop/")]
 
 
+@pytest.mark.parametrize(
+    ("availability", "burns"), [(0.9, {"burn-slow"}), (0.8, set()), (0.99, {"burn-fast", "burn-slow"})]
+)
+def test_a_burn_rate_that_not_even_an_outage_reaches_is_left_out(availability, burns):
+    web = {"web": Api("web", "shop-web", "prod")}
+    service = Service("shop", "123456789012", ("eu-west-1",), Objectives(availability), web)
+    found = {spec.name: spec for spec in all_alarms(service)}
+    assert {spec.what for spec in found.values() if isinstance(spec, CompositeSpec)} == burns | {"customers-hurt"}
+    symptom = "burn-fast" if "burn-fast" in burns else "5xx"
+    assert children(found["shop/shop/customers-hurt"].rule) == (f"shop/web/{symptom}",)
+
+
 def test_packs_are_found_by_being_there():
     found = [pack.__name__.rsplit(".", 1)[1] for pack in packs.packs()]
     assert {"customers", "lambda_functions", "rest_api", "watchman"} <= set(found)
