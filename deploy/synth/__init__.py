@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from alarms.packs import all_alarms
 from alarms.spec import AnySpec
 from dashboards import cloudwatch
+from deploy import config
 from deploy.config_checks import nearest
 from deploy.synth import alarm, functions, names, rules, store
 from sereno.errors import InvalidInput, Problem
@@ -44,10 +45,11 @@ def synthesise(
     hands = _hands(service, list(used.values()))
     if alarms is None:
         alarms = all_alarms(service, functions=_named(hands, FUNCTION), rules=_named(hands, RULE))
+    _check_whats(service, alarms)
     found = {
         **store.resources(service, _named(hands, RULE)),
         **hands,
-        **alarm.resources(alarms),
+        **alarm.resources(service, alarms),
         "Dashboard": {
             "Type": "AWS::CloudWatch::Dashboard",
             "Properties": {
@@ -115,6 +117,23 @@ def _limit_problems(what: str, params: Json, ladder: Sequence[Remediator]) -> li
             bounds = f"{'' if low is None else f'{low:g}'}..{'' if high is None else f'{high:g}'}"
             problems.append(Problem(path, value, f"is outside {bounds} ({knobs[name].doc})"))
     return problems
+
+
+def _check_whats(service: Service, alarms: Sequence[AnySpec]) -> None:
+    """A play that nothing can ever start is a typing error that only an outage would show."""
+    known = {one.what for one in alarms if one.name.startswith(f"{service.name}/")}
+    known |= {what for what, _ in service.bindings.values()} | set(config.USUAL_PLAYS)
+    problems = [
+        Problem(
+            f"playbook.{what}",
+            None,
+            f"answers no alarm (known: {', '.join(sorted(known))}){nearest(what, known)}",
+        )
+        for what in service.playbook
+        if what not in known
+    ]
+    if problems:
+        raise InvalidInput("sereno.yaml", problems)
 
 
 def _hands(service: Service, used: Sequence[Remediator]) -> Json:

@@ -7,25 +7,34 @@ from collections.abc import Sequence
 from alarms import composite
 from alarms.spec import AnySpec, CompositeSpec
 from deploy.synth import names
-from sereno.model import Json
+from sereno.model import Json, Mode
+from sereno.service import Service
 
-PAGE = "page"
+PAGE, TICKET = "page", "ticket"
 TOPIC: Json = {"Ref": "Topic"}
 
 
-def resources(specs: Sequence[AnySpec]) -> Json:
-    """One resource for each alarm.
-
-    An alarm of page severity also tells people by itself: the way past the notifier, for the day on which Sereno's
-    functions are the ones that do not answer. All others reach people through the remediation they start.
-    """
+def resources(service: Service, specs: Sequence[AnySpec]) -> Json:
+    """One resource for each alarm."""
     here = {spec.name: names.logical("Alarm", spec.name) for spec in specs}
-    return {here[spec.name]: _resource(spec, here) for spec in specs}
+    return {here[spec.name]: _resource(service, spec, here) for spec in specs}
 
 
-def _resource(spec: AnySpec, here: dict[str, str]) -> Json:
+def tells_people(service: Service, spec: AnySpec) -> bool:
+    """Whether an alarm goes to the topic by itself.
+
+    One of page severity does: it is the way past the notifier, for the day on which Sereno's functions are the ones
+    that do not answer. So does a ticket that no play answers, for nobody else would hear of it. All others reach
+    people through the remediation they start; those of severity info only feed a composite.
+    """
+    play = service.playbook.get(spec.what) if spec.name.startswith(f"{service.name}/") else None
+    answered = play is not None and play.mode is not Mode.OFF
+    return spec.severity == PAGE or (spec.severity == TICKET and not answered)
+
+
+def _resource(service: Service, spec: AnySpec, here: dict[str, str]) -> Json:
     properties = dict(spec.to_cloudformation())
-    if spec.severity == PAGE:
+    if tells_people(service, spec):
         for field in ("AlarmActions", "OKActions"):
             properties[field] = [*properties.get(field, []), TOPIC]
     found: Json = {"Type": spec.resource_type, "Properties": properties}

@@ -70,7 +70,7 @@ def compiled():
 
 def template(*, alarms=(THROTTLES, HURT), remediators=HOUSE, **changes):
     data = compiled() | changes
-    return synth.synthesise(Service.from_json(data), data, remediators=remediators, alarms=list(alarms))
+    return synth.synthesise(Service.from_json(data), data, remediators=remediators, alarms=alarms)
 
 
 def of_type(found, kind):
@@ -223,6 +223,39 @@ def test_only_pages_go_to_people_past_the_notifier():
     assert page["AlarmActions"] == [{"Ref": "Topic"}]
     assert page["OKActions"] == [{"Ref": "Topic"}]
     assert not ticket.get("AlarmActions")
+
+
+def test_a_ticket_that_no_play_answers_goes_to_people_itself():
+    unanswered = replace(THROTTLES, name="techmoda/read/burn-slow", what="", target="")
+    own = replace(THROTTLES, name="sereno-techmoda/round/throttles", what="", target="")
+    note = replace(unanswered, name="techmoda/read/burn-slow-long", what="", severity="info")
+    found = template(alarms=[THROTTLES, unanswered, own, note])
+
+    def told(spec):
+        return bool(named(found, "CloudWatch::Alarm", "AlarmName", spec.name)["Properties"].get("AlarmActions"))
+
+    assert [told(spec) for spec in (THROTTLES, unanswered, own, note)] == [False, True, True, False]
+    playbook = {"throttles": compiled()["playbook"]["throttles"] | {"mode": "off"}}
+    found = template(alarms=[THROTTLES], playbook=playbook)
+    assert told(THROTTLES)
+
+
+def test_a_play_that_nothing_can_start_is_refused():
+    playbook = compiled()["playbook"]
+    with pytest.raises(InvalidInput, match=r"playbook\.throtles: answers no alarm .*did you mean throttles"):
+        template(playbook=playbook | {"throtles": playbook["throttles"]})
+    template(
+        playbook=playbook | {"queue-age": playbook["throttles"]},
+        bindings={"Old Queue Alarm": ["queue-age", "read"]},
+    )
+
+
+def test_the_packs_watch_each_function_and_rule_of_the_watch_itself():
+    found = template(alarms=None)
+    watched = json.dumps([one["Properties"] for one in of_type(found, "CloudWatch::Alarm").values()])
+    for kind, field in (("Lambda::Function", "FunctionName"), ("Events::Rule", "Name")):
+        for one in of_type(found, kind).values():
+            assert f"sereno-techmoda/{one['Properties'][field]}/" in watched
 
 
 def test_a_composite_waits_for_the_alarms_that_it_names():
