@@ -23,7 +23,7 @@ def alarms(service: Service) -> list[AnySpec]:
             name=alarm_name(service.name, service.name, WHAT),
             rule=" OR ".join(f'ALARM("{name}")' for name in symptoms),
             description=(
-                f"Customers of {service.name} are hurt: an error budget burns fast, or requests fail or are turned away. "
+                f"Customers of {service.name} are hurt: an error budget burns fast, or requests are turned away. "
                 "It becomes OK when the last of these symptoms is gone."
             ),
             severity="page",
