@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from drills import charts, narrative
 from sereno.model import Json
 
 # A limit far above the traffic would press the curves flat on the axis, so it is named in words instead.
 _LIMIT_IN_VIEW = 3.0
-# Read-outs a tooltip offers: finer than a finger can point on any screen, and it bounds the page of a 24 h drill.
-_READOUTS = 720
 # A short text takes this share of a phone's width.
 _TEXT_WIDTH = 26.0
 # Marks closer than this share of the width would cover each other's number.
 _MARK_WIDTH = 3.0
 # A line of text takes this share of a plot's height.
 _NOTE_HEIGHT = 0.13
-_ACTED = ("APPLYING", "VERIFYING", "HOLDING", "REVERTING", "REVERTED", "KEPT", "ESCALATED", "FAILED")
-_ENDED = ("REVERTED", "KEPT", "ESCALATED", "FAILED", "SKIPPED", "OBSERVED")
+# A lease is in force from the first of these phases to one of the others. KEPT and ESCALATED end a remediation, not
+# its change: the value stays until somebody takes it back.
+_CHANGED = ("APPLYING", "VERIFYING", "HOLDING")
+_TAKEN_BACK = ("REVERTED", "FAILED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +65,11 @@ class Segment:
     text: str = ""
 
     @property
-    def beside(self) -> bool:
-        """Whether the text would be cut off inside, on a phone too."""
-        return self.width < _TEXT_WIDTH
+    def place(self) -> str:
+        """Where the text stands: inside, or where it would be cut off (on a phone too), after it or before it."""
+        if self.width >= _TEXT_WIDTH:
+            return "inside"
+        return "after" if self.left + self.width < 100 - _TEXT_WIDTH else "before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,13 @@ class Mark:
     left: float
     numbers: tuple[int, ...]
     words: str
+
+    @property
+    def text(self) -> str:
+        """One or two numbers as they are, more as a range: the cards count in the order of time."""
+        if len(self.numbers) <= 2:
+            return " ".join(map(str, self.numbers))
+        return f"{min(self.numbers)}–{max(self.numbers)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,10 +209,11 @@ def _worst(failed: Sequence[float | None]) -> int | None:
 
 def _note(text: str, x: float, bottom: float, top: float) -> Label:
     """Says in words what the red area is: inside it where it is tall enough, else above, off the plot's edges."""
-    left = min(max(100 * x / charts.WIDTH, 30), 70)
+    left = 100 * x / charts.WIDTH
     tall = (bottom - top) / charts.HEIGHT > _NOTE_HEIGHT
     middle = (bottom + top) / 2 if tall else top - _NOTE_HEIGHT * charts.HEIGHT
-    return Label(left, min(max(100 * middle / charts.HEIGHT, 7), 93), text)
+    side = "after" if left < 30 else "before" if left > 70 else ""
+    return Label(left, min(max(100 * middle / charts.HEIGHT, 7), 93), text, side)
 
 
 def _levels(values: Sequence[float]) -> tuple[Label, ...]:
@@ -306,13 +314,20 @@ def _alarm_lane(alarm: Json, duration: float, service: str) -> Lane | None:
 
 
 def changed_at(remediation: Json) -> float | None:
-    """When a remediation changed something first, or None if it never did."""
-    return next((event["at_s"] for event in remediation["events"] if event["phase"] in _ACTED), None)
+    """When a remediation changed something first, or None if it never did: a plan without steps only tells."""
+    if not (remediation.get("plan") or {}).get("steps"):
+        return None
+    return _first(remediation, _CHANGED)
 
 
-def ended_at(remediation: Json) -> float | None:
-    """When a remediation came to its end, or None if it was in force at the end of the drill."""
-    return next((event["at_s"] for event in remediation["events"] if event["phase"] in _ENDED), None)
+def taken_back_at(remediation: Json) -> float | None:
+    """When its change was gone again, or None if it was in force at the end of the drill."""
+    return _first(remediation, _TAKEN_BACK)
+
+
+def _first(remediation: Json, phases: tuple[str, ...]) -> float | None:
+    moment: float | None = next((one["at_s"] for one in remediation["events"] if one["phase"] in phases), None)
+    return moment
 
 
 def _remediation_lanes(result: Json) -> list[Lane]:
@@ -322,12 +337,12 @@ def _remediation_lanes(result: Json) -> list[Lane]:
         begins = changed_at(one)
         if begins is None:
             continue
-        ends = ended_at(one)
+        ends = taken_back_at(one)
         until = duration if ends is None else min(ends, duration)
         place = f"{one['remediator']} on {short(one['target']['name'], result['service'])}"
-        closing = "still in force at the end" if ends is None else f"{one['status']} at {narrative.elapsed(until)}"
-        words = f"from {narrative.elapsed(begins)}; {closing}"
-        change = change_text(one)
+        when = "in force at the end" if ends is None else f"at {narrative.elapsed(until)}"
+        words = f"from {narrative.elapsed(begins)}; {one['status']}, {when}"
+        change = change_text(one) if one["status"] == "REVERTED" else f"{change_text(one)}  {one['status']}"
         segment = Segment(100 * begins / duration, max(0.4, 100 * (until - begins) / duration), "held", words, change)
         lanes.append(Lane(place, f"Remediation {number}, {place}, {words}.", (segment,), number))
     return lanes
@@ -356,70 +371,3 @@ def _marks(result: Json) -> list[Mark]:
         else:
             marks.append(Mark(left, (number,), words))
     return marks
-
-
-def readouts(result: Json) -> Json:
-    """What the tooltip shows: `t` in seconds, and for each row its values with Sereno and without.
-
-    A long drill is read in stretches of `stretch_s`; each then shows its highest value (served and limits: the
-    lowest), so that pointing anywhere tells the worst of that stretch.
-    """
-    series = result["series"]
-    stride = max(1, math.ceil(len(series["t"]) / _READOUTS))
-    rows = [
-        _row("offered", series, ("offered",), stride, max),
-        _row("served", series, ("served",), stride, min),
-        _row("failed", series, ("failed",), stride, max),
-    ]
-    for name in dict.fromkeys([*series["with"]["functions"], *series["without"]["functions"]]):
-        label = short(name, result["service"])
-        row = _row(label, series, ("functions", name, "concurrency"), stride, max)
-        rows.append({**row, "limit": _row(label, series, ("functions", name, "limit"), stride, min)})
-    return {
-        "start": result["start"],
-        "duration": result["duration_s"],
-        "stretch_s": stride * series["step_s"],
-        "t": series["t"][::stride],
-        "rows": rows,
-    }
-
-
-def _row(label: str, series: Json, path: tuple[str, ...], stride: int, pick: Any) -> Json:
-    return {
-        "label": label,
-        **{side: _sampled(_at(series[side], path), stride, pick) for side in ("with", "without")},
-    }
-
-
-def _at(side: Json, path: tuple[str, ...]) -> list[float | None]:
-    found: Any = side
-    for key in path:
-        found = found.get(key, {}) if isinstance(found, dict) else {}
-    return found if isinstance(found, list) else []
-
-
-def _sampled(values: list[float | None], stride: int, pick: Any) -> list[float | None]:
-    sampled = []
-    for index in range(0, len(values), stride):
-        known = [value for value in values[index : index + stride] if value is not None]
-        sampled.append(round(pick(known), 1) if known else None)
-    return sampled
-
-
-def samples(result: Json) -> list[tuple[str, str, list[str]]]:
-    """The traffic charts as a table: elapsed time, clock time, and offered, failed without, failed with."""
-    series = result["series"]
-    start, rows = narrative.started(result), []
-    for second in charts.time_ticks(result["duration_s"], most=16):
-        index = min(int(second / series["step_s"]), len(series["t"]) - 1)
-        if index < 0:
-            continue
-        columns = (series["with"]["offered"], series["without"]["failed"], series["with"]["failed"])
-        rows.append(
-            (
-                narrative.elapsed(second),
-                narrative.clock(start, second, with_seconds=False),
-                [narrative.number(column[index]) for column in columns],
-            )
-        )
-    return rows

@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import BaseLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from drills import narrative, panels, timeline
+from drills import narrative, panels, readouts, timeline
 from drills.contract import check
 from sereno.model import Json
 
@@ -90,8 +90,8 @@ def _view(result: Json) -> dict[str, Any]:
         "objectives": narrative.objectives(result),
         "comparison": narrative.comparison(result),
         "figure": panels.figure(result),
-        "readouts": panels.readouts(result),
-        "samples": panels.samples(result),
+        "readouts": readouts.readouts(result),
+        "samples": readouts.samples(result),
         "minutes": timeline.minutes(result),
         "kinds": Counter(one.kind for one in timeline.happenings(result)),
         "cards": [_card(result, number, one) for number, one in enumerate(shown, start=1)],

@@ -76,7 +76,29 @@ def test_a_change_still_in_force_reaches_the_end(surge):
     surge["remediations"][0]["events"] = surge["remediations"][0]["events"][:5]
     segment = panels.figure(surge).remediations[0].segments[0]
     assert segment.left + segment.width == pytest.approx(100)
-    assert segment.words.endswith("still in force at the end")
+    assert segment.words.endswith("in force at the end")
+
+
+def test_what_a_person_keeps_stays_in_force(surge):
+    kept = surge["remediations"][0]
+    kept["status"] = kept["events"][-1]["phase"] = "KEPT"
+    segment = panels.figure(surge).remediations[0].segments[0]
+    assert segment.left + segment.width == pytest.approx(100)
+    assert segment.text == "120 → 227  KEPT"
+
+
+def test_a_remediation_that_only_tells_changes_nothing(surge):
+    surge["remediations"][0]["plan"]["steps"] = []
+    figure = panels.figure(surge)
+    assert [lane.number for lane in figure.remediations] == [2]
+    assert [mark.numbers for mark in figure.marks] == [(2,)]
+
+
+def test_a_note_stands_beside_a_small_failure_near_the_edge(surge):
+    side = surge["series"]["with"]
+    side["failed"][90] = 80.0
+    note = panels.figure(surge).panels[1].notes[0]
+    assert (note.left, note.kind, note.text) == (12.5, "after", "up to 80/s failed")
 
 
 def test_marks_that_would_cover_each_other_are_one(surge):
@@ -91,24 +113,6 @@ def test_what_was_only_observed_has_a_card_but_no_lane(surge):
     assert len(panels.figure(surge).remediations) == 2
 
 
-def test_a_pointer_reads_each_sample_of_a_short_drill(surge):
-    readouts = panels.readouts(surge)
-    assert readouts["stretch_s"] == 10
-    assert len(readouts["t"]) == 720
-    rows = {row["label"]: row for row in readouts["rows"]}
-    assert rows["catalogue-read"]["without"][300] == 120
-    assert rows["catalogue-read"]["limit"]["with"][300] == 227
-
-
-def test_a_pointer_reads_the_worst_of_each_stretch_of_a_long_drill(day):
-    day["series"]["with"]["failed"][4321] = 77.0
-    readouts = panels.readouts(day)
-    assert len(readouts["t"]) == 720
-    assert readouts["stretch_s"] == 120
-    failed = next(row for row in readouts["rows"] if row["label"] == "failed")
-    assert failed["with"][4321 // 12] == 77
-
-
 def test_names_are_shown_without_the_services():
     assert panels.short("techmoda-catalogue-read", "techmoda") == "catalogue-read"
     assert panels.short("techmoda/api/latency", "techmoda") == "api/latency"
@@ -120,4 +124,3 @@ def test_a_drill_without_a_single_sample_still_has_a_figure(surge):
     empty = {"offered": [], "served": [], "failed": [], "functions": {}}
     surge["series"] = {"step_s": 10, "t": [], "with": empty, "without": empty}
     assert len(panels.figure(surge).panels) == 2
-    assert panels.samples(surge) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from copy import deepcopy
 from itertools import pairwise
 
 import pytest
@@ -143,6 +144,19 @@ def test_the_timeline_can_be_filtered(visit):
 def test_the_page_never_scrolls_sideways(visit, width):
     page = visit(width, 780)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_changes_at_the_very_end_do_not_widen_a_phone(visit, surge, tmp_path):
+    crowd = [deepcopy(surge["remediations"][0]) for _ in range(12)]
+    for index, one in enumerate(crowd):
+        one |= {"id": f"late-{index}", "status": "HOLDING", "events": one["events"][:5]}
+        for event in one["events"]:
+            event["at_s"] = 7150 + index
+    surge["remediations"] = crowd
+    report.write(surge, tmp_path / "report.html")
+    page = visit(360, 780)
+    assert page.locator(".numbers .number").inner_text() == "1–12"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
 def test_labels_of_the_time_axis_do_not_touch_on_a_phone(visit):
