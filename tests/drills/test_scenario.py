@@ -1,0 +1,171 @@
+"""Scenario files: those in the house are sound, and a bad one says all that is wrong with it."""
+
+import pytest
+import yaml
+
+from drills import scenario
+from drills.faults import Fault
+from sereno.errors import InvalidInput
+
+GOOD = {
+    "name": "mine",
+    "title": "A title",
+    "story": "A story.",
+    "service": "techmoda",
+    "start": "2026-11-24T09:30:00Z",
+    "duration": "1h30m",
+    "normal": "120/s",
+    "functions": {
+        "read": {"name": "techmoda-read", "share": "90%", "mean": "150ms"},
+        "write": {"name": "techmoda-write", "share": "10%", "mean": "220ms", "errors": "0.1%"},
+    },
+    "traffic": [["10m", "1x"], ["10m10s", "9x"]],
+    "faults": [{"kind": "slow", "function": "read", "from": "5m", "to": "6m", "factor": "3x"}],
+    "objectives": ["zero-throttles", {"availability": "99.99%"}, {"recovered-within": "150s"}],
+}
+
+
+def written(tmp_path, **changes):
+    raw = {key: value for key, value in {**GOOD, **changes}.items() if value is not None}
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(raw, sort_keys=False))
+    return path
+
+
+def complaints(tmp_path, **changes):
+    with pytest.raises(InvalidInput) as told:
+        scenario.load(written(tmp_path, **changes))
+    return {problem.path: str(problem) for problem in told.value.problems}
+
+
+@pytest.mark.parametrize("name", scenario.names())
+def test_every_scenario_in_the_house_can_be_rehearsed(name):
+    one = scenario.load(name)
+    assert one.name == name
+    assert sum(function.share for function in one.functions) == pytest.approx(1)
+    assert one.objectives
+    assert len(one.story) > 60
+    assert one.start_s % 60 == 0
+    models = one.models({"techmoda-read": 120}, {"techmoda-read": 10.0})
+    assert [(model.reserved, model.timeout_s) for model in models] == [(120, 10), (None, 29), (None, 29)]
+
+
+def test_the_surges_and_an_alarm_test_for_each_what_are_in_the_house():
+    whats = {
+        objective.target
+        for name in scenario.names()
+        for objective in scenario.load(name).objectives
+        if objective.name == "alarm-fires"
+    }
+    assert whats == {
+        *("errors", "latency", "throttles", "saturation", "exhaustion", "exhaustion-fast"),
+        *("5xx", "api-latency", "burn-fast", "burn-slow"),
+    }
+    assert {"surge-ramp", "surge-step", "surge-step-fast", "quiet-day", "release-in-plateau"} <= set(scenario.names())
+
+
+def test_quantities_become_plain_numbers(tmp_path):
+    one = scenario.load(written(tmp_path))
+    assert (one.duration_s, one.normal, one.points) == (5400, 120, ((600, 1), (610, 9)))
+    assert one.faults == (Fault("slow", 300, 360, 3, "techmoda-read"),)
+    assert [(o.name, o.target) for o in one.objectives] == [
+        ("zero-throttles", None),
+        ("availability", 0.9999),
+        ("recovered-within", 150),
+    ]
+    assert one.functions[1].error_ratio == pytest.approx(0.001)
+
+
+def test_the_profile_is_linear_between_its_points(tmp_path):
+    import numpy as np
+
+    traffic = scenario.load(written(tmp_path)).traffic(1)
+    assert traffic.rate(np.array([0.0, 605.0, 5000.0])).tolist() == [120, 600, 1080]
+
+
+def test_a_seed_delays_traffic_and_faults_alike(tmp_path):
+    one = scenario.load(written(tmp_path, jitter="2m"))
+    shifts = [one.shift(seed) for seed in range(20)]
+    assert all(0 <= shift <= 120 for shift in shifts)
+    assert len(set(shifts)) == 20
+    assert one.traffic(3).times[0] == 600 + shifts[3]
+    assert one.faults_for(3)[0].start == 300 + shifts[3]
+
+
+def test_a_day_is_lowest_at_six_and_highest_at_eighteen():
+    import numpy as np
+
+    traffic = scenario.load("quiet-day").traffic(1)
+    rates = traffic.rate(np.arange(0, 86400, 60.0))
+    assert rates.min() == pytest.approx(20, abs=0.1)
+    assert rates.max() == pytest.approx(120, abs=0.1)
+    assert int(rates.argmax()) * 60 == pytest.approx(18 * 3600, abs=600)
+
+
+def test_all_that_is_wrong_is_told_at_once(tmp_path):
+    told = complaints(
+        tmp_path,
+        durration="2h",
+        duration="90",
+        normal="120",
+        start="2026-11-24T09:30:07Z",
+        objectives=["zero-throttle", {"availability": "0.9999"}, {"no-page": "1"}],
+    )
+    assert told["durration"].endswith("known: " + told["durration"].split("known: ")[1])
+    assert "did you mean duration?" in told["durration"]
+    assert told["duration"] == 'duration: "90" has no unit (write 90m)'
+    assert "120/s" in told["normal"]
+    assert "whole minute" in told["start"]
+    assert "did you mean zero-throttles?" in told["objectives[0]"]
+    assert "write 99.99%" in told["objectives[1].availability"]
+    assert "takes no target" in told["objectives[2].no-page"]
+
+
+@pytest.mark.parametrize(
+    ("path", "words", "changes"),
+    [
+        ("traffic[1]", "put the points in order", {"traffic": [["10m", "1x"], ["9m", "9x"]]}),
+        ("traffic[0]", "after the drill's end", {"traffic": [["2h", "1x"]]}),
+        ("traffic[0]", "is no point", {"traffic": ["10m"]}),
+        ("daily", "stands beside traffic", {"daily": {"low": "1/s", "peak": "2/s"}}),
+        ("daily.low", "above the peak", {"traffic": None, "daily": {"low": "3/s", "peak": "2/s"}}),
+        ("traffic", "account throttle", {"normal": "2000/s"}),
+        ("functions", "100%", {"functions": {"read": {"name": "r", "share": "90%", "mean": "1ms"}}}),
+        ("functions.read.mean", "is missing", {"functions": {"read": {"name": "r", "share": "100%"}}}),
+        ("faults[0].kind", "did you mean slow?", {"faults": [{"kind": "slo", "from": "1m", "to": "2m"}]}),
+        (
+            "faults[0].to",
+            "does not come after",
+            {"faults": [{"kind": "slow", "from": "2m", "to": "2m", "factor": "2x"}]},
+        ),
+        (
+            "faults[0].function",
+            "did you mean write?",
+            {"faults": [{"kind": "errors", "function": "wirte", "from": "1m", "to": "2m", "ratio": "5%"}]},
+        ),
+        (
+            "faults[0].factor",
+            "means nothing for errors",
+            {"faults": [{"kind": "errors", "from": "1m", "to": "2m", "ratio": "5%", "factor": "2x"}]},
+        ),
+        ("name", "differs from the file's name", {"name": "other"}),
+        ("objectives", "proves nothing", {"objectives": None}),
+        ("objectives[0].alarm-fires", "needs a target", {"objectives": ["alarm-fires"]}),
+        ("base", "is no file beside", {"base": "_nowhere"}),
+    ],
+)
+def test_each_mistake_names_its_place_and_its_mend(tmp_path, path, words, changes):
+    told = complaints(tmp_path, **changes)
+    assert words in told[path]
+
+
+def test_a_base_is_taken_over_and_may_be_overruled(tmp_path):
+    (tmp_path / "_base.yaml").write_text(yaml.safe_dump({"normal": "10/s", "hold": "5m"}))
+    one = scenario.load(written(tmp_path, normal=None, base="_base"))
+    assert (one.normal, one.hold_s) == (10, 300)
+    assert scenario.load(written(tmp_path, base="_base")).normal == 120
+
+
+def test_an_unknown_scenario_proposes_the_nearest():
+    with pytest.raises(InvalidInput, match="did you mean surge-ramp"):
+        scenario.load("surge-rmp")
