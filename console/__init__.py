@@ -1,0 +1,1 @@
+"""The face: the `sereno` command."""

@@ -7,6 +7,11 @@ drawn at once. Within a block the function advances over slices in one of two wa
   environment. Where that stays under the ceiling it is what happens, and `accept` makes it so.
 * `exact` walks step by step where something else may happen: a throttle, a cold start, an error, a retry.
 
+Within a step arrivals and departures come in any order. The highest point of such a walk between two known ends is
+drawn from its exact law (reflection principle: P(highest >= k) = exp(-2 (k - begin)(k - end) / moves)), and what it
+exceeds the ceiling by is throttled: a walk that loses what passes a barrier loses exactly its highest excess. Looking
+at the steps' ends alone would halve the first throttles at the edge of a limit.
+
 Environments are reused last in, first out, so that the k-th is in use whenever k executions are in flight. The warm
 environments are therefore the most executions in flight at once during the time that an idle one is kept.
 """
@@ -103,6 +108,7 @@ class FunctionState:
         self._arrivals = stream(seed, model.name, "arrivals")
         self._durations = stream(seed, model.name, "durations")
         self._marks = stream(seed, model.name, "marks")
+        self._order = stream(seed, model.name, "order within steps")
         retries = stream(seed, model.name, "retries")
         self._uniform = uniforms(retries)
         self._retry_ms = lognormals(stream(seed, model.name, "retry durations"), model.log_mean, model.sigma)
@@ -158,9 +164,10 @@ class FunctionState:
         self.steps: Ints = np.maximum(steps.astype(np.int64), 1)
         self.end: Ints = self.step_of + self.steps
         self._mark_failures(times, late)
+        self.scatter: Floats = -2 * np.log1p(-self._order.random(BLOCK))
         seconds = self.firsts.reshape(-1, STEPS_A_SECOND).sum(axis=1)
         self.busiest_second = int(seconds.max())
-        self._lists: tuple[list[int], list[int], list[int], list[int], list[bool]] | None = None
+        self._lists: tuple[list[int], list[int], list[int], list[int], list[bool], list[float]] | None = None
 
     def _mark_failures(self, times: Floats, late: NDArray[np.bool_]) -> None:
         """Which first attempts will fail if they run (an error, or no answer before the timeout), and how many
@@ -198,12 +205,16 @@ class FunctionState:
             return True
         return self.busiest_second > REQUESTS_EACH_SECOND_AND_SLOT * limit
 
-    def forecast(self, a: int, b: int) -> Ints:
-        """Executions in flight after each step's arrivals if all of them run at once."""
+    def forecast(self, a: int, b: int) -> tuple[Ints, Ints]:
+        """Executions in flight at the end of each step, and the most within it, if every arrival runs at once."""
         low, high = self.index[a], self.index[b]
-        leaving = np.bincount(self.end[low:high] - a, minlength=b - a)[: b - a]
-        series: Ints = self.busy + np.cumsum(self.firsts[a:b] - self.ends[a:b] - leaving)
-        return series
+        arriving = self.firsts[a:b]
+        leaving = self.ends[a:b] + np.bincount(self.end[low:high] - a, minlength=b - a)[: b - a]
+        change = arriving - leaving
+        after: Ints = self.busy + np.cumsum(change)
+        spread = np.sqrt(change * change + self.scatter[a:b] * (arriving + leaving))
+        highest: Ints = ((2 * after - change + spread) / 2).astype(np.int64)
+        return after, np.minimum(highest, after + leaving)
 
     def calm_until(self, a: int, b: int) -> int:
         """The first step of a..b with a failing invocation: up to there the forecast may be accepted."""
@@ -212,7 +223,7 @@ class FunctionState:
             return min(b, int(self._failing_steps[place]))
         return b
 
-    def accept(self, a: int, b: int, series: Ints) -> None:
+    def accept(self, a: int, b: int, after: Ints, highest: Ints) -> None:
         """Makes the forecast true for the steps a..b."""
         if a == b:
             return
@@ -221,17 +232,16 @@ class FunctionState:
         self.ends[a : a + len(leaving)] += leaving
         self.admitted[a:b] = self.firsts[a:b]
         self.started[a:b] = self.firsts[a:b]
-        self.peak[a:b] = series[: b - a]
-        self.busy = int(series[b - a - 1])
+        self.peak[a:b] = highest[: b - a]
+        self.busy = int(after[b - a - 1])
 
     # -- the exact way ------------------------------------------------------------------------------------------
 
     def exact(self, a: int, b: int, limit: int, concurrency: int) -> None:
         """Walks the steps a..b, which lie in one second, with at most `limit` executions in flight and the
         request rate that goes with `concurrency` (more than `limit` where others use the same pool)."""
-        firsts, offsets, steps, gate, fails = self._as_lists()
+        firsts, offsets, steps, gate, fails, scatter = self._as_lists()
         ends, due_first, due_second = self._ends, self._due_first, self._due_second
-        admitted, started, peak = self._admitted, self._started, self._peak
         # New environments only raise `warm` by what they take from the rate, so the sum holds for the slice.
         ceiling = min(limit, self.warm + NEW_ENVIRONMENTS_EACH_10_S - self._created)
         second = a - a % STEPS_A_SECOND
@@ -239,19 +249,24 @@ class FunctionState:
         gated, failing = self._gate_ratio is not None, len(self._failing_steps) > 0
         busy, turbulent = self.busy, False
         for i in range(a, b):
-            busy -= ends[i]
             first, second_try, third_try = firsts[i], due_first[i], due_second[i]
             if second_try or third_try:
                 self.pending -= second_try + third_try
             if gated:
                 first, second_try, third_try = self._meet_gateway(i, first, second_try, third_try)
-            demand = first + second_try + third_try
-            if demand:
-                room = min(ceiling - busy, tokens)
-                if demand > room:
+            demand, leaving = first + second_try + third_try, ends[i]
+            change = demand - leaving
+            highest = int((2 * busy + change + math.sqrt(change * change + scatter[i] * (demand + leaving))) / 2)
+            highest = min(highest, busy + demand)
+            if highest > ceiling or demand > tokens:
+                excess = max(highest - ceiling, demand - tokens)
+                if excess > 0 and demand:
                     turbulent = True
+                    room = max(demand - excess, 0)
                     first, second_try, third_try = self._turn_away(i, first, second_try, third_try, room)
-                    demand = first + second_try + third_try
+                    demand = room
+                highest = min(highest, busy + demand, max(ceiling, busy))
+            if demand:
                 low = offsets[i] + gate[i]
                 for length in steps[low : low + first]:
                     ends[i + length] += 1
@@ -259,17 +274,16 @@ class FunctionState:
                     self._run_retries(i, second_try, third_try)
                 if failing and first:
                     self._fail(i, low, first, steps, fails)
-                admitted[i] = first
-                started[i] = demand
-                busy += demand
+                if highest > self.warm:
+                    self._start_cold(i, low + first, first, highest - self.warm)
+                self._admitted[i], self._started[i] = first, demand
                 tokens -= demand
-                if busy > self.warm:
-                    self._start_cold(i, low + first, first, busy - self.warm)
-            peak[i] = busy
+            busy += demand - leaving
+            self._peak[i] = highest
         self.busy = busy
         self.turbulent = turbulent
 
-    def _as_lists(self) -> tuple[list[int], list[int], list[int], list[int], list[bool]]:
+    def _as_lists(self) -> tuple[list[int], list[int], list[int], list[int], list[bool], list[float]]:
         if self._lists is None:
             self._lists = (
                 self.firsts.tolist(),
@@ -277,6 +291,7 @@ class FunctionState:
                 self.steps.tolist(),
                 self.gate.tolist(),
                 self.fails.tolist(),
+                self.scatter.tolist(),
             )
         return self._lists
 
@@ -296,7 +311,6 @@ class FunctionState:
     def _turn_away(self, i: int, first: int, second: int, third: int, room: int) -> tuple[int, int, int]:
         """Lambda prefers no attempt: the room is shared in proportion. The rest is throttled, which a REST proxy
         integration shows to the client as 500."""
-        room = max(room, 0)
         throttled = first + second + third - room
         first_in = _share(room, first, second + third, next(self._uniform))
         second_in = _share(room - first_in, second, third, next(self._uniform))

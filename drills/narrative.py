@@ -12,6 +12,18 @@ from sereno.model import Json, instant
 
 _HOUR_S = 3600
 _MINUTE_S = 60
+_TITLES = {
+    "availability": "Availability",
+    "p99": "Slowest 1 % (p99)",
+    "zero-throttles": "No throttles",
+    "raised-before": "Raised before the first throttle",
+    "recovered-within": "Recovered",
+    "no-page": "Nobody paged",
+    "no-remediation": "Nothing changed",
+    "all-reverted": "Everything taken back",
+    "alarm-fires": "Alarm fires",
+}
+_SECONDS = ("rpo", "rto", "raised-before", "recovered-within", "alarm-fires")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +117,14 @@ def measure(name: str, value: Any) -> str:
 def _with_unit(name: str, value: float) -> str:
     if "availab" in name and value <= 1:
         return percent(value)
-    if name.endswith("_s") or name in ("rpo", "rto"):
+    if name.endswith("_s") or name in _SECONDS:
         return span(value)
     return f"{number(value)} ms" if name.endswith("_ms") or name == "p99" else number(value)
+
+
+def title(name: str) -> str:
+    """An objective's name as a person says it; one that is not known stands as it is."""
+    return _TITLES.get(name, name)
 
 
 def objectives(result: Json) -> list[Objective]:
@@ -118,8 +135,8 @@ def objectives(result: Json) -> list[Objective]:
 
 def _objective(one: Json, other: Json | None) -> Objective:
     return Objective(
-        name=one["name"],
-        target=measure(one["name"], one["target"]),
+        name=title(one["name"]),
+        target="none set" if one["target"] is None else measure(one["name"], one["target"]),
         measured=measure(one["name"], one["measured"]),
         met=one["met"],
         detail=one.get("detail") or "",
@@ -135,7 +152,7 @@ def all_met(result: Json) -> bool:
 
 def tally(result: Json) -> str:
     """How many objectives were met, and which were not."""
-    missed = [one["name"] for one in result["objectives"] if not one["met"]]
+    missed = [title(one["name"]) for one in result["objectives"] if not one["met"]]
     total = len(result["objectives"])
     if not total:
         return "This drill sets no objective"

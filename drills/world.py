@@ -325,24 +325,25 @@ def _run_calm(group: Sequence[FunctionState], a: int, b: int, limit: int) -> int
     """Accepts the forecasts up to the first step that needs a closer look, and returns that step."""
     forecasts = [state.forecast(a, b) for state in group]
     calm = min(state.calm_until(a, b) for state in group)
-    excess = _claimed(group, forecasts) - limit
-    for state, series in zip(group, forecasts, strict=True):
-        np.maximum(excess, series - state.warm, out=excess)
+    most = [highest for _, highest in forecasts]
+    excess = _claimed(group, most) - limit
+    for state, highest in zip(group, most, strict=True):
+        np.maximum(excess, highest - state.warm, out=excess)
     unsettled = np.flatnonzero(excess > 0)
     if len(unsettled):
         calm = min(calm, a + int(unsettled[0]))
-    for state, series in zip(group, forecasts, strict=True):
-        state.accept(a, calm, series)
+    for state, (after, highest) in zip(group, forecasts, strict=True):
+        state.accept(a, calm, after, highest)
     return calm
 
 
-def _claimed(group: Sequence[FunctionState], forecasts: Sequence[Ints]) -> Ints:
+def _claimed(group: Sequence[FunctionState], most: Sequence[Ints]) -> Ints:
     """What a group takes of its limit. Provisioned environments are claimed from the shared pool, busy or not."""
     if len(group) == 1:
-        return forecasts[0]
-    claimed = np.zeros_like(forecasts[0])
-    for state, series in zip(group, forecasts, strict=True):
-        claimed += np.maximum(series, state.provisioned)
+        return most[0]
+    claimed = np.zeros_like(most[0])
+    for state, highest in zip(group, most, strict=True):
+        claimed += np.maximum(highest, state.provisioned)
     return claimed
 
 

@@ -99,7 +99,8 @@ def _red(watch: Watch) -> Iterator[Signal]:
         while True:
             answer = client.describe_alarms(StateValue="ALARM", AlarmTypes=kinds, **query, **token)
             for alarm in (*answer.get("MetricAlarms", ()), *answer.get("CompositeAlarms", ())):
-                yield _signal(watch, alarm)
+                if alarm["StateValue"] == "ALARM":
+                    yield _signal(watch, alarm)
             if not answer.get("NextToken"):
                 break
             token = {"NextToken": answer["NextToken"]}

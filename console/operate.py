@@ -1,0 +1,170 @@
+"""What an operator does: look at remediations, set modes, approve, take back, keep.
+
+Everything goes through the ledger. The round carries a wish out within a minute, so an operator needs no right to
+change the service itself.
+"""
+
+from __future__ import annotations
+
+import getpass
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from console.show import Refused, as_json, mode_lines, now, remediation_json, screen, story, table
+from deploy import config as configuration
+from deploy.synth import names
+from remediators import registry
+from remediators.clients import BotocoreAws
+from remediators.ledger import Ledger, VersionConflict
+from sereno.lifecycle import Remediation
+from sereno.model import Mode, Status
+from sereno.service import Service
+
+ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The service's sereno.yaml.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON for machines.")]
+IdArgument = Annotated[str, typer.Argument(help="A remediation's id, or a beginning of it that only one has.")]
+ByOption = Annotated[str | None, typer.Option("--by", help="Who asks (default: your login).")]
+DaysOption = Annotated[int, typer.Option("--days", min=1, max=400, help="How many days back.")]
+DEFAULT = Path("sereno.yaml")
+
+# What each verb needs: an answer at once beats a wish that the round must refuse.
+FITS = {
+    "approve": (Status.AWAITING_APPROVAL,),
+    "keep": (Status.VERIFYING, Status.HOLDING, Status.ESCALATED),
+    "revert": (Status.AWAITING_APPROVAL, Status.VERIFYING, Status.HOLDING, Status.ESCALATED, Status.KEPT),
+}
+
+
+def add_to(app: typer.Typer) -> None:
+    """Puts the commands on the app."""
+    app.command()(status)
+    app.command()(history)
+    app.command()(why)
+    app.command()(mode)
+    app.command()(approve)
+    app.command()(revert)
+    app.command()(keep)
+
+
+def status(config: ConfigOption = DEFAULT, json: JsonOption = False) -> None:
+    """What is going on: every remediation that is not over."""
+    _, ledger = _open(config)
+    found = sorted((one for one in ledger.open() if not one.ended), key=lambda one: one.created)
+    if json:
+        as_json([remediation_json(one) for one in found])
+    elif not found:
+        screen().print("All calm: no remediation is under way.")
+    else:
+        screen().print(table(found, now(), ""))
+
+
+def history(config: ConfigOption = DEFAULT, days: DaysOption = 7, json: JsonOption = False) -> None:
+    """What was done, and what was refused, newest first."""
+    _, ledger = _open(config)
+    found = [one for one in map(ledger.get, _ids(ledger, days)) if one is not None]
+    if json:
+        as_json([remediation_json(one) for one in found])
+    elif not found:
+        screen().print(f"Nothing in the last {days} days.")
+    else:
+        screen().print(table(found, now(), ""))
+
+
+def why(id: IdArgument, config: ConfigOption = DEFAULT, json: JsonOption = False) -> None:
+    """Everything about one remediation: signal, gates, values, undo, history."""
+    _, ledger = _open(config)
+    one = _find(ledger, id)
+    events = ledger.events(one.id)
+    if json:
+        as_json({**remediation_json(one), "events": [event.to_json() for event in events]})
+    else:
+        story(one, events, screen())
+
+
+def mode(
+    remediator: Annotated[str | None, typer.Argument(help="A remediator, or `all` for the whole watch.")] = None,
+    value: Annotated[Mode | None, typer.Argument(help="off, observe, approve or auto.")] = None,
+    config: ConfigOption = DEFAULT,
+    by: ByOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Shows the modes, or sets one. `all` sets a bound over every remediator: the strictest counts."""
+    service, ledger = _open(config)
+    if remediator is not None and remediator != "all" and remediator not in registry.names():
+        raise typer.BadParameter(f'"{remediator}" is no remediator (there are: {", ".join(registry.names())}, all)')
+    if remediator is not None and value is not None:
+        ledger.set_mode("*" if remediator == "all" else remediator, value, _who(by), now())
+    modes = ledger.modes()
+    plays = [(what, name, play.mode) for what, play in service.playbook.items() for name in play.remediators]
+    if remediator not in (None, "all"):
+        plays = [one for one in plays if one[1] == remediator]
+    if json:
+        declared = [{"what": what, "remediator": name, "playbook": str(one)} for what, name, one in plays]
+        as_json({"set": {name: str(one) for name, one in modes.items()}, "plays": declared})
+    else:
+        screen().print(mode_lines(modes, plays))
+
+
+def approve(id: IdArgument, config: ConfigOption = DEFAULT, by: ByOption = None, json: JsonOption = False) -> None:
+    """Lets a remediation that asked go on; the round does so within a minute."""
+    _wish("approve", id, config, by, json)
+
+
+def revert(id: IdArgument, config: ConfigOption = DEFAULT, by: ByOption = None, json: JsonOption = False) -> None:
+    """Takes a change back within a minute (a value that someone else has changed stays), or refuses a plan that
+    asks for approval."""
+    _wish("revert", id, config, by, json)
+
+
+def keep(id: IdArgument, config: ConfigOption = DEFAULT, by: ByOption = None, json: JsonOption = False) -> None:
+    """Keeps a change: it is yours from now on, and no longer taken back."""
+    _wish("keep", id, config, by, json)
+
+
+def _wish(verb: str, given: str, config: Path, by: str | None, json: bool) -> None:
+    _, ledger = _open(config)
+    one = _find(ledger, given)
+    if one.status not in FITS[verb]:
+        fitting = ", ".join(str(status) for status in FITS[verb])
+        raise Refused(f"{one.id} is {one.status}; {verb} needs one that is {fitting}")
+    try:
+        ledger.wish(one.id, verb, _who(by), now())
+    except VersionConflict:
+        raise Refused(f"{one.id} is gone") from None
+    if json:
+        as_json({"id": one.id, "wish": verb, "by": _who(by)})
+    else:
+        screen().print(f"Noted: {verb} {one.id}. The round sees to it within a minute.")
+
+
+def _open(config: Path) -> tuple[Service, Ledger]:
+    service = configuration.service(config)
+    client = BotocoreAws(service.region).client("dynamodb")
+    return service, Ledger(client, names.ledger(service), service.name)
+
+
+def _ids(ledger: Ledger, days: int) -> list[str]:
+    today = now()
+    return [one for back in range(days) for one in reversed(ledger.day(f"{today - timedelta(days=back):%Y-%m-%d}"))]
+
+
+def _find(ledger: Ledger, given: str) -> Remediation:
+    """A remediation by its id or an unambiguous beginning of it."""
+    exact = ledger.get(given)
+    if exact is not None:
+        return exact
+    found = [one for one in _ids(ledger, 30) if one.startswith(given)]
+    if len(found) == 1:
+        one = ledger.get(found[0])
+        if one is not None:
+            return one
+    if found:
+        raise Refused(f'"{given}" is the beginning of {len(found)} remediations: {", ".join(found[:5])}')
+    raise Refused(f'no remediation "{given}" in the last 30 days (see: sereno history)')
+
+
+def _who(by: str | None) -> str:
+    return by or getpass.getuser()

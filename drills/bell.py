@@ -1,0 +1,207 @@
+"""CloudWatch's side of a drill: the deployed alarms are evaluated on the world's metrics, and ring.
+
+An alarm whose period is a minute or longer is evaluated once a minute, a high-resolution one every ten seconds
+(CloudWatch User Guide, "Alarm evaluation"). At which second of the minute is not published: each alarm has a phase of
+its own, drawn from the seed.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from alarms import metric_math
+from alarms.composite import evaluate as evaluate_rule
+from alarms.evaluator import Evaluation, evaluate, evaluation_range
+from alarms.spec import AlarmSpec, CompositeSpec
+from drills.metrics import MetricStore
+from sereno.model import Json
+
+MINUTE = 60.0
+INITIAL = "INSUFFICIENT_DATA"
+# A math alarm reads further back than its evaluation range, which is why CloudWatch advises against functions whose
+# values change with the range; how far is not published. Two points are what DIFF(DIFF()) needs.
+LEAD = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """A state change: times are epoch seconds."""
+
+    spec: AlarmSpec | CompositeSpec
+    at: float
+    state: str
+    previous: str
+    previous_at: float
+    reason: str
+
+
+@dataclass(slots=True)
+class _Bell:
+    spec: AlarmSpec
+    phase: float
+    every: float
+    state: str = INITIAL
+    since: float = 0.0
+
+
+@dataclass(slots=True)
+class _Composite:
+    spec: CompositeSpec
+    state: str = INITIAL
+    since: float = 0.0
+    reason: str = "created"
+
+
+@dataclass(slots=True)
+class Belfry:
+    """All alarms of a watch. `start` is the drill's first second (epoch)."""
+
+    store: MetricStore
+    start: float
+    bells: list[_Bell] = field(default_factory=list)
+    composites: dict[str, _Composite] = field(default_factory=dict)
+
+    @staticmethod
+    def hang(
+        metric_alarms: Iterable[AlarmSpec],
+        composites: Iterable[CompositeSpec],
+        store: MetricStore,
+        start: float,
+        seed: int,
+    ) -> Belfry:
+        """Every alarm with its phase. The phase hangs on the alarm's place, not on the others."""
+        belfry = Belfry(store, start)
+        for spec in sorted(metric_alarms, key=lambda one: one.name):
+            every = 10.0 if spec.period_seconds < MINUTE else MINUTE
+            draw = np.random.default_rng([seed, *spec.name.encode()]).uniform(0, every)
+            belfry.bells.append(_Bell(spec, float(draw), every, since=start))
+        for composite in composites:
+            belfry.composites[composite.name] = _Composite(composite, since=start)
+        return belfry
+
+    def first_ticks(self) -> Iterator[tuple[float, int]]:
+        """(moment, number of the bell) of every first evaluation; each goes on every `every` seconds."""
+        for number, bell in enumerate(self.bells):
+            yield self.start + bell.phase, number
+
+    def evaluate(self, number: int, now: float) -> list[Ring]:
+        """One alarm's evaluation at `now`: its ring, if it changed, and those of the composites above it."""
+        bell = self.bells[number]
+        answer = self._answer(bell, now)
+        if answer.state == bell.state:
+            return []
+        ring = Ring(bell.spec, now, answer.state, bell.state, bell.since, answer.reason)
+        bell.state, bell.since = answer.state, now
+        return [ring, *self._composites(now, bell.spec.name)]
+
+    def state_of(self) -> dict[str, str]:
+        """Every alarm's state by name."""
+        states = {bell.spec.name: bell.state for bell in self.bells}
+        return states | {name: one.state for name, one in self.composites.items()}
+
+    def described(self, arn: str) -> list[Json]:
+        """The composite alarms as DescribeAlarms gives them; `arn` is the prefix of an alarm's ARN."""
+        return [
+            {
+                "AlarmName": name,
+                "AlarmArn": arn + name,
+                "AlarmRule": one.spec.rule,
+                "StateValue": one.state,
+                "StateReason": one.reason,
+                "StateUpdatedTimestamp": datetime.fromtimestamp(one.since, UTC),
+                "StateTransitionedTimestamp": datetime.fromtimestamp(one.since, UTC),
+            }
+            for name, one in self.composites.items()
+        ]
+
+    def _composites(self, now: float, child: str) -> list[Ring]:
+        rings: list[Ring] = []
+        changed = True
+        while changed:
+            changed = False
+            states = self.state_of()
+            for one in self.composites.values():
+                state = "ALARM" if evaluate_rule(one.spec.rule, states) else "OK"
+                if state != one.state:
+                    reason = f"{child} transitioned to {states[child]}"
+                    rings.append(Ring(one.spec, now, state, one.state, one.since, reason))
+                    one.state, one.since, one.reason, changed = state, now, reason, True
+        return rings
+
+    def _answer(self, bell: _Bell, now: float) -> Evaluation:
+        spec = bell.spec
+        period = spec.period_seconds
+        size = evaluation_range(spec.evaluation_periods)
+        grid = min(bell.every, period)
+        # The window ends now, on the grid of the metric's resolution: a five-minute period slides by the minute.
+        end = now - now % grid
+        lead = LEAD if spec.metrics else 0
+        first = end - (size + lead) * period
+        data = {
+            query.id: self.store.read(
+                query.namespace or "", query.metric_name or "", dict(query.dimensions), query.stat or "Average",
+                period, first, end, now,
+            )
+            for query in spec.stats
+        }  # fmt: skip
+        points = metric_math.resolve(spec.metrics, data, period) if spec.metrics else data["m"]
+        samples = None
+        if spec.evaluate_low_sample_count_percentile == "ignore" and spec.extended_statistic:
+            only = spec.stats[0]
+            samples = self.store.samples(
+                only.namespace or "", only.metric_name or "", dict(only.dimensions), period, first, end, now
+            )
+        at = datetime.fromtimestamp(end - period, UTC)
+        return evaluate(spec, points[lead:], bell.state, samples=samples, at=at)
+
+
+def state_change(ring: Ring, *, account: str, region: str) -> Json:
+    """The EventBridge event of a ring."""
+    arn = f"arn:aws:cloudwatch:{region}:{account}:alarm:{ring.spec.name}"
+    return {
+        "version": "0",
+        "id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{arn}@{ring.at}")),
+        "detail-type": "CloudWatch Alarm State Change",
+        "source": "aws.cloudwatch",
+        "account": account,
+        "time": _stamp(ring.at)[:19] + "Z",
+        "region": region,
+        "resources": [arn],
+        "detail": {
+            "alarmName": ring.spec.name,
+            "configuration": _configuration(ring.spec),
+            "previousState": {"value": ring.previous, "timestamp": _stamp(ring.previous_at)},
+            "state": {"value": ring.state, "reason": ring.reason, "timestamp": _stamp(ring.at)},
+        },
+    }
+
+
+def sns_message(ring: Ring, *, account: str, region: str) -> Json:
+    """What CloudWatch itself publishes to an alarm's topic."""
+    return {
+        "AlarmName": ring.spec.name,
+        "AlarmDescription": ring.spec.description,
+        "AWSAccountId": account,
+        "NewStateValue": ring.state,
+        "NewStateReason": ring.reason,
+        "StateChangeTime": _stamp(ring.at),
+        "Region": region,
+        "AlarmArn": f"arn:aws:cloudwatch:{region}:{account}:alarm:{ring.spec.name}",
+        "OldStateValue": ring.previous,
+    }
+
+
+def _configuration(spec: AlarmSpec | CompositeSpec) -> Mapping[str, Any]:
+    if isinstance(spec, CompositeSpec):
+        return {"alarmRule": spec.rule}
+    return {"description": spec.description, "metrics": [query.to_api() for query in spec.metrics]}
+
+
+def _stamp(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000"

@@ -1,0 +1,159 @@
+"""A whole drill: the same surge twice, once unattended and once with Sereno on watch, and the result as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from alarms.spec import AnySpec
+from deploy import config as configuration
+from drills.engine import QUOTA, Delays, Engine, Happening, Run, make_world, once
+from drills.judge import Case, availability, judge, recovered_s
+from drills.scenario import Scenario
+from drills.world import TOTAL, World
+from sereno.errors import InvalidInput, Problem
+from sereno.model import Json
+from sereno.service import Service
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+STEP_S = 10
+# What can be told of a twin: the others speak of a watch that it does not have.
+OF_THE_WORLD = ("availability", "p99", "zero-throttles", "recovered-within")
+
+
+def run(
+    scenario: Scenario,
+    seed: int = 1,
+    *,
+    config: Path | None = None,
+    delays: Delays = once,
+    watch_over: Callable[[Happening], None] = lambda _: None,
+    tick: Callable[[float], None] = lambda _: None,
+) -> Json:
+    """Runs the scenario and answers the result (see `drills.contract`). `config` is another `sereno.yaml` than the
+    scenario's own. `tick` hears of the progress from 0 to 1. Raises InvalidInput."""
+    compiled, service = _configured(scenario, config)
+    twin = make_world(scenario, seed, service, QUOTA)
+    duration = float(scenario.duration_s)
+    for moment in range(60, scenario.duration_s + 1, 60):
+        twin.advance(scenario.start_s + moment)
+        tick(0.2 * moment / duration)
+    engine = Engine(
+        scenario,
+        seed,
+        service,
+        compiled,
+        EXAMPLES / scenario.service / "template.yaml",
+        delays=delays,
+        watch_over=watch_over,
+        tick=lambda at: tick(0.2 + 0.8 * at / duration),
+    )
+    return result_of(engine.run(), twin)
+
+
+def _configured(scenario: Scenario, path: Path | None) -> tuple[Json, Service]:
+    """The compiled configuration and its service, as the scenario wants them."""
+    config = configuration.load(path or EXAMPLES / scenario.service / "sereno.yaml")
+    compiled = configuration.compile_config(config)
+    if scenario.hold_s is not None:
+        for play in compiled["playbook"].values():
+            play["hold_s"] = scenario.hold_s
+    if scenario.demand_metric:
+        for one in compiled["functions"].values():
+            one["fast_metric"] = True
+    service = Service.from_json(compiled)
+    declared = {one.name for one in service.functions.values()}
+    unknown = [one.name for one in scenario.functions if one.name not in declared]
+    if unknown or not service.apis:
+        mend = f"is not among the functions of {service.name} ({', '.join(sorted(declared))})"
+        problems = [Problem("functions", name, mend) for name in unknown]
+        if not service.apis:
+            problems.append(Problem("resources.apis", None, "is empty: a drill needs the API that customers call"))
+        raise InvalidInput(f"scenario {scenario.name}", problems)
+    return compiled, service
+
+
+def result_of(run: Run, twin: World) -> Json:
+    """The result of a run beside its twin."""
+    scenario, world = run.scenario, run.world
+    attended, unattended = Case(run, world, twin), Case(None, twin, twin)
+    of_the_world = tuple(one for one in scenario.objectives if one.name in OF_THE_WORLD)
+    start = scenario.start_s
+    return {
+        "scenario": scenario.name,
+        "title": scenario.title,
+        "story": scenario.story,
+        "seed": run.seed,
+        "service": run.service.name,
+        "start": datetime.fromtimestamp(start, UTC).isoformat(),
+        "duration_s": scenario.duration_s,
+        "objectives": judge(scenario.objectives, attended),
+        "requests": _requests(world),
+        "without": {
+            "requests": _requests(twin),
+            "first_throttle_s": _since(twin.first_throttle[TOTAL], start),
+            "recovered_s": recovered_s(twin),
+            "objectives": judge(of_the_world, unattended),
+        },
+        "first_throttle_s": _since(world.first_throttle[TOTAL], start),
+        "raised_s": _since(run.raised_at, start),
+        "recovered_s": recovered_s(world),
+        "signals": run.signals,
+        "alarms": _alarms(run),
+        "remediations": run.remediations,
+        "notifications": run.notifications,
+        "dead_letters": run.dead_letters,
+        "limits": {"before": run.limits_before, "after": run.limits_after},
+        "series": {
+            "step_s": STEP_S,
+            "t": list(range(0, scenario.duration_s, STEP_S)),
+            "with": _series(world, scenario.duration_s),
+            "without": _series(twin, scenario.duration_s),
+        },
+    }
+
+
+def _since(moment: float | None, start: float) -> float | None:
+    return None if moment is None else round(moment - start, 3)
+
+
+def _requests(world: World) -> Json:
+    totals = world.totals[TOTAL]
+    return {
+        "offered": totals.offered,
+        "served": totals.served,
+        "failed": totals.failed,
+        "throttled_attempts": totals.throttled,
+        "served_on_retry": totals.served_on_retry,
+        "p99_ms": world.latency.percentile(99),
+        "availability": availability(world),
+    }
+
+
+def _alarms(run: Run) -> list[Json]:
+    specs = [bell.spec for bell in run.belfry.bells]
+    every: list[AnySpec] = [*specs, *(one.spec for one in run.belfry.composites.values())]
+    return [
+        {
+            "name": spec.name,
+            "what": spec.what,
+            "severity": spec.severity,
+            "transitions": run.transitions.get(spec.name, []),
+        }
+        for spec in sorted(every, key=lambda one: one.name)
+    ]
+
+
+def _series(world: World, duration_s: int) -> Json:
+    series, slots = world.series, duration_s // STEP_S
+    total = series[TOTAL]
+    a_second = {
+        name: [round(value / STEP_S, 1) for value in getattr(total, name)[:slots].tolist()]
+        for name in ("offered", "served", "failed")
+    }
+    functions = {
+        name: {"concurrency": series[name].peak[:slots].tolist(), "limit": series[name].limit[:slots].tolist()}
+        for name in world.functions
+    }
+    return {**a_second, "functions": functions}

@@ -1,0 +1,365 @@
+"""The drill: a world, an embedded AWS, and time that jumps from one happening to the next.
+
+One heap holds what is to come: alarms to evaluate, events under way, the round's minute, limits that take effect.
+Between two happenings the world goes on. Everything random hangs on the seed.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from alarms.spec import CompositeSpec
+from drills import bell
+from drills.cloud import Cloud, Failure, embedded_aws
+from drills.scenario import Scenario
+from drills.world import World
+from sereno.model import Json
+from sereno.service import Service
+
+MINUTE = 60.0
+# An account's default. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+QUOTA = 1000
+# From a state change over EventBridge to a running function. AWS promises "near real time" and no number; half a
+# second is the typical figure of IngestionToInvocationStartLatency.
+DELIVERY_S = (0.4, 1.5)
+# A Python function of this size, first call and later ones.
+COLD_S, WARM_S = (0.8, 1.4), (0.1, 0.3)
+IDLE_S = 600.0
+# "Changes take effect within seconds": PutFunctionConcurrency is no transaction.
+EFFECT_S = 1.0
+# Asynchronous invocation: the first try again after a minute, the second after two more.
+# https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+TRY_AGAIN_S = (60.0, 120.0)
+
+Delays = Callable[[Json, np.random.Generator], Iterable[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """Something a person watching would like to hear of. `at_s` counts from the drill's start."""
+
+    at_s: float
+    kind: str
+    text: str
+    data: Json = field(default_factory=dict)
+
+
+@dataclass
+class Run:
+    """A drill that has been run: the world, the account as it stands at its end, and what happened."""
+
+    scenario: Scenario
+    seed: int
+    service: Service
+    world: World
+    belfry: bell.Belfry
+    signals: list[Json] = field(default_factory=list)
+    transitions: dict[str, list[Json]] = field(default_factory=dict)
+    remediations: list[Json] = field(default_factory=list)
+    notifications: list[Json] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    dead_letters: int = 0
+    limits_before: dict[str, int | None] = field(default_factory=dict)
+    limits_after: dict[str, int | None] = field(default_factory=dict)
+    raised_at: float | None = None
+    pages: list[Json] = field(default_factory=list)
+
+
+def once(_: Json, rng: np.random.Generator) -> Iterable[float]:
+    """How EventBridge delivers on an ordinary day: once, soon."""
+    return (float(rng.uniform(*DELIVERY_S)),)
+
+
+@dataclass
+class Engine:
+    """Runs one scenario. `delays` answers the delays (seconds) after which an event is delivered: none drops it, two
+    deliver it twice. `watch_over` hears of happenings, `tick` of progress (seconds since the start)."""
+
+    scenario: Scenario
+    seed: int
+    service: Service
+    compiled: Json
+    template: Path
+    delays: Delays = once
+    watch_over: Callable[[Happening], None] = lambda _: None
+    tick: Callable[[float], None] = lambda _: None
+    quota: int = QUOTA
+
+    def run(self) -> Run:
+        """The whole drill. Raises what a fault in Sereno or in the scenario raises; AWS's errors are part of it."""
+        start = self.scenario.start_s
+        world = make_world(self.scenario, self.seed, self.service, self.quota)
+        account = embedded_aws(
+            self.service,
+            self.compiled,
+            self.template,
+            world.store,
+            start,
+            fast=self.scenario.demand_metric,
+            quota=self.quota,
+        )
+        with account as cloud:
+            belfry = bell.Belfry.hang(cloud.alarms, cloud.composites, world.store, start, self.seed)
+            cloud.answers.composites = lambda: belfry.described(cloud.arn_prefix)
+            # Sereno's own functions take from the same account.
+            own = {one.name for one in self.service.functions.values()}
+            world.reserved_elsewhere = cloud.reserved_by_others(own)
+            run = Run(self.scenario, self.seed, self.service, world, belfry)
+            _Stage(self, cloud, run).play()
+        return run
+
+
+def make_world(scenario: Scenario, seed: int, service: Service, quota: int) -> World:
+    """The scenario's world under the service's declared limits."""
+    functions = service.functions.values()
+    return World(
+        scenario.models(
+            {one.name: one.reserved for one in functions}, {one.name: float(one.timeout_s) for one in functions}
+        ),
+        scenario.traffic(seed),
+        seed,
+        scenario.start_s,
+        api_name=next(iter(service.apis.values())).name,
+        stage=next(iter(service.apis.values())).stage,
+        account_limit=quota,
+        faults=scenario.faults_for(seed),
+        fast_namespace=f"Sereno/{service.name}" if scenario.demand_metric else None,
+    )
+
+
+class _Stage:
+    """One run in progress."""
+
+    def __init__(self, engine: Engine, cloud: Cloud, run: Run) -> None:
+        self._engine = engine
+        self._cloud = cloud
+        self._run = run
+        self._world = run.world
+        self._start = engine.scenario.start_s
+        self._end = self._start + engine.scenario.duration_s
+        self._rng = np.random.default_rng([engine.seed, 20_26])
+        self._heap: list[tuple[float, int, Callable[[], None]]] = []
+        self._number = 0
+        self._warm: dict[str, float] = {}
+        self._now = self._start
+        self._alarmed: dict[str, bell.Ring] = {}
+
+    def play(self) -> None:
+        """From the first second to the last."""
+        functions = [one.name for one in self._engine.service.functions.values()]
+        self._run.limits_before = {name: self._cloud.reserved(name) for name in functions}
+        for moment, number in self._run.belfry.first_ticks():
+            self._at(moment, lambda number=number: self._evaluate(number))  # type: ignore[misc]
+        for rule in self._cloud.rules:
+            if rule.schedule == "rate(1 minute)":
+                phase = float(self._rng.uniform(0, MINUTE))
+                for function in rule.functions:
+                    self._at(self._start + phase, lambda function=function: self._minute(function))  # type: ignore[misc]
+        self._at(self._start + MINUTE, self._queues)
+        while self._heap and self._heap[0][0] <= self._end:
+            moment, _, action = heapq.heappop(self._heap)
+            self._world.advance(moment)
+            self._now = moment
+            self._cloud.at(moment)
+            action()
+            self._engine.tick(moment - self._start)
+        self._world.advance(self._end)
+        self._cloud.at(self._end)
+        self._engine.tick(self._end - self._start)
+        self._close(functions)
+
+    def _at(self, moment: float, action: Callable[[], None]) -> None:
+        self._number += 1
+        heapq.heappush(self._heap, (moment, self._number, action))
+
+    # -- alarms
+
+    def _evaluate(self, number: int) -> None:
+        belfry = self._run.belfry
+        self._at(self._now + belfry.bells[number].every, lambda: self._evaluate(number))
+        for ring in belfry.evaluate(number, self._now):
+            self._ring(ring)
+
+    def _ring(self, ring: bell.Ring) -> None:
+        name, service = ring.spec.name, self._engine.service
+        if not isinstance(ring.spec, CompositeSpec):
+            self._cloud.ring(name, ring.state, ring.reason)
+        change = {"at_s": ring.at - self._start, "state": ring.state, "reason": ring.reason}
+        self._run.transitions.setdefault(name, []).append(change)
+        if ring.state == "ALARM" or ring.previous == "ALARM":
+            self._hear("alarm", f"{name} is {ring.state}: {ring.reason}", name=name, state=ring.state)
+        if ring.state == "ALARM" and ring.spec.alarm_actions:
+            body = bell.sns_message(ring, account=service.account, region=service.region)
+            self._cloud.tell(f'ALARM: "{name}" in {service.region}', body)
+        event = bell.state_change(ring, account=service.account, region=service.region)
+        functions = self._cloud.matching(event)
+        if functions:
+            self._run.signals.append({**change, "id": event["id"], "name": name, "what": ring.spec.what})
+        for function in functions:
+            for delay in self._engine.delays(event, self._rng):
+                self._at(self._now + delay, lambda function=function: self._start_function(function, event))  # type: ignore[misc]
+
+    # -- functions
+
+    def _start_function(self, function: str, event: Json, attempt: int = 0) -> None:
+        """An invocation begins now; its work is done when its start-up is over."""
+        cold = self._now - self._warm.get(function, -IDLE_S) >= IDLE_S
+        delay = float(self._rng.uniform(*(COLD_S if cold else WARM_S)))
+        self._warm[function] = self._now
+        self._at(self._now + delay, lambda: self._work(function, event, attempt))
+
+    def _work(self, function: str, event: Json, attempt: int) -> None:
+        failure = self._cloud.invoke(function, event)
+        self._count_invocation(function, failed=failure is not None)
+        self._read_output()
+        self._take_limits()
+        if failure is None:
+            return
+        self._run.failures.append(failure)
+        self._hear("failure", f"{function}: {failure.error}")
+        if attempt < len(TRY_AGAIN_S):
+            self._at(self._now + TRY_AGAIN_S[attempt], lambda: self._start_function(function, event, attempt + 1))
+        else:
+            self._cloud.dead_letter({"requestPayload": event, "error": failure.error})
+
+    def _minute(self, function: str) -> None:
+        self._at(self._now + MINUTE, lambda: self._minute(function))
+        self._start_function(function, {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}})
+
+    def _take_limits(self) -> None:
+        """What the account says about concurrency takes effect in the world a moment later."""
+        for name in self._world.functions:
+            wanted = self._cloud.reserved(name)
+            if wanted != self._world.reserved(name):
+                before = self._world.reserved(name)
+                self._at(self._now + EFFECT_S, lambda name=name, wanted=wanted: self._set(name, wanted))  # type: ignore[misc]
+                if self._run.raised_at is None and (wanted or 0) > (before or 0):
+                    self._run.raised_at = self._now + EFFECT_S
+
+    def _set(self, name: str, value: int | None) -> None:
+        before = self._world.reserved(name)
+        if before != value:
+            self._world.set_reserved(name, value)
+            self._hear("limit", f"{name}: reserved concurrency {before} -> {value}", function=name)
+
+    # -- what Sereno's own parts publish
+
+    def _read_output(self) -> None:
+        for line in self._cloud.printed():
+            if "_aws" in line:
+                self._metrics(line)
+
+    def _metrics(self, line: Json) -> None:
+        for directive in line["_aws"]["CloudWatchMetrics"]:
+            for metric in directive["Metrics"]:
+                found = line[metric["Name"]]
+                values = [float(one) for one in (found if isinstance(found, list) else [found])]
+                for dimensions in directive["Dimensions"]:
+                    self._put(
+                        directive["Namespace"],
+                        metric["Name"],
+                        {name: str(line[name]) for name in dimensions},
+                        values,
+                    )
+
+    def _count_invocation(self, function: str, *, failed: bool) -> None:
+        named = {"FunctionName": function}
+        self._put("AWS/Lambda", "Invocations", named, [1.0])
+        self._put("AWS/Lambda", "Errors", named, [1.0 if failed else 0.0])
+
+    def _queues(self) -> None:
+        """SQS publishes gauges each minute while a queue is active."""
+        self._at(self._now + MINUTE, self._queues)
+        waiting = self._cloud.dead_letters() if self._run.failures else 0
+        if waiting:
+            name = f"sereno-{self._engine.service.name}-dlq"
+            self._put("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": name}, [float(waiting)])
+        self._read_messages()
+
+    def _put(self, namespace: str, name: str, dimensions: Json, values: list[float]) -> None:
+        self._world.store.put(
+            namespace,
+            name,
+            dimensions,
+            self._now - self._now % MINUTE,
+            60,
+            visible_at=self._now + float(self._rng.uniform(5, 75)),
+            total=sum(values),
+            count=len(values),
+            minimum=min(values),
+            maximum=max(values),
+        )
+
+    # -- people
+
+    def _read_messages(self) -> None:
+        for message in self._cloud.messages():
+            subject, text = message.get("Subject", ""), message.get("Message", "")
+            told = {"at_s": self._now - self._start, "subject": subject, "text": text}
+            body = json.loads(text)
+            if "AlarmName" in body or body.get("urgent"):
+                self._run.pages.append(told)
+            told["text"] = _readable(body)
+            self._run.notifications.append(told)
+            self._hear("told", subject)
+
+    def _hear(self, kind: str, text: str, **data: Any) -> None:
+        self._engine.watch_over(Happening(self._now - self._start, kind, text, data))
+
+    def _close(self, functions: list[str]) -> None:
+        self._now = self._end
+        self._read_messages()
+        run, cloud = self._run, self._cloud
+        run.dead_letters = cloud.dead_letters()
+        run.limits_after = {name: cloud.reserved(name) for name in functions}
+        run.remediations = ledger_rows(cloud, self._start, self._end)
+
+
+def _readable(body: Json) -> str:
+    if "AlarmName" in body:
+        return f"{body['NewStateReason']}"
+    return f"{body['detail']} ({body['do']})"
+
+
+def ledger_rows(cloud: Cloud, start: float, end: float) -> list[Json]:
+    """Every remediation in the ledger with its history, oldest first, for the result."""
+    from datetime import UTC, datetime, timedelta
+
+    from remediators.ledger import Ledger
+
+    table = cloud.created.physical("Ledger")
+    ledger = Ledger(cloud.clients("dynamodb"), table, cloud.service.name)
+    day, last = datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC)
+    ids: list[str] = []
+    while day.date() <= last.date():
+        ids += ledger.day(f"{day:%Y-%m-%d}")
+        day += timedelta(days=1)
+    rows = []
+    for one in ids:
+        found = ledger.get(one)
+        if found is None:
+            continue
+        events = ledger.events(one)
+        rows.append(
+            {
+                "id": found.id,
+                "remediator": found.remediator,
+                "target": found.target.to_json(),
+                "status": str(found.status),
+                "reason": str(found.reason),
+                "detail": found.detail,
+                "mode": str(found.mode),
+                "what": found.signal.what,
+                "at_s": found.created.timestamp() - start,
+                "plan": found.plan.to_json() if found.plan else None,
+                "events": [{**event.to_json(), "at_s": event.at.timestamp() - start} for event in events],
+            }
+        )
+    return rows

@@ -1,0 +1,181 @@
+"""API calls that the embedded AWS cannot answer, answered here; each with the reason why.
+
+They sit in botocore's own event system, in front of the embedded AWS: parameters are validated as for AWS, and the
+caller cannot tell the difference. A call that is neither here nor in moto fails loudly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from drills.metrics import MetricStore
+from sereno.model import Json
+
+Answer = Callable[["Answers", Json], Json]
+
+
+@dataclass
+class Answers:
+    """What the answers are drawn from: the world's metrics, the account's quota, composite alarms, OpsItems."""
+
+    store: MetricStore
+    clock: Callable[[], float]
+    lambda_client: Callable[[], Any]
+    quota: int = 1000
+    composites: Callable[[], list[Json]] = list
+    ops_items: list[Json] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiShim:
+    """One operation: who answers, and why the embedded AWS cannot."""
+
+    answer: Answer
+    why: str
+
+
+def get_account_settings(answers: Answers, _: Json) -> Json:
+    """The account's quota, and what no function has reserved of it."""
+    client = answers.lambda_client()
+    reserved = 0
+    for page in client.get_paginator("list_functions").paginate():
+        for one in page["Functions"]:
+            found = client.get_function_concurrency(FunctionName=one["FunctionName"])
+            reserved += found.get("ReservedConcurrentExecutions", 0)
+    limit = {"ConcurrentExecutions": answers.quota, "UnreservedConcurrentExecutions": answers.quota - reserved}
+    return {"AccountLimit": limit}
+
+
+def get_metric_data(answers: Answers, params: Json) -> Json:
+    """Series from the world's metrics, as far as they are visible now."""
+    start, end = params["StartTime"].timestamp(), params["EndTime"].timestamp()
+    results = []
+    for query in params["MetricDataQueries"]:
+        stat = query["MetricStat"]
+        metric, period = stat["Metric"], stat["Period"]
+        dimensions = {one["Name"]: one["Value"] for one in metric.get("Dimensions", ())}
+        last = end - (end - start) % period
+        values = answers.store.read(
+            metric["Namespace"], metric["MetricName"], dimensions, stat["Stat"], period, start, last, answers.clock()
+        )
+        points = [(start + number * period, value) for number, value in enumerate(values) if value is not None]
+        if params.get("ScanBy") != "TimestampAscending":
+            points.reverse()
+        results.append(
+            {
+                "Id": query["Id"],
+                "Label": query.get("Label", metric["MetricName"]),
+                "Timestamps": [datetime.fromtimestamp(moment, UTC) for moment, _ in points],
+                "Values": [value for _, value in points],
+                "StatusCode": "Complete",
+            }
+        )
+    return {"MetricDataResults": results}
+
+
+def create_ops_item(answers: Answers, params: Json) -> Json:
+    """A new OpsItem. (OpsCenter refuses a second open one with the same deduplication string; so does this.)"""
+    from botocore.exceptions import ClientError
+
+    dedup = params.get("OperationalData", {}).get("/aws/dedup", {}).get("Value")
+    for item in answers.ops_items:
+        if dedup and item["dedup"] == dedup and item["Status"] == "Open":
+            error = {"Error": {"Code": "OpsItemAlreadyExistsException", "Message": item["OpsItemId"]}}
+            raise ClientError(error, "CreateOpsItem")
+    made = {
+        "OpsItemId": f"oi-{len(answers.ops_items) + 1:012x}",
+        "Title": params["Title"],
+        "Source": params["Source"],
+        "Status": "Open",
+        "Severity": params.get("Severity", "3"),
+        "CreatedTime": datetime.fromtimestamp(answers.clock(), UTC),
+        "dedup": dedup,
+    }
+    answers.ops_items.append(made)
+    return {"OpsItemId": made["OpsItemId"]}
+
+
+def describe_ops_items(answers: Answers, params: Json) -> Json:
+    """OpsItems by title and source."""
+    found = answers.ops_items
+    for one in params.get("OpsItemFilters", ()):
+        if one["Key"] == "Title":
+            found = [item for item in found if any(text in item["Title"] for text in one["Values"])]
+        elif one["Key"] == "Source":
+            found = [item for item in found if item["Source"] in one["Values"]]
+    return {"OpsItemSummaries": [{key: value for key, value in item.items() if key != "dedup"} for item in found]}
+
+
+ANSWERED: Mapping[str, ApiShim] = {
+    "lambda.GetAccountSettings": ApiShim(get_account_settings, "moto does not implement it"),
+    "cloudwatch.GetMetricData": ApiShim(
+        get_metric_data, "moto stores what is put; the world's metrics appear late, and AWS/ namespaces take no puts"
+    ),
+    "ssm.CreateOpsItem": ApiShim(create_ops_item, "moto has no OpsCenter"),
+    "ssm.DescribeOpsItems": ApiShim(describe_ops_items, "moto has no OpsCenter"),
+}
+AMENDED: Mapping[str, str] = {
+    "cloudwatch.DescribeAlarms": "moto takes one filter where AWS takes all, and has no composite alarms",
+}
+
+
+@contextmanager
+def installed(answers: Answers) -> Iterator[None]:
+    """While this holds, every botocore session made sees the shims."""
+    from botocore import handlers
+
+    added: list[tuple[Any, ...]] = []
+    for name, shim in ANSWERED.items():
+        added += [
+            (f"before-parameter-build.{name}", _keep_params),
+            (f"before-call.{name}", _answering(shim.answer, answers)),
+        ]
+    added += [
+        ("before-parameter-build.cloudwatch.DescribeAlarms", _keep_params),
+        ("after-call.cloudwatch.DescribeAlarms", _amend_alarms(answers)),
+    ]
+    handlers.BUILTIN_HANDLERS.extend(added)
+    try:
+        yield
+    finally:
+        for one in added:
+            handlers.BUILTIN_HANDLERS.remove(one)
+
+
+def _keep_params(params: Json, context: Json, **_: Any) -> None:
+    context["drill_params"] = params
+
+
+def _answering(answer: Answer, answers: Answers) -> Callable[..., Any]:
+    def before_call(context: Json, **_: Any) -> Any:
+        return _Ok(), {**answer(answers, context["drill_params"]), "ResponseMetadata": {"HTTPStatusCode": 200}}
+
+    return before_call
+
+
+def _amend_alarms(answers: Answers) -> Callable[..., None]:
+    def after_call(parsed: Json, context: Json, **_: Any) -> None:
+        params = context["drill_params"]
+        state, prefix, names = params.get("StateValue"), params.get("AlarmNamePrefix", ""), params.get("AlarmNames")
+        parsed["CompositeAlarms"] = answers.composites()
+        for kind in ("MetricAlarms", "CompositeAlarms"):
+            parsed[kind] = [
+                one
+                for one in parsed.get(kind, ())
+                if (state is None or one["StateValue"] == state)
+                and one["AlarmName"].startswith(prefix)
+                and (names is None or one["AlarmName"] in names)
+            ]
+
+    return after_call
+
+
+class _Ok:
+    """The HTTP answer that botocore looks at."""
+
+    status_code = 200
+    headers: Mapping[str, str] = {}
