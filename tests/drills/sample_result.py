@@ -36,15 +36,15 @@ def surge(hours: float = 2.0, seed: int = 7) -> dict:
         "commit": "51aee70",
         "objectives": [
             {"name": "availability", "target": 0.9999, "measured": 1.0, "met": True, "detail": "requests served"},
-            {"name": "p99_ms", "target": 800, "measured": 412, "met": True, "detail": "slowest 1 % of requests"},
+            {"name": "p99", "target": 800, "measured": 412, "met": True, "detail": "slowest 1 % of requests"},
             {
-                "name": "lead",
-                "target": "before the first throttle",
-                "measured": "2 min 30 s before",
+                "name": "raised-before",
+                "target": 25,
+                "measured": 150,
                 "met": True,
-                "detail": "the limit was raised before customers could notice",
+                "detail": "before the first throttle without Sereno",
             },
-            {"name": "given back", "target": "every change", "measured": "2 of 2", "met": True, "detail": ""},
+            {"name": "all-reverted", "target": "every value back", "measured": 2, "met": True, "detail": ""},
         ],
         "requests": _requests(attended, p99=412),
         "without": {
@@ -52,7 +52,7 @@ def surge(hours: float = 2.0, seed: int = 7) -> dict:
             "first_throttle_s": 930,
             "objectives": [
                 {"name": "availability", "target": 0.9999, "measured": 0.7104, "met": False, "detail": ""},
-                {"name": "p99_ms", "target": 800, "measured": 2950, "met": False, "detail": ""},
+                {"name": "p99", "target": 800, "measured": 2950, "met": False, "detail": ""},
             ],
         },
         "first_throttle_s": None,

@@ -88,14 +88,20 @@ def test_the_lead_says_so_when_sereno_did_nothing(surge):
 def test_missed_objectives_are_counted_and_named(surge):
     assert narrative.tally(surge) == "All 4 objectives were met"
     surge["objectives"][1]["met"] = False
-    assert narrative.tally(surge) == "1 of 4 objectives was missed: p99_ms"
+    assert narrative.tally(surge) == "1 of 4 objectives was missed: Slowest 1 % (p99)"
     assert not narrative.all_met(surge)
+
+
+def test_a_measure_without_a_target_says_so(surge):
+    surge["objectives"][0]["target"] = None
+    assert narrative.objectives(surge)[0].target == "none set"
 
 
 def test_bare_measures_get_their_unit_from_the_objectives_name():
     assert narrative.measure("availability", 0.9999) == "99.99 %"
     assert narrative.measure("p99_ms", 1200) == "1,200 ms"
     assert narrative.measure("rto", 1800) == "30 min"
+    assert narrative.measure("raised-before", 150) == "2 min 30 s"
     assert narrative.measure("lead", "2 min before") == "2 min before"
     assert narrative.measure("given back", True) == "yes"
     assert narrative.measure("rpo", None) == "not measured"

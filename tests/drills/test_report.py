@@ -96,7 +96,7 @@ def test_a_scenarios_name_is_quoted_for_the_shell(surge):
 def test_a_missed_drill_says_so_first(surge):
     surge["objectives"][0] |= {"met": False, "measured": 0.98}
     text = report.render(surge)
-    assert "1 of 4 objectives was missed: availability" in text
+    assert "1 of 4 objectives was missed: Availability" in text
     assert 'class="verdict missed"' in text
 
 

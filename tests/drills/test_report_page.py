@@ -165,6 +165,9 @@ def test_labels_of_the_time_axis_do_not_touch_on_a_phone(visit):
     assert len(boxes) >= 4
     gaps = [after["x"] - before["x"] - before["width"] for before, after in pairwise(boxes)]
     assert min(gaps) > 0
+    chart = page.locator("#chart").bounding_box()
+    assert chart["x"] <= page.locator(".level span").last.bounding_box()["x"]
+    assert boxes[-1]["x"] + boxes[-1]["width"] <= chart["x"] + chart["width"]
 
 
 def test_everything_can_be_read_without_javascript(visit):

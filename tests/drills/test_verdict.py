@@ -19,15 +19,15 @@ def _printed(result, **settings):
 
 def test_one_line_for_each_objective(surge):
     text = _printed(surge)
-    assert "✓ met     availability: 100 % (target 99.99 %)" in text
-    assert "✓ met     p99_ms: 412 ms (target 800 ms)" in text
+    assert "✓ met     Availability: 100 % (target 99.99 %)" in text
+    assert "✓ met     Slowest 1 % (p99): 412 ms (target 800 ms)" in text
 
 
 def test_a_miss_is_a_word_and_not_only_a_colour(surge):
     surge["objectives"][1] |= {"met": False, "measured": 950}
     text = _printed(surge)
-    assert "✕ missed  p99_ms: 950 ms (target 800 ms)" in text
-    assert text.rstrip().endswith("1 of 4 objectives was missed: p99_ms.")
+    assert "✕ missed  Slowest 1 % (p99): 950 ms (target 800 ms)" in text
+    assert text.rstrip().endswith("1 of 4 objectives was missed: Slowest 1 % (p99).")
 
 
 def test_the_table_sets_without_beside_with(surge):
