@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from deploy.embedded_shims import SHIMS, Clients, Made, Shim, Wanted
+from deploy.embedded_shim import Clients, Made, Shim, Wanted
+from deploy.embedded_shims import SHIMS
 from sereno.errors import SerenoError
 
 Template = dict[str, Any]
@@ -227,12 +228,20 @@ def _model(kind: str, shim: Shim) -> Any:
             region_name: str,
             **kwargs: Any,
         ) -> Any:
-            wanted = Wanted(
-                kwargs["LogicalId"], resource_name, cloudformation_json["Properties"], region_name, account_id
-            )
+            properties = _without_no_value(cloudformation_json["Properties"])
+            wanted = Wanted(kwargs["LogicalId"], resource_name, properties, region_name, account_id)
             return cls(_make(kind, shim, wanted))
 
     return Model
+
+
+def _without_no_value(value: Any) -> Any:
+    """AWS::NoValue leaves its place out; moto leaves a None in lists."""
+    if isinstance(value, dict):
+        return {key: _without_no_value(inner) for key, inner in value.items() if inner is not None}
+    if isinstance(value, list):
+        return [_without_no_value(inner) for inner in value if inner is not None]
+    return value
 
 
 def _make(kind: str, shim: Shim, wanted: Wanted) -> Made:

@@ -9,79 +9,10 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Mapping
 from typing import Any
 
-
-class Clients:
-    """boto3 clients of one region, each made once: making one costs more than a stack's worth of calls."""
-
-    def __init__(self, region: str) -> None:
-        self.region = region
-        self._made: dict[str, Any] = {}
-
-    def __call__(self, service: str) -> Any:
-        if service not in self._made:
-            self._made[service] = _session().client(service, region_name=self.region)
-        return self._made[service]
-
-
-@lru_cache(maxsize=1)
-def _session() -> Any:
-    """One session for the process, so that a service's model is read once. Its credentials open nothing: should a
-    call ever leave the mock, AWS refuses it."""
-    import boto3
-
-    return boto3.Session(aws_access_key_id="embedded", aws_secret_access_key="embedded")  # noqa: S106
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A resource to create: `name` is the one it states, or the one CloudFormation would make up."""
-
-    logical_id: str
-    name: str
-    properties: Mapping[str, Any]
-    region: str
-    account: str
-
-    def take(self, *names: str) -> dict[str, Any]:
-        """Those of the properties that are there, by the same names."""
-        return {name: self.properties[name] for name in names if name in self.properties}
-
-    def rest(self, *without: str) -> dict[str, Any]:
-        """All properties but these."""
-        return {name: value for name, value in self.properties.items() if name not in without}
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """What `Ref` gives, and what `Fn::GetAtt` gives by attribute."""
-
-    physical_id: str
-    attributes: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Shim:
-    """How a type is created, why moto's own way will not do, and which property names the resource."""
-
-    create: Callable[[Wanted, Clients], Made]
-    why: str
-    name_property: str = ""
-
-
-def _text(document: Any) -> str:
-    """A policy as the APIs take it: JSON text."""
-    return document if isinstance(document, str) else json.dumps(document)
-
-
-def _first_lower(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Names as the older APIs spell them: `StageName` as `stageName`."""
-    return {name[0].lower() + name[1:]: value for name, value in properties.items()}
-
+from deploy.embedded_shim import Clients, Made, Shim, Wanted, first_lower, text
 
 # --- CloudWatch -----------------------------------------------------------------------------------
 
@@ -253,14 +184,14 @@ def _role(wanted: Wanted, aws: Clients) -> Made:
     request = wanted.take("Path", "Description", "MaxSessionDuration", "PermissionsBoundary", "Tags")
     made = iam.create_role(
         RoleName=wanted.name,
-        AssumeRolePolicyDocument=_text(wanted.properties["AssumeRolePolicyDocument"]),
+        AssumeRolePolicyDocument=text(wanted.properties["AssumeRolePolicyDocument"]),
         **request,
     )["Role"]
     for policy in wanted.properties.get("Policies", []):
         iam.put_role_policy(
             RoleName=wanted.name,
             PolicyName=policy["PolicyName"],
-            PolicyDocument=_text(policy["PolicyDocument"]),
+            PolicyDocument=text(policy["PolicyDocument"]),
         )
     for arn in wanted.properties.get("ManagedPolicyArns", []):
         _attach(iam, wanted.name, arn)
@@ -292,14 +223,14 @@ def _topic_policy(wanted: Wanted, aws: Clients) -> Made:
         aws("sns").set_topic_attributes(
             TopicArn=arn,
             AttributeName="Policy",
-            AttributeValue=_text(wanted.properties["PolicyDocument"]),
+            AttributeValue=text(wanted.properties["PolicyDocument"]),
         )
     return Made(wanted.name, {"Id": wanted.name})
 
 
 def _subscription(wanted: Wanted, aws: Clients) -> Made:
     attributes = {
-        name: _text(value)
+        name: text(value)
         for name, value in wanted.take(
             "FilterPolicy", "FilterPolicyScope", "RawMessageDelivery", "RedrivePolicy", "DeliveryPolicy"
         ).items()
@@ -313,7 +244,7 @@ def _subscription(wanted: Wanted, aws: Clients) -> Made:
 def _queue_policy(wanted: Wanted, aws: Clients) -> Made:
     for url in wanted.properties["Queues"]:
         aws("sqs").set_queue_attributes(
-            QueueUrl=url, Attributes={"Policy": _text(wanted.properties["PolicyDocument"])}
+            QueueUrl=url, Attributes={"Policy": text(wanted.properties["PolicyDocument"])}
         )
     return Made(wanted.name, {"Id": wanted.name})
 
@@ -323,14 +254,14 @@ def _metric_filter(wanted: Wanted, aws: Clients) -> Made:
         logGroupName=wanted.properties["LogGroupName"],
         filterName=wanted.name,
         filterPattern=wanted.properties["FilterPattern"],
-        metricTransformations=[_first_lower(one) for one in wanted.properties["MetricTransformations"]],
+        metricTransformations=[first_lower(one) for one in wanted.properties["MetricTransformations"]],
     )
     return Made(wanted.name)
 
 
 def _key(wanted: Wanted, aws: Clients) -> Made:
     kms = aws("kms")
-    request = {"Policy": _text(wanted.properties["KeyPolicy"]), **wanted.take("Description")}
+    request = {"Policy": text(wanted.properties["KeyPolicy"]), **wanted.take("Description")}
     made = kms.create_key(
         **request,
         Tags=[{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in wanted.properties.get("Tags", [])],
@@ -362,7 +293,7 @@ def _rest_api(wanted: Wanted, aws: Clients) -> Made:
 
 
 def _deployment(wanted: Wanted, aws: Clients) -> Made:
-    request = {"restApiId": wanted.properties["RestApiId"], **_first_lower(wanted.take("StageName", "Description"))}
+    request = {"restApiId": wanted.properties["RestApiId"], **first_lower(wanted.take("StageName", "Description"))}
     made = aws("apigateway").create_deployment(**request)["id"]
     return Made(made, {"DeploymentId": made})
 

@@ -79,6 +79,18 @@ def test_what_is_not_there_is_404(table, call, path):
     assert "error" in answer.body
 
 
+@pytest.mark.parametrize(
+    ("method", "parts"),
+    [
+        ("GET", {}),
+        ("PUT", {"body": {**COAT, "id": "x" * 3000, "version": 1}}),
+        ("DELETE", {"query": {"version": "1"}}),
+    ],
+)
+def test_an_id_that_no_product_can_have_is_not_there(untouched, call, method, parts):
+    assert call(method, f"/products/{'x' * 3000}", **parts).status == 404
+
+
 # --- lists
 
 
@@ -123,7 +135,7 @@ def test_a_cursor_serves_only_the_filter_it_was_made_for(shelf, call):
         assert fields_at_fault(answer) == ["query cursor"]
 
 
-@pytest.mark.parametrize("cursor", ["!", "e30", "bnVsbA", "WzEsMl0", "é", "W251bGwsIiJd"])
+@pytest.mark.parametrize("cursor", ["!", "e30", "bnVsbA", "WzEsMl0", "é", "W251bGwsIiJd", "WzEsIkEiXQ"])
 def test_a_made_up_cursor_is_refused(untouched, call, cursor):
     assert call("GET", "/products", query={"cursor": cursor}).status == 400
 

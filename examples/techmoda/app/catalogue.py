@@ -16,6 +16,7 @@ import boto3
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
+from products import ID
 
 INDEX = "by-category"
 
@@ -91,6 +92,7 @@ def is_passing(error: Exception) -> bool:
 
 def get(product_id: str) -> dict[str, Any]:
     """The product. Raises NotFound."""
+    _require_possible(product_id)
     found = client().get_item(TableName=table(), Key=_key(product_id), ConsistentRead=True)
     if "Item" not in found:
         raise NotFound(product_id)
@@ -127,11 +129,13 @@ def create(product: Mapping[str, Any]) -> None:
 
 def replace(product: Mapping[str, Any], *, expected: int) -> None:
     """Writes the product over the one at version `expected`. Raises NotFound, Changed."""
+    _require_possible(product["id"])
     _guarded("put_item", expected, Item=_to_item(product))
 
 
 def delete(product_id: str, *, expected: int) -> None:
     """Deletes the product that stands at version `expected`. Raises NotFound, Changed."""
+    _require_possible(product_id)
     _guarded("delete_item", expected, Key=_key(product_id))
 
 
@@ -142,6 +146,12 @@ def probe() -> None:
     """
     quick = client(connect_s=0.5, read_s=1.0, attempts=1)
     quick.get_item(TableName=table(), Key=_key("HEALTH"), ConsistentRead=False)
+
+
+def _require_possible(product_id: str) -> None:
+    """An id that no product can have is not there; DynamoDB would call a key over 2,048 bytes invalid."""
+    if not ID.fullmatch(product_id):
+        raise NotFound(product_id)
 
 
 def _guarded(operation: str, expected: int, **request: Any) -> None:
@@ -202,6 +212,6 @@ def _start(cursor: str, category: str | None) -> dict[str, Any]:
         of_category, last = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, TypeError) as error:
         raise BadCursor(cursor) from error
-    if of_category != category or not isinstance(last, str) or not last:
+    if of_category != category or not isinstance(last, str) or not ID.fullmatch(last):
         raise BadCursor(cursor)
     return _key(last) if category is None else {**_key(last), "category": {"S": category}}
