@@ -19,11 +19,9 @@ environments are therefore the most executions in flight at once during the time
 from __future__ import annotations
 
 import math
-import zlib
 from array import array
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
@@ -31,6 +29,7 @@ from numpy.typing import NDArray
 
 from drills.clients import FIRST_BACKOFF_S, SECOND_BACKOFF_S, Traffic, lognormals, uniforms
 from drills.faults import Fault, ratio_at, slowness_at
+from drills.function_model import FunctionModel, stream
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -40,8 +39,7 @@ STEP_MS = STEP_S * 1000
 STEPS_A_SECOND = 50
 BIN = 500  # steps in 10 s: the window of the scaling rate, and the resolution of the series
 BLOCK = 3000  # steps in a minute
-TAIL = BLOCK  # how far beyond its block anything begun in it may reach: see MAX_TIMEOUT_S
-MAX_TIMEOUT_S = 29.0  # API Gateway's default integration timeout: nobody waits longer than that
+TAIL = BLOCK  # how far beyond its block anything begun in it may reach: a timeout is at most half of it
 
 # "For each function, 1,000 execution environment instances every 10 seconds"; what is not used is not kept for
 # later (Lambda developer guide, "Lambda scaling behavior").
@@ -53,42 +51,6 @@ IDLE_KEPT_BINS = 36
 
 _FIRST_BACKOFF_STEPS = FIRST_BACKOFF_S / STEP_S
 _SECOND_BACKOFF_STEPS = SECOND_BACKOFF_S / STEP_S
-
-
-@dataclass(frozen=True, slots=True)
-class FunctionModel:
-    """A function as the drill knows it.
-
-    `share` is its part of the API's requests (0-1), `mean_ms` and `sigma` describe lognormal durations, `cold_ms`
-    is the init time of a new environment, `reserved` its reserved concurrency (None: it draws from the unreserved
-    pool), `error_ratio` the part of invocations that fail on an ordinary day.
-    """
-
-    name: str
-    share: float
-    mean_ms: float
-    sigma: float = 0.5
-    cold_ms: float = 400.0
-    reserved: int | None = None
-    provisioned: int = 0
-    timeout_s: float = MAX_TIMEOUT_S
-    error_ratio: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.timeout_s <= MAX_TIMEOUT_S:
-            raise ValueError(f"{self.name}: timeout_s {self.timeout_s} is not within 0..{MAX_TIMEOUT_S}")
-        if self.mean_ms <= 0 or self.sigma < 0 or not 0 <= self.share <= 1 or not 0 <= self.cold_ms <= 10_000:
-            raise ValueError(f"{self.name}: mean_ms > 0, sigma >= 0, share 0..1, cold_ms 0..10000 are needed")
-
-    @property
-    def log_mean(self) -> float:
-        """The mean of the duration's logarithm (ms) that gives a mean duration of `mean_ms`."""
-        return math.log(self.mean_ms) - self.sigma**2 / 2
-
-
-def stream(seed: int, name: str, purpose: str) -> np.random.Generator:
-    """A stream of random numbers of its own for each purpose: worlds that differ in one do not differ in others."""
-    return np.random.default_rng([seed, zlib.crc32(name.encode()), zlib.crc32(purpose.encode())])
 
 
 class FunctionState:
@@ -129,6 +91,7 @@ class FunctionState:
         self._throttled, self.throttled = _shared(BLOCK)
         self._rejected, self.rejected = _shared(BLOCK)
         self._peak, self.peak = _shared(BLOCK)
+        self._level, self.level = _shared(BLOCK)
         self.retry_ms: list[float] = []
         self.retry_step: list[int] = []
         self.retry_length: list[int] = []
@@ -145,7 +108,7 @@ class FunctionState:
         for carried in (self.ends, self.due_first, self.due_second, self.failed):
             carried[:TAIL] = carried[BLOCK:]
             carried[TAIL:] = 0
-        for fresh in (self.admitted, self.started, self.throttled, self.rejected, self.peak):
+        for fresh in (self.admitted, self.started, self.throttled, self.rejected, self.peak, self.level):
             fresh[:] = 0
         times: Floats = np.multiply(block * BLOCK + np.arange(BLOCK) + 0.5, STEP_S, dtype=np.float64)
         self.firsts: Ints = self._arrivals.poisson(self.traffic.rate(times) * (model.share * STEP_S))
@@ -233,6 +196,7 @@ class FunctionState:
         self.admitted[a:b] = self.firsts[a:b]
         self.started[a:b] = self.firsts[a:b]
         self.peak[a:b] = highest[: b - a]
+        self.level[a:b] = after[: b - a]
         self.busy = int(after[b - a - 1])
 
     # -- the exact way ------------------------------------------------------------------------------------------
@@ -279,7 +243,7 @@ class FunctionState:
                 self._admitted[i], self._started[i] = first, demand
                 tokens -= demand
             busy += demand - leaving
-            self._peak[i] = highest
+            self._peak[i], self._level[i] = highest, busy
         self.busy = busy
         self.turbulent = turbulent
 

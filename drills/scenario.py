@@ -14,7 +14,7 @@ from pathlib import Path
 from drills import scenario_reader
 from drills.clients import Traffic
 from drills.faults import Fault
-from drills.lambda_model import MAX_TIMEOUT_S, FunctionModel, stream
+from drills.function_model import MAX_TIMEOUT_S, FunctionModel, stream
 from sereno.errors import InvalidInput, Problem
 
 FOLDER = Path(__file__).with_name("scenarios")

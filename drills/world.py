@@ -14,15 +14,14 @@ from numpy.typing import NDArray
 
 from drills.clients import Traffic
 from drills.faults import Fault
+from drills.function_model import FunctionModel, stream
 from drills.harvest import GATEWAY_MS, INVOKE_MS, Harvest, harvest
 from drills.lambda_model import (
     BIN,
     BLOCK,
     STEP_S,
     STEPS_A_SECOND,
-    FunctionModel,
     FunctionState,
-    stream,
 )
 from drills.metrics import Histogram, MetricStore
 from drills.publishing import FunctionMinute, Minute, Publisher
@@ -275,7 +274,7 @@ class World:
 
     def _count_total(self, parts: Mapping[str, Harvest], block: int, a: int, b: int) -> None:
         states, some = self._states.values(), list(parts.values())
-        in_flight: Ints = sum((state.peak[a:b] for state in states), np.zeros(b - a, dtype=np.int64))
+        in_flight, _ = self._in_flight(a, b)
         nothing = np.zeros((b - a) // BIN, dtype=np.int64)
         self._recorders[TOTAL].add(
             offered=sum((part.offered for part in some), nothing),
@@ -290,19 +289,33 @@ class World:
         failed: Ints = sum((state.failed[a:b] for state in states), np.zeros(b - a, dtype=np.int64))
         self._failures[TOTAL].add(self._moments(failed, block + a))
 
+    def _in_flight(self, a: int, b: int) -> tuple[Ints, Ints]:
+        """The most executions in flight in each step: of all functions, and of those that share the pool. Two
+        functions reach their highest within a step at different moments, so only one of them counts with it."""
+        nothing = np.zeros(b - a, dtype=np.int64)
+        level, above, shared, shared_above = nothing, nothing, nothing, nothing
+        for state in self._states.values():
+            now, most = state.level[a:b], state.peak[a:b]
+            level = level + now
+            if state.reserved is None:
+                shared, shared_above = shared + now, np.maximum(shared_above, most - now)
+            else:
+                above = np.maximum(above, most - now)
+        unreserved = np.maximum(np.minimum(shared + shared_above, self._pool()), shared)
+        return level + np.maximum(above, unreserved - shared), unreserved
+
     def _publish(self, block: int) -> None:
-        concurrency = {name: state.peak for name, state in self._states.items()}
-        nothing = np.zeros(BLOCK, dtype=np.int64)
+        in_flight, unreserved = self._in_flight(0, BLOCK)
         free = [name for name, state in self._states.items() if state.reserved is None]
-        unreserved: Ints = sum((concurrency[name] for name in free), nothing)
         # "UnreservedConcurrentExecutions plus all reserved plus all provisioned": claimed even when idle.
         reserved = sum(state.reserved or 0 for state in self._states.values()) + self.reserved_elsewhere
         provisioned = sum(self._states[name].provisioned for name in free)
         account = {
-            "ConcurrentExecutions": sum(concurrency.values(), nothing),
+            "ConcurrentExecutions": in_flight,
             "UnreservedConcurrentExecutions": unreserved,
             "ClaimedAccountConcurrency": unreserved + reserved + provisioned,
         }
+        concurrency = {name: state.peak for name, state in self._states.items()}
         self._publisher.minute(self.start + block * STEP_S, self._minute, concurrency, account)
         self._minute = Minute({name: FunctionMinute() for name in self._states})
 
