@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from drills.leases import changed_at, taken_back_at
 from sereno.model import Json, instant
 
 _HOUR_S = 3600
@@ -207,11 +208,28 @@ def lead(result: Json) -> list[str]:
             f"Sereno acted at {elapsed(raised)}, {span(raised - throttled)} after the first throttle "
             f"that an unattended service sees, at {elapsed(throttled)}."
         )
-    if result["first_throttle_s"] is not None:
-        sentences.append(f"The first throttle under watch came at {elapsed(result['first_throttle_s'])}.")
-    if result["recovered_s"] is not None:
-        sentences.append(f"Everything was back to its value before at {elapsed(result['recovered_s'])}.")
-    return sentences
+    return [*sentences, *_harm(result), *_taken_back(result)]
+
+
+def _harm(result: Json) -> list[str]:
+    """`recovered_s` counts from the first throttle; it is None when throttles never ended."""
+    first, lasted = result["first_throttle_s"], result["recovered_s"]
+    if first is None:
+        return []
+    until = "and had not ended with the drill" if lasted is None else f"and it was over {span(lasted)} later"
+    return [f"The first throttle under watch came at {elapsed(first)}, {until}."]
+
+
+def _taken_back(result: Json) -> list[str]:
+    """Whether every value is back, and since when."""
+    changed = [one for one in result["remediations"] if changed_at(one) is not None]
+    back = [moment for one in changed if (moment := taken_back_at(one)) is not None]
+    if not changed:
+        return []
+    if len(back) == len(changed):
+        return [f"Every change was taken back by {elapsed(max(back))}."]
+    left = len(changed) - len(back)
+    return [f"{left} of {len(changed)} changes {'is' if left == 1 else 'are'} in force at the end."]
 
 
 def comparison(result: Json) -> list[Contrast]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from drills import charts, narrative
+from drills.leases import acted, changed_at, taken_back_at
 from sereno.model import Json
 
 # A limit far above the traffic would press the curves flat on the axis, so it is named in words instead.
@@ -16,10 +17,6 @@ _TEXT_WIDTH = 26.0
 _MARK_WIDTH = 3.0
 # A line of text takes this share of a plot's height.
 _NOTE_HEIGHT = 0.13
-# A lease is in force from the first of these phases to one of the others. KEPT and ESCALATED end a remediation, not
-# its change: the value stays until somebody takes it back.
-_CHANGED = ("APPLYING", "VERIFYING", "HOLDING")
-_TAKEN_BACK = ("REVERTED", "FAILED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +128,6 @@ def figure(result: Json) -> Figure:
         axis=axis,
         quiet_alarms=len(result["alarms"]) - len(alarms),
     )
-
-
-def acted(result: Json) -> list[Json]:
-    """The remediations that changed something, planned to, or asked: everything but the skipped, in order."""
-    return [one for one in result["remediations"] if one["status"] != "SKIPPED"]
 
 
 def short(name: str, service: str) -> str:
@@ -311,23 +303,6 @@ def _alarm_lane(alarm: Json, duration: float, service: str) -> Lane | None:
             spoken.append(f"from {narrative.elapsed(begins)} to {narrative.elapsed(ends)}")
     label = short(alarm["name"], service)
     return Lane(label, f"{alarm['name']} was in ALARM {', '.join(spoken)}.", tuple(segments))
-
-
-def changed_at(remediation: Json) -> float | None:
-    """When a remediation changed something first, or None if it never did: a plan without steps only tells."""
-    if not (remediation.get("plan") or {}).get("steps"):
-        return None
-    return _first(remediation, _CHANGED)
-
-
-def taken_back_at(remediation: Json) -> float | None:
-    """When its change was gone again, or None if it was in force at the end of the drill."""
-    return _first(remediation, _TAKEN_BACK)
-
-
-def _first(remediation: Json, phases: tuple[str, ...]) -> float | None:
-    moment: float | None = next((one["at_s"] for one in remediation["events"] if one["phase"] in phases), None)
-    return moment
 
 
 def _remediation_lanes(result: Json) -> list[Lane]:

@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import BaseLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from drills import narrative, panels, readouts, timeline
+from drills import leases, narrative, panels, readouts, timeline
 from drills.contract import check
 from sereno.model import Json
 
@@ -77,7 +77,7 @@ def write(result: Json, path: Path) -> Path:
 
 def _view(result: Json) -> dict[str, Any]:
     start = narrative.started(result)
-    shown = panels.acted(result)
+    shown = leases.acted(result)
     skipped = [one for one in result["remediations"] if one["status"] == "SKIPPED"]
     return {
         "result": result,

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from drills import narrative
-from drills.panels import acted
+from drills.leases import acted
 from sereno.model import Json
 
 
@@ -50,9 +50,9 @@ def minutes(result: Json) -> list[Minute]:
 
 
 def _alarms(result: Json) -> list[Happening]:
-    """Each change of an alarm, but the first ones of many alarms at one moment as one line: a watch that begins
+    """Each change of an alarm, but the first ones of many alarms in one minute as one line: a watch that begins
     would otherwise fill a page with alarms that are OK."""
-    lines, settled = [], defaultdict[tuple[float, str], list[Happening]](list)
+    lines, settled = [], defaultdict[tuple[int, str], list[Happening]](list)
     for alarm in result["alarms"]:
         fired = False
         for change in sorted(alarm["transitions"], key=lambda one: one["at_s"]):
@@ -61,13 +61,15 @@ def _alarms(result: Json) -> list[Happening]:
             if fired:
                 lines.append(line)
             else:
-                settled[change["at_s"], change["state"]].append(line)
-    for (at_s, state), alike in settled.items():
+                settled[int(change["at_s"] // 60), change["state"]].append(line)
+    for (_, state), alike in settled.items():
         if len(alike) == 1:
             lines.extend(alike)
         else:
             names = ", ".join(one.title.split(" ")[0] for one in alike)
-            lines.append(Happening(at_s, "alarm", f"{len(alike)} alarms are in {state}", names))
+            lines.append(
+                Happening(min(one.at_s for one in alike), "alarm", f"{len(alike)} alarms are in {state}", names)
+            )
     return lines
 
 

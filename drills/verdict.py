@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from drills import narrative, panels
+from drills import leases, narrative, panels
 from drills.contract import check
 from sereno.model import Json
 
@@ -49,7 +49,7 @@ def _comparison(result: Json) -> Table:
 
 
 def _print_remediations(result: Json, console: Console) -> None:
-    shown = panels.acted(result)
+    shown = leases.acted(result)
     for one in shown:
         console.print(_remediation(one))
     skipped = len(result["remediations"]) - len(shown)

@@ -57,7 +57,7 @@ def surge(hours: float = 2.0, seed: int = 7) -> dict:
         },
         "first_throttle_s": None,
         "raised_s": 780,
-        "recovered_s": 6060,
+        "recovered_s": 0.0,
         "signals": [
             {
                 "at_s": 774,
@@ -135,7 +135,7 @@ def _alarms() -> list[dict]:
             "name": f"techmoda/{name}",
             "what": name.rpartition("/")[2],
             "severity": severity,
-            "transitions": [change(60, "OK")],
+            "transitions": [change(60 + len(name), "OK")],  # each alarm has its own second
         }
 
     crossed = "Threshold Crossed: 3 out of the last 3 datapoints were greater than the threshold (84.0)."

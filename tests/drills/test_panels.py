@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from drills import panels
+from drills import leases, panels
 
 READ = "techmoda-catalogue-read"
 
@@ -109,7 +109,7 @@ def test_marks_that_would_cover_each_other_are_one(surge):
 
 
 def test_what_was_only_observed_has_a_card_but_no_lane(surge):
-    assert [one["id"] for one in panels.acted(surge)] == ["rem-0001", "rem-0002", "rem-0003"]
+    assert [one["id"] for one in leases.acted(surge)] == ["rem-0001", "rem-0002", "rem-0003"]
     assert len(panels.figure(surge).remediations) == 2
 
 
