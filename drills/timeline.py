@@ -66,11 +66,16 @@ def _alarms(result: Json) -> list[Happening]:
         if len(alike) == 1:
             lines.extend(alike)
         else:
-            names = ", ".join(one.title.split(" ")[0] for one in alike)
-            lines.append(
-                Happening(min(one.at_s for one in alike), "alarm", f"{len(alike)} alarms are in {state}", names)
-            )
+            first = min(one.at_s for one in alike)
+            lines.append(Happening(first, "alarm", f"{len(alike)} alarms are in {state}", _names(alike)))
     return lines
+
+
+def _names(alike: list[Happening]) -> str:
+    """Up to ten names; the table of alarms has them all."""
+    names = [one.title.split(" ")[0] for one in alike]
+    more = f", and {len(names) - 10} more" if len(names) > 10 else ""
+    return ", ".join(names[:10]) + more
 
 
 def _alarm_line(name: str, change: Json) -> Happening:

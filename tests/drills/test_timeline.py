@@ -28,6 +28,13 @@ def test_a_watch_that_begins_does_not_fill_a_page(surge):
     assert not others
 
 
+def test_of_many_alarms_ten_are_named(surge):
+    quiet = surge["alarms"][-1]
+    surge["alarms"] = [{**quiet, "name": f"techmoda/api/{number}"} for number in range(33)]
+    line = next(one for one in timeline.happenings(surge) if one.title == "33 alarms are in OK")
+    assert line.detail.endswith("techmoda/api/9, and 23 more")
+
+
 def test_minutes_carry_both_clocks_and_empty_ones_are_left_out(surge):
     minutes = timeline.minutes(surge)
     assert [(one.elapsed, one.clock) for one in minutes[:4]] == [
