@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,15 +99,8 @@ def _with_retries(state: FunctionState, result: Harvest) -> Harvest:
     ends = np.array(state.retry_step) + np.array(state.retry_length)
     for notes in (state.retry_ms, state.retry_step, state.retry_length, state.cold_retry):
         notes.clear()
-    return Harvest(
-        offered=result.offered,
-        served=result.served,
-        failed=result.failed,
-        throttled=result.throttled,
-        rejected=result.rejected,
-        started=result.started,
-        peak=result.peak,
-        errors=result.errors,
+    return replace(
+        result,
         run_ms=np.concatenate([result.run_ms, ms]),
         answer_ms=np.concatenate([result.answer_ms, answer]),
         end_bin=np.concatenate([result.end_bin, ends // BIN]),

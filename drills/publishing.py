@@ -7,7 +7,7 @@ throttled attempt, so that total throttling shows in Throttles alone; API Gatewa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -118,39 +118,29 @@ class Publisher:
     ) -> None:
         """Publishes the minute that began at `start` (epoch seconds). `concurrency` holds the executions in
         flight by step for each function, `account` the same for the account's own metrics."""
-        delays = iter(self._delays.uniform(*DELAY_S, size=5 * len(self._functions) + 5 + 5).tolist())
-        end = start + 60
+        delays: Iterator[float] = iter(self._delays.uniform(*DELAY_S, size=5 * len(self._functions) + 10).tolist())
 
-        def put(
-            namespace: str, name: str, dimensions: Mapping[str, str], samples: Samples, percentiles: bool
-        ) -> None:
-            visible_at = end + next(delays)
+        def put(name: str, dimensions: Mapping[str, str], samples: Samples, percentiles: bool = False) -> None:
+            visible_at = start + 60 + next(delays)
             if samples.count:
-                self._put(namespace, name, dimensions, start, visible_at, samples, percentiles)
+                self._put("AWS/Lambda", name, dimensions, start, visible_at, samples, percentiles)
 
         for name in self._functions:
             done, named = minute.functions[name], {"FunctionName": name}
-            put("AWS/Lambda", "Invocations", named, _marks(done.invocations, done.invocations), False)
-            put("AWS/Lambda", "Errors", named, _marks(done.errors, done.invocations), False)
-            put(
-                "AWS/Lambda",
-                "Throttles",
-                named,
-                _marks(done.throttles, done.throttles + done.invocations),
-                False,
-            )
-            put("AWS/Lambda", "Duration", named, done.duration, True)
-            put("AWS/Lambda", "ConcurrentExecutions", named, _gauge(concurrency[name]), False)
+            put("Invocations", named, _marks(done.invocations, done.invocations))
+            put("Errors", named, _marks(done.errors, done.invocations))
+            put("Throttles", named, _marks(done.throttles, done.throttles + done.invocations))
+            put("Duration", named, done.duration, percentiles=True)
+            put("ConcurrentExecutions", named, _gauge(concurrency[name]))
         throttles = sum(done.throttles for done in minute.functions.values())
         invocations = sum(done.invocations for done in minute.functions.values())
-        put("AWS/Lambda", "Throttles", {}, _marks(throttles, throttles + invocations), False)
-        put("AWS/Lambda", "Invocations", {}, _marks(invocations, invocations), False)
+        put("Throttles", {}, _marks(throttles, throttles + invocations))
+        put("Invocations", {}, _marks(invocations, invocations))
         for name in ("ConcurrentExecutions", "UnreservedConcurrentExecutions", "ClaimedAccountConcurrency"):
-            put("AWS/Lambda", name, {}, _gauge(account[name]) if invocations else Samples(), False)
+            put(name, {}, _gauge(account[name]) if invocations else Samples())
         self._api(start, minute, delays)
 
-    def _api(self, start: float, minute: Minute, delays: object) -> None:
-        assert hasattr(delays, "__next__")
+    def _api(self, start: float, minute: Minute, delays: Iterator[float]) -> None:
         functions = minute.functions.values()
         requests = minute.latency.count
         failures = sum(done.errors + done.throttles + done.rejected for done in functions)
@@ -162,7 +152,7 @@ class Publisher:
             ("IntegrationLatency", minute.integration, True),
         )
         for name, samples, percentiles in published:
-            visible_at = start + 60 + float(next(delays))
+            visible_at = start + 60 + next(delays)
             for dimensions in self._api_dimensions:
                 if samples.count:
                     self._put("AWS/ApiGateway", name, dimensions, start, visible_at, samples, percentiles)
