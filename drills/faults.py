@@ -39,7 +39,7 @@ class Fault:
 
 def ratio_at(faults: Sequence[Fault], kind: Kind, function: str, times: Floats) -> Floats | None:
     """The ratio of failures at each time, None when there are none. Independent faults combine."""
-    return _at(faults, kind, function, times, 0.0, lambda known, value: 1 - (1 - known) * (1 - value))
+    return _at(faults, kind, function, times, 0.0, lambda known, value: known + value - known * value)
 
 
 def slowness_at(faults: Sequence[Fault], function: str, times: Floats) -> Floats | None:
