@@ -41,10 +41,10 @@ BIN = 500  # steps in 10 s: the window of the scaling rate, and the resolution o
 BLOCK = 3000  # steps in a minute
 TAIL = BLOCK  # how far beyond its block anything begun in it may reach: a timeout is at most half of it
 
-# "For each function, 1,000 execution environment instances every 10 seconds"; what is not used is not kept for
-# later (Lambda developer guide, "Lambda scaling behavior").
+# For each function 1,000 new execution environments every 10 seconds; what is not used is not kept for later
+# (Lambda developer guide, "Lambda scaling behavior").
 NEW_ENVIRONMENTS_EACH_10_S = 1000
-# "10 x concurrency" requests a second for synchronous calls (Lambda quotas). Counted by whole seconds here.
+# Ten times the concurrency in requests a second, for synchronous calls (Lambda quotas). Counted by whole seconds here.
 REQUESTS_EACH_SECOND_AND_SLOT = 10
 # How long an idle environment is kept is not published; observations lie between 5 and 15 minutes.
 IDLE_KEPT_BINS = 36

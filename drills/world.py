@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 TOTAL = "total"
-# Allocating provisioned concurrency "takes a minute or two" (Lambda developer guide): it is no instant remedy.
+# Provisioned concurrency is allocated after a minute or two (Lambda developer guide): it is no instant remedy.
 PROVISIONING_S = 120.0
 
 
@@ -307,7 +307,7 @@ class World:
     def _publish(self, block: int) -> None:
         in_flight, unreserved = self._in_flight(0, BLOCK)
         free = [name for name, state in self._states.items() if state.reserved is None]
-        # "UnreservedConcurrentExecutions plus all reserved plus all provisioned": claimed even when idle.
+        # Unreserved executions plus all reserved plus all provisioned concurrency: claimed even when idle.
         reserved = sum(state.reserved or 0 for state in self._states.values()) + self.reserved_elsewhere
         provisioned = sum(self._states[name].provisioned for name in free)
         account = {
