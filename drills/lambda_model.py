@@ -44,7 +44,7 @@ TAIL = BLOCK  # how far beyond its block anything begun in it may reach: a timeo
 # For each function 1,000 new execution environments every 10 seconds; what is not used is not kept for later
 # (Lambda developer guide, "Lambda scaling behavior").
 NEW_ENVIRONMENTS_EACH_10_S = 1000
-# Ten times the concurrency in requests a second, for synchronous calls (Lambda quotas). Counted by whole seconds here.
+# Ten times the concurrency in requests a second, for synchronous calls (Lambda quotas). Counted by whole seconds.
 REQUESTS_EACH_SECOND_AND_SLOT = 10
 # How long an idle environment is kept is not published; observations lie between 5 and 15 minutes.
 IDLE_KEPT_BINS = 36
