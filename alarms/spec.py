@@ -86,7 +86,8 @@ class MetricQuery:
 class AlarmSpec:
     """A metric alarm.
 
-    `period` is in seconds, `threshold` in the metric's unit. `datapoints_to_alarm` (M) left out means
+    `period` is in seconds, `threshold` in the metric's unit. `warm_up_minutes` after its creation the alarm is first
+    evaluated; until then it stays in INSUFFICIENT_DATA. `datapoints_to_alarm` (M) left out means
     `evaluation_periods` (N). `what` and `target` left out are read from a name of the form
     `<service>/<resource key>/<what>`. Raises InvalidInput with every rule of CloudWatch that is broken.
     """
@@ -108,6 +109,7 @@ class AlarmSpec:
     unit: str | None = None
     metrics: tuple[MetricQuery, ...] = ()
     threshold_metric_id: str | None = None
+    warm_up_minutes: int | None = None
     alarm_actions: tuple[str, ...] = ()
     ok_actions: tuple[str, ...] = ()
     insufficient_data_actions: tuple[str, ...] = ()
@@ -165,6 +167,8 @@ class AlarmSpec:
             fields[listed] = tuple(fields.get(listed, ()))
         fields["dimensions"] = _pairs(fields.get("dimensions", ()))
         fields["metrics"] = tuple(MetricQuery.from_api(query) for query in fields.get("metrics", ()))
+        if "warm_up_minutes" in fields:
+            fields["warm_up_minutes"] = fields["warm_up_minutes"].get("WarmUpPeriodDurationInMinutes")
         fields.setdefault("comparison_operator", "")
         fields.setdefault("evaluation_periods", 0)
         return AlarmSpec(**(fields | _read_common(sent, name)))
@@ -175,6 +179,11 @@ class AlarmSpec:
         sent |= _write_common(self)
         sent["Dimensions"] = _listed(self.dimensions)
         sent["Metrics"] = [query.to_api() for query in self.metrics]
+        if self.warm_up_minutes is not None:
+            sent["WarmUpConfiguration"] = {
+                "WarmUpPeriodDurationInMinutes": self.warm_up_minutes,
+                "OnlyStartEvaluatingAfterWarmUpPeriodEnds": True,
+            }
         return wire.without_nothing(sent)
 
     def to_cloudformation(self) -> Api:
@@ -262,6 +271,7 @@ _METRIC_FIELDS = _COMMON_FIELDS | {
     "treat_missing_data": "TreatMissingData",
     "evaluate_low_sample_count_percentile": "EvaluateLowSampleCountPercentile",
     "unit": "Unit",
+    "warm_up_minutes": "WarmUpConfiguration",
     "metrics": "Metrics",
     "threshold_metric_id": "ThresholdMetricId",
 }

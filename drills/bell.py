@@ -48,6 +48,7 @@ class _Bell:
     every: float
     state: str = INITIAL
     since: float = 0.0
+    reason: str = "Unchecked: Initial alarm creation"
 
 
 @dataclass(slots=True)
@@ -55,7 +56,7 @@ class _Composite:
     spec: CompositeSpec
     state: str = INITIAL
     since: float = 0.0
-    reason: str = "created"
+    reason: str = "Unchecked: Initial alarm creation"
 
 
 @dataclass(slots=True)
@@ -93,11 +94,13 @@ class Belfry:
     def evaluate(self, number: int, now: float) -> list[Ring]:
         """One alarm's evaluation at `now`: its ring, if it changed, and those of the composites above it."""
         bell = self.bells[number]
+        if now - self.start < MINUTE * (bell.spec.warm_up_minutes or 0):
+            return []  # EvaluationState IN_WARM_UP
         answer = self._answer(bell, now)
         if answer.state == bell.state:
             return []
         ring = Ring(bell.spec, now, answer.state, bell.state, bell.since, answer.reason)
-        bell.state, bell.since = answer.state, now
+        bell.state, bell.since, bell.reason = answer.state, now, answer.reason
         return [ring, *self._composites(now, bell.spec.name)]
 
     def state_of(self) -> dict[str, str]:
@@ -105,20 +108,12 @@ class Belfry:
         states = {bell.spec.name: bell.state for bell in self.bells}
         return states | {name: one.state for name, one in self.composites.items()}
 
-    def described(self, arn: str) -> list[Json]:
-        """The composite alarms as DescribeAlarms gives them; `arn` is the prefix of an alarm's ARN."""
-        return [
-            {
-                "AlarmName": name,
-                "AlarmArn": arn + name,
-                "AlarmRule": one.spec.rule,
-                "StateValue": one.state,
-                "StateReason": one.reason,
-                "StateUpdatedTimestamp": datetime.fromtimestamp(one.since, UTC),
-                "StateTransitionedTimestamp": datetime.fromtimestamp(one.since, UTC),
-            }
-            for name, one in self.composites.items()
-        ]
+    def described(self, arn: str) -> Json:
+        """All alarms as DescribeAlarms gives them; `arn` is the prefix of an alarm's ARN."""
+        return {
+            "MetricAlarms": [_described(one, arn) for one in self.bells],
+            "CompositeAlarms": [_described(one, arn) for one in self.composites.values()],
+        }
 
     def _composites(self, now: float, child: str) -> list[Ring]:
         rings: list[Ring] = []
@@ -159,6 +154,18 @@ class Belfry:
             )
         at = datetime.fromtimestamp(end - period, UTC)
         return evaluate(spec, points[lead:], bell.state, samples=samples, at=at)
+
+
+def _described(one: _Bell | _Composite, arn: str) -> Json:
+    since = datetime.fromtimestamp(one.since, UTC)
+    return {
+        "AlarmName": one.spec.name,
+        "AlarmArn": arn + one.spec.name,
+        "StateValue": one.state,
+        "StateReason": one.reason,
+        "StateUpdatedTimestamp": since,
+        "StateTransitionedTimestamp": since,
+    }
 
 
 def state_change(ring: Ring, *, account: str, region: str) -> Json:

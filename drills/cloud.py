@@ -255,11 +255,12 @@ def _look_around(cloud: Cloud, template: Json) -> None:
 
 
 def _with_tags(described: Json, template: Json) -> Json:
-    """DescribeAlarms gives no tags; the template that was deployed does."""
+    """DescribeAlarms gives no tags, and the embedded AWS forgets the warm-up; the deployed template has both."""
     for resource in template["Resources"].values():
         properties = resource.get("Properties", {})
         if properties.get("AlarmName") == described["AlarmName"]:
-            return {**described, "Tags": properties.get("Tags", [])}
+            kept = {name: properties[name] for name in ("Tags", "WarmUpConfiguration") if name in properties}
+            return {**described, **kept}
     return described
 
 

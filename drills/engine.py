@@ -107,7 +107,7 @@ class Engine:
         )
         with account as cloud:
             belfry = bell.Belfry.hang(cloud.alarms, cloud.composites, world.store, start, self.seed)
-            cloud.answers.composites = lambda: belfry.described(cloud.arn_prefix)
+            cloud.answers.alarms = lambda: belfry.described(cloud.arn_prefix)
             # Sereno's own functions take from the same account.
             own = {one.name for one in self.service.functions.values()}
             world.reserved_elsewhere = cloud.reserved_by_others(own)

@@ -15,18 +15,19 @@ from typing import Any
 from drills.metrics import MetricStore
 from sereno.model import Json
 
-Answer = Callable[["Answers", Json], Json]
+Answer = Callable[["Answers", Json], Json | None]
 
 
 @dataclass
 class Answers:
-    """What the answers are drawn from: the world's metrics, the account's quota, composite alarms, OpsItems."""
+    """What the answers are drawn from: the world's metrics, the account's quota, OpsItems, and the alarms that the
+    drill rings (until it does, the embedded AWS tells of those deployed)."""
 
     store: MetricStore
     clock: Callable[[], float]
     lambda_client: Callable[[], Any]
     quota: int = 1000
-    composites: Callable[[], list[Json]] = list
+    alarms: Callable[[], Json] | None = None
     ops_items: list[Json] = field(default_factory=list)
 
 
@@ -110,16 +111,33 @@ def describe_ops_items(answers: Answers, params: Json) -> Json:
     return {"OpsItemSummaries": [{key: value for key, value in item.items() if key != "dedup"} for item in found]}
 
 
+def describe_alarms(answers: Answers, params: Json) -> Json | None:
+    """The alarms as they stand, by all the filters given."""
+    if answers.alarms is None:
+        return None
+    state, prefix, names = params.get("StateValue"), params.get("AlarmNamePrefix", ""), params.get("AlarmNames")
+    return {
+        kind: [
+            one
+            for one in found
+            if (state is None or one["StateValue"] == state)
+            and one["AlarmName"].startswith(prefix)
+            and (names is None or one["AlarmName"] in names)
+        ]
+        for kind, found in answers.alarms().items()
+    }
+
+
 ANSWERED: Mapping[str, ApiShim] = {
+    "cloudwatch.DescribeAlarms": ApiShim(
+        describe_alarms, "moto takes one filter where AWS takes all, and has no composite alarms"
+    ),
     "lambda.GetAccountSettings": ApiShim(get_account_settings, "moto does not implement it"),
     "cloudwatch.GetMetricData": ApiShim(
         get_metric_data, "moto stores what is put; the world's metrics appear late, and AWS/ namespaces take no puts"
     ),
     "ssm.CreateOpsItem": ApiShim(create_ops_item, "moto has no OpsCenter"),
     "ssm.DescribeOpsItems": ApiShim(describe_ops_items, "moto has no OpsCenter"),
-}
-AMENDED: Mapping[str, str] = {
-    "cloudwatch.DescribeAlarms": "moto takes one filter where AWS takes all, and has no composite alarms",
 }
 
 
@@ -134,10 +152,6 @@ def installed(answers: Answers) -> Iterator[None]:
             (f"before-parameter-build.{name}", _keep_params),
             (f"before-call.{name}", _answering(shim.answer, answers)),
         ]
-    added += [
-        ("before-parameter-build.cloudwatch.DescribeAlarms", _keep_params),
-        ("after-call.cloudwatch.DescribeAlarms", _amend_alarms(answers)),
-    ]
     handlers.BUILTIN_HANDLERS.extend(added)
     try:
         yield
@@ -152,26 +166,10 @@ def _keep_params(params: Json, context: Json, **_: Any) -> None:
 
 def _answering(answer: Answer, answers: Answers) -> Callable[..., Any]:
     def before_call(context: Json, **_: Any) -> Any:
-        return _Ok(), {**answer(answers, context["drill_params"]), "ResponseMetadata": {"HTTPStatusCode": 200}}
+        found = answer(answers, context["drill_params"])
+        return None if found is None else (_Ok(), {**found, "ResponseMetadata": {"HTTPStatusCode": 200}})
 
     return before_call
-
-
-def _amend_alarms(answers: Answers) -> Callable[..., None]:
-    def after_call(parsed: Json, context: Json, **_: Any) -> None:
-        params = context["drill_params"]
-        state, prefix, names = params.get("StateValue"), params.get("AlarmNamePrefix", ""), params.get("AlarmNames")
-        parsed["CompositeAlarms"] = answers.composites()
-        for kind in ("MetricAlarms", "CompositeAlarms"):
-            parsed[kind] = [
-                one
-                for one in parsed.get(kind, ())
-                if (state is None or one["StateValue"] == state)
-                and one["AlarmName"].startswith(prefix)
-                and (names is None or one["AlarmName"] in names)
-            ]
-
-    return after_call
 
 
 class _Ok:

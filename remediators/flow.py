@@ -94,10 +94,12 @@ def decide(watch: Watch, remediation: Remediation, remediator: Remediator, gates
     """Looks, plans, and goes on as the mode allows. The claim is ours and nothing has been done yet."""
     context = watch.context(remediation, remediator)
     try:
-        observation = remediator.observe(watch.aws, context)
+        answer = remediator.plan(remediator.observe(watch.aws, context), context)
     except (ClientError, BotoCoreError) as error:
         return _observe_later(watch, remediation, error)
-    answer = remediator.plan(observation, context)
+    except Exception as error:
+        # A fault in a remediator must not hold its target for ever; nothing has been done yet.
+        return _faulty(watch, remediation, error)
     if isinstance(answer, Refusal):
         return _skip(watch, remediation, answer, gates)
     plan = replace(answer, gates=(*gates, *answer.gates))
@@ -207,6 +209,20 @@ def _observe_later(watch: Watch, remediation: Remediation, error: Exception) -> 
     return watch.ledger.save(later, before=remediation, now=now)
 
 
+def _faulty(watch: Watch, remediation: Remediation, error: Exception) -> Remediation:
+    now = watch.clock.now()
+    watch.telemetry.log("error", "a remediator failed", id=remediation.id, error=f"{type(error).__name__}: {error}")
+    moved = remediation.move(Status.FAILED, now, f"the remediator itself failed: {type(error).__name__}: {error}")
+    moved = replace(
+        moved,
+        reason=Reason.FAULTY,
+        claim_until=None,
+        due_at=now,
+        escalate_to=watch.play(remediation).after(remediation.remediator),
+    )
+    return tell(watch, moved, remediation, release=True, cooldown=True, refund=True)
+
+
 def _only_observe(watch: Watch, planned: Remediation, before: Remediation) -> Remediation:
     now = watch.clock.now()
     plan = planned.plan or Plan((), "")
@@ -229,10 +245,11 @@ def _skip(watch: Watch, remediation: Remediation, refusal: Refusal, gates: Gates
     data = _gate_data((*gates, *refusal.gates))
     moved = remediation.move(Status.SKIPPED, now, f"{verdict.reason}: {verdict.detail}", data=data)
     moved = replace(moved, reason=verdict.reason, claim_until=None, due_at=now)
-    if verdict.reason in WORTH_A_PERSON:
+    worth = verdict.reason in WORTH_A_PERSON
+    if worth:
         moved = replace(moved, escalate_to=watch.play(remediation).after(remediation.remediator))
     watch.telemetry.count("Refused", reason=str(verdict.reason))
-    return tell(watch, moved, remediation, release=True, refund=True)
+    return tell(watch, moved, remediation, release=True, refund=True, quiet=not worth)
 
 
 def _refuse(watch: Watch, remediation: Remediation, gates: list[tuple[str, Verdict]]) -> Remediation:
@@ -258,13 +275,15 @@ def tell(
     cooldown: bool = False,
     refund: bool = False,
     clear_wish: bool = False,
+    quiet: bool = False,
 ) -> Remediation:
-    """Publishes, then records both the move and whether people were told: one write, nothing lost.
+    """Publishes (unless it is `quiet`: recorded, but no news), then records both the move and whether people were
+    told: one write, nothing lost.
 
     A crash between the two publishes once more; a failed publication stays in the row for the round.
     """
     now = watch.clock.now()
-    told = watch.outbox.publish(moved)
+    told = quiet or watch.outbox.publish(moved)
     if not told:
         watch.telemetry.count("Unpublished")
     if moved.status in ENDED and told and moved.escalate_to is None:

@@ -48,7 +48,9 @@ class Outbox:
 def message(remediation: Remediation) -> Json:
     """What people get: short enough to read on a phone, whole enough to act on."""
     steps = remediation.plan.steps if remediation.plan else ()
-    changed = ", ".join(f"{step.setting} {_shown(step.before)} -> {_shown(step.after)}" for step in steps)
+    back = remediation.status is Status.REVERTED
+    ways = [(one.setting, *((one.after, one.before) if back else (one.before, one.after))) for one in steps]
+    changed = ", ".join(f"{setting} {_shown(old)} -> {_shown(new)}" for setting, old, new in ways)
     subject = f"[{remediation.signal.name.split('/')[0]}] {remediation.target.name} {remediation.status}"
     if changed:
         subject += f": {changed}"

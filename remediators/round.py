@@ -17,7 +17,7 @@ from remediators import flow
 from remediators.ledger import VersionConflict
 from remediators.tend import again, tend
 from remediators.watch import MARGIN_S, Watch
-from sereno.errors import MalformedEvent
+from sereno.errors import MalformedEvent, SerenoError
 from sereno.guard import target_of
 from sereno.lifecycle import remediation_id
 from sereno.model import Json, Signal
@@ -32,9 +32,14 @@ RETRY_S = 300.0
 STACK_BUSY = "_IN_PROGRESS"
 
 
+class RoundIncomplete(SerenoError):
+    """Some remediations could not be tended; all others were."""
+
+
 def make(watch: Watch) -> Json:
-    """One pass; what it did, for the log. Raises LedgerUnavailable when the ledger cannot be read at all."""
-    done: Json = {"tended": 0, "started": 0, "left": 0, "conflicts": 0}
+    """One pass; what it did, for the log. Raises LedgerUnavailable when the ledger cannot be read at all, and
+    RoundIncomplete at the end when a remediation could not be tended."""
+    done: Json = {"tended": 0, "started": 0, "left": 0, "conflicts": 0, "failed": 0}
     for remediation in watch.ledger.due(watch.clock.now()):
         if watch.time_left() < MARGIN_S:
             done["left"] += 1
@@ -43,9 +48,18 @@ def make(watch: Watch) -> Json:
             done["tended"] += 1 if tend(watch, remediation) else 0
         except VersionConflict:
             done["conflicts"] += 1
+        except Exception as error:
+            # One remediation that cannot be tended must not keep the others from it.
+            done["failed"] += 1
+            watch.telemetry.log(
+                "error", "could not tend", id=remediation.id, error=f"{type(error).__name__}: {error}"
+            )
     done["started"] = _start_missed(watch)
     watch.telemetry.count("RoundCompleted")
     watch.telemetry.log("info", "round", **done)
+    if done["failed"]:
+        # Seen as an error of the function, which has its alarm.
+        raise RoundIncomplete(f"{done['failed']} remediations could not be tended: see the log")
     return done
 
 

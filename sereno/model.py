@@ -79,6 +79,7 @@ class Reason(StrEnum):
     SYMPTOM_PERSISTS = "SYMPTOM_PERSISTS"
     NOT_TAKEN = "NOT_TAKEN"
     AWS_ERROR = "AWS_ERROR"
+    FAULTY = "FAULTY"
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,8 @@ def heartbeat(service: Service) -> AlarmSpec:
         "page",
         "Sereno's round of once a minute has not completed for three minutes. Missing datapoints count as breaching, "
         "for silence is the failure; CloudWatch looks at a few datapoints more than three, so the alarm comes after "
-        "about five minutes. Until the round runs again nothing is verified, taken back or escalated.",
+        "about five minutes. It is first evaluated ten minutes after its creation, when rounds must have run. Until "
+        "the round runs again nothing is verified, taken back or escalated.",
         namespace="Sereno",
         metric_name="RoundCompleted",
         dimensions=dimensions({"service": service.name}),
@@ -58,6 +59,7 @@ def heartbeat(service: Service) -> AlarmSpec:
         evaluation_periods=3,
         datapoints_to_alarm=3,
         treat_missing_data="breaching",
+        warm_up_minutes=10,
     )
 
 

@@ -140,7 +140,10 @@ class _Lambda:
         names = [one["FunctionName"] for one in self.real.list_functions()["Functions"]]
         taken = [self.real.get_function_concurrency(FunctionName=name) for name in names]
         reserved = sum(one.get("ReservedConcurrentExecutions", 0) for one in taken)
-        limit = {"ConcurrentExecutions": self.little.quota, "UnreservedConcurrentExecutions": self.little.quota - reserved}
+        limit = {
+            "ConcurrentExecutions": self.little.quota,
+            "UnreservedConcurrentExecutions": self.little.quota - reserved,
+        }
         return {"AccountLimit": limit}
 
 
