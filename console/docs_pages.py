@@ -1,0 +1,197 @@
+"""The pages that follow from the house: remediators, alarms, scenarios."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+
+from alarms.packs import all_alarms
+from alarms.spec import AlarmSpec, AnySpec, CompositeSpec
+from deploy import config, golden, iam
+from drills import scenario
+from drills.scenario import Objective, Scenario
+from remediators import registry
+from sereno.ports import Param, Permission, Remediator
+from sereno.service import Service
+
+REMEDIATORS = """\
+# Remediators
+
+A remediator is one module in `remediators/actions/`. This page is read from those modules. Its *parameters* are the
+names that `limits` of a play may carry beside `per_day` and `cost_per_day` (see [configuration](configuration.md));
+its *permissions* become the IAM role of its function, beside what every function of the watch needs: the ledger, the
+topic, the dead-letter queue, X-Ray.
+
+How to add one: [CONTRIBUTING](../CONTRIBUTING.md#a-remediator).
+"""
+ALARMS = """\
+# Alarms
+
+What is watched, read from the packs in `alarms/packs/` for the example
+[examples/techmoda/sereno.yaml](../examples/techmoda/sereno.yaml). Another configuration gives other thresholds: each
+follows from an objective or a declared limit, and its description says how.
+
+*M of N* is how many of the newest N periods must breach. A severity of `page` notifies people directly and by itself;
+a `ticket` starts what the playbook says, and reaches people directly only where no play answers it; an `info` is a
+part of another alarm and tells nobody.
+"""
+SCENARIOS = """\
+# Scenarios
+
+What can be rehearsed: `sereno drill NAME`. Each is a file in `drills/scenarios/`. A drill runs it twice with the same
+arrivals, once unattended and once with Sereno on watch, and judges the second by the scenario's objectives.
+
+How to add one: [CONTRIBUTING](../CONTRIBUTING.md#a-scenario). What is modelled, and how: [embedded](embedded.md).
+
+| scenario | title | length |
+|---|---|---|
+"""
+
+
+def cell(text: object) -> str:
+    """Text that may stand in a table's cell."""
+    return " ".join(str(text).split()).replace("|", "\\|")
+
+
+# -- remediators
+
+
+def remediators() -> str:
+    """The page of remediators, in Markdown."""
+    parts = [REMEDIATORS]
+    for name, one in registry.all_remediators().items():
+        parts.append(f"## {name}\n\n{one.summary}\n")
+        parts.append(f"{importlib.import_module(f'remediators.actions.{name}').__doc__}".strip() + "\n")
+        parts.append(f"Kind of target: `{one.kind}`. It answers {_answers(name)}.\n")
+        parts.append("\n".join(_parameters(one)) + "\n")
+        parts.append("\n".join(_permissions(one.permissions)) + "\n")
+    return "\n".join(parts)
+
+
+def _answers(name: str) -> str:
+    first = [f"`{what}`" for what, ladder in config.USUAL_PLAYS.items() if ladder[0] == name]
+    later = [f"`{what}`" for what, ladder in config.USUAL_PLAYS.items() if name in ladder[1:]]
+    said = [", ".join(first)] if first else []
+    if later:
+        said.append(f"after another remediator, when the symptom persists, {', '.join(later)}")
+    return "; ".join(said) + " (in a playbook that writes nothing else)"
+
+
+def _parameters(one: Remediator) -> Iterator[str]:
+    yield "| parameter | meaning | default | limits |\n|---|---|---|---|"
+    for name, param in one.params.items():
+        meaning = f"{param.doc}; {param.source}" if param.source else param.doc
+        default = "none" if param.default is None else f"`{param.default}`"
+        yield f"| `{name}` | {cell(meaning)} | {default} | {_bounds(param)} |"
+
+
+def _bounds(param: Param) -> str:
+    if param.minimum is None and param.maximum is None:
+        return ""
+    low = "" if param.minimum is None else f"{param.minimum:g}"
+    high = "" if param.maximum is None else f"{param.maximum:g}"
+    return f"{low} to {high}"
+
+
+def _permissions(permissions: tuple[Permission, ...]) -> Iterator[str]:
+    yield "| IAM action | on | why nothing narrower |\n|---|---|---|"
+    for one in permissions:
+        actions = ", ".join(f"`{action}`" for action in iam.ACTIONS[one.operation])
+        yield f"| {actions} | `{one.resource}` | {cell(one.because)} |"
+
+
+# -- alarms
+
+
+def alarms() -> str:
+    """The page of alarms, in Markdown."""
+    service = Service.from_json(config.compile_config(config.load(golden.TECHMODA)))
+    specs = all_alarms(service)
+    own = [one for one in specs if one.name.startswith(f"{service.name}/")]
+    watchman = [one for one in specs if one not in own]
+    parts = [ALARMS, f"## The service ({len(own)} alarms)\n", *map(_alarm, own)]
+    parts += [f"## The watchman himself ({len(watchman)} alarms)\n"]
+    parts += ["Sereno's own alarms. No rule of the service matches their names: they never start a remediator.\n"]
+    return "\n".join([*parts, *map(_alarm, watchman)])
+
+
+def _alarm(spec: AnySpec) -> str:
+    anchor = spec.runbook.rpartition("#")[2]
+    facts = [f"severity {spec.severity}", f"[runbook](runbook.md#{anchor})"]
+    if isinstance(spec, AlarmSpec):
+        facts[1:1] = [_threshold(spec), f"missing data: {spec.treat_missing_data}"]
+    elif isinstance(spec, CompositeSpec):
+        facts.insert(1, f"rule: `{spec.rule}`")
+    return f"### `{spec.name}`\n\n{'; '.join(facts)}\n\n{spec.description}\n"
+
+
+_SIGNS = {
+    "GreaterThanOrEqualToThreshold": ">=",
+    "GreaterThanThreshold": ">",
+    "LessThanThreshold": "<",
+    "LessThanOrEqualToThreshold": "<=",
+}
+
+
+def _threshold(spec: AlarmSpec) -> str:
+    sign, needed = _SIGNS[spec.comparison_operator], spec.datapoints_to_alarm or spec.evaluation_periods
+    return (
+        f"{_measure(spec)} {sign} {spec.threshold:g}, {needed} of {spec.evaluation_periods} x {spec.period_seconds} s"
+    )
+
+
+def _measure(spec: AlarmSpec) -> str:
+    for query in spec.metrics:
+        if query.return_data and query.expression:
+            return f"{query.label or query.id} (`{query.expression}`)"
+    return f"{spec.statistic or spec.extended_statistic} of {spec.namespace} {spec.metric_name}"
+
+
+# -- scenarios
+
+
+def scenarios() -> str:
+    """The page of scenarios, in Markdown."""
+    found = [scenario.load(name) for name in scenario.names()]
+    rows = [f"| [{one.name}](#{one.name}) | {cell(one.title)} | {_span(one.duration_s)} |" for one in found]
+    return SCENARIOS + "\n".join(rows) + "\n\n" + "\n".join(map(_scenario, found))
+
+
+def _scenario(one: Scenario) -> str:
+    lines = [f"## {one.name}\n", f"{' '.join(one.story.split())}\n"]
+    if one.points:
+        course = ", ".join(f"{factor:g}x at {_span(at)}" for at, factor in one.points)
+        lines.append(f"* Traffic: {one.normal:g} requests a second are 1x; {course}; linear in between.")
+    elif one.daily:
+        lines.append(f"* Traffic: {one.daily.low:g} requests a second at 06:00, {one.daily.peak:g} at 18:00.")
+    else:
+        lines.append(f"* Traffic: {one.normal:g} requests a second throughout.")
+    for fault in one.faults:
+        who = fault.function or "everything"
+        value = f"{fault.value:g}x" if fault.kind == "slow" else f"{fault.value * 100:g} %"
+        lines.append(f"* Fault: `{fault.kind}` ({value}) on {who} from {_span(fault.start)} to {_span(fault.end)}.")
+    if one.demand_metric:
+        lines.append("* The application publishes its 10-second demand metric.")
+    if one.jitter_s:
+        lines.append(f"* Traffic and faults are delayed by 0 to {_span(one.jitter_s)}, drawn from the seed.")
+    judged = ", ".join(_objective(judge) for judge in one.objectives)
+    return "\n".join([*lines, f"* Judged by: {judged}."]) + "\n"
+
+
+def _objective(one: Objective) -> str:
+    name, target = one.name, one.target
+    if target is None:
+        return f"{name}"
+    if name == "availability" and isinstance(target, float):
+        return f"{name} {target * 100:g} %"
+    if name in ("recovered-within", "raised-before") and isinstance(target, float):
+        return f"{name} {_span(target)}"
+    return f"{name} {target} ms" if name == "p99" else f"{name} {target}"
+
+
+def _span(seconds: float) -> str:
+    """Seconds as `1h30m`, the way a scenario's file writes them."""
+    hours, rest = divmod(int(seconds), 3600)
+    minutes, left = divmod(rest, 60)
+    parts = ((hours, "h"), (minutes, "m"), (left, "s"))
+    return "".join(f"{amount}{unit}" for amount, unit in parts if amount) or "0s"

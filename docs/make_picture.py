@@ -1,0 +1,53 @@
+"""Makes the README's picture anew: the top of the report of a real drill, in a headless Chromium.
+
+.venv/bin/sereno drill surge-ramp --report out/surge-ramp.html
+.venv/bin/python docs/make_picture.py out/surge-ramp.html
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+PICTURE = Path(__file__).parent / "img" / "surge-ramp.png"
+WIDTH = 1280
+LIMIT = 400_000  # bytes: a README must open fast
+BROWSER = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+
+
+def take(report: Path, picture: Path) -> int:
+    """Pictures the report from its top to the end of the charts; answers the picture's size in bytes."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=BROWSER)
+        page = browser.new_page(viewport={"width": WIDTH, "height": 900}, color_scheme="light")
+        page.goto(report.resolve().as_uri())
+        below = page.locator("section[aria-labelledby=charts-title] details").first.bounding_box(timeout=5000)
+        if below is None:
+            raise SystemExit(f"{report}: has no charts (is it the report of a drill?)")
+        height = below["y"]
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        page.screenshot(
+            path=picture,
+            full_page=True,
+            clip={"x": 0, "y": 0, "width": WIDTH, "height": height},
+            animations="disabled",
+        )
+        browser.close()
+    return picture.stat().st_size
+
+
+def main() -> int:
+    """Exit code 2 without a report, 1 when the picture is too large."""
+    if len(sys.argv) != 2:
+        sys.stderr.write(f"{__doc__}")
+        return 2
+    size = take(Path(sys.argv[1]), PICTURE)
+    sys.stdout.write(f"docs/img/{PICTURE.name}: {size / 1000:.0f} kB\n")
+    return 0 if size < LIMIT else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
