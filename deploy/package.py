@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy import iam, package_botocore, package_trace
+from deploy import iam, package_botocore, package_slim, package_trace
 from remediators import registry
 from sereno.errors import SerenoError
 from sereno.model import Json
@@ -121,8 +121,8 @@ def _contents(compiled: Json, remediators: Mapping[str, Remediator]) -> Iterator
         for path in sorted((ROOT / package).rglob("*.py")):
             yield path.relative_to(ROOT).as_posix(), path.read_bytes()
     services = package_botocore.by_service(wanted)
-    for name, path in _dependencies(package_trace.loaded(remediators, services)):
-        yield name, path.read_bytes()
+    found = _dependencies(package_trace.loaded(remediators, services))
+    yield from package_slim.slimmed({name: path.read_bytes() for name, path in found}).items()
     yield from package_botocore.files(wanted)
 
 

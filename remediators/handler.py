@@ -16,6 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from remediators import init_phase  # isort: skip - it must come before all that is large
+
 from remediators import flow, registry
 from remediators.clients import BotocoreAws
 from remediators.ledger import Ledger
@@ -24,6 +26,7 @@ from remediators.telemetry import PowertoolsTelemetry, traced
 from remediators.watch import SystemClock, Watch, plenty
 from sereno.errors import MalformedEvent, SerenoError
 from sereno.model import Json
+from sereno.ports import Remediator
 from sereno.service import Service
 from sereno.signal import parse
 
@@ -57,9 +60,18 @@ def set_up(environment: Mapping[str, str]) -> Watch:
 def warm_up(environment: Mapping[str, str]) -> Watch:
     """`set_up`, and the remediator with the clients its calls need: all that a cold start must do."""
     watch = set_up(environment)
-    for permission in registry.load(environment["SERENO_REMEDIATOR"]).permissions:
-        watch.aws.client(permission.operation.split(".")[0])
+    for client in _clients(registry.load(environment["SERENO_REMEDIATOR"]), watch.service):
+        watch.aws.client(client)
     return watch
+
+
+def _clients(remediator: Remediator, service: Service) -> list[str]:
+    """The AWS services that the remediator will ask."""
+    found = {permission.operation.split(".")[0] for permission in remediator.permissions}
+    if not any(function.provisioned for function in service.functions.values()):
+        # Only provisioned concurrency has a scalable target; should one be declared, the client is made when used.
+        found.discard("application-autoscaling")
+    return sorted(found)
 
 
 @contextmanager
@@ -94,7 +106,18 @@ def handler(event: Any, context: Any) -> Json:
         return {"remediations": [_brief(flow.start(watch, signal, name)) for signal in signals]}
 
 
+def _initialise(environment: Mapping[str, str]) -> None:
+    """What Lambda's Init phase does for the function's first event."""
+    # The round uses the same set-up and has no remediator of its own.
+    (warm_up if environment.get("SERENO_REMEDIATOR") else set_up)(environment)
+    init_phase.end()
+
+
 def _brief(remediation: Any) -> Json:
     if remediation is None:
         return {"status": "DUPLICATE"}
     return {"id": remediation.id, "status": str(remediation.status), "reason": str(remediation.reason)}
+
+
+if init_phase.RUNS:
+    _initialise(os.environ)
