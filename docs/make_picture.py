@@ -19,15 +19,15 @@ BROWSER = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 
 
 def take(report: Path, picture: Path) -> int:
-    """Pictures the report from its top to the end of the charts; answers the picture's size in bytes."""
+    """Pictures the report from its top to the first time axis; answers the picture's size in bytes."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=BROWSER)
         page = browser.new_page(viewport={"width": WIDTH, "height": 900}, color_scheme="light")
         page.goto(report.resolve().as_uri())
-        below = page.locator("section[aria-labelledby=charts-title] details").first.bounding_box(timeout=5000)
-        if below is None:
+        axis = page.locator("#chart .axis").first.bounding_box(timeout=5000)
+        if axis is None:
             raise SystemExit(f"{report}: has no charts (is it the report of a drill?)")
-        height = below["y"]
+        height = axis["y"] + axis["height"] + 16
         picture.parent.mkdir(parents=True, exist_ok=True)
         page.screenshot(
             path=picture,
