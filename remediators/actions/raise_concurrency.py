@@ -34,7 +34,13 @@ FUNCTION_ARN = "arn:{partition}:lambda:{region}:{account}:function:{function}"
 PARAMS: Mapping[str, Param] = {
     "headroom": Param(2.5, "times the demand measured now", 1.0, 10.0),
     "surge_headroom": Param(1.4, "times the declared surge of normal demand", 1.0, 5.0),
-    "sigmas": Param(6.0, "standard deviations of Poisson arrivals kept above the declared surge", 0.0, 10.0),
+    "sigmas": Param(
+        8.0,
+        "standard deviations of Poisson arrivals kept above the declared surge: six for chance, and two because new "
+        "environments start cold and hold their place longer",
+        0.0,
+        20.0,
+    ),
     "ceiling": Param(
         500, "most reserved concurrency ever set", 1, 100_000, "the account's quota bounds it too, read each time"
     ),
@@ -213,8 +219,11 @@ def _size(observation: Json, demand: Demand, context: Context) -> Size:
     ceiling = int(params["ceiling"])
     allowed = min(needed, ceiling)
     gates.append(("ceiling", Verdict.yes(f"{allowed} of {needed} under the ceiling of {ceiling}")))
-    if before is not None and allowed < before * WORTHWHILE:
-        verdict = Verdict.no(Reason.OVER_CEILING, f"{before} stands at the ceiling of {ceiling}; {needed} is needed")
+    # Where nothing is reserved yet, a limit below the need would take away what the unreserved pool gives.
+    short = allowed < needed if before is None else allowed < before * WORTHWHILE
+    if short:
+        stands = "nothing is reserved" if before is None else f"{before} is reserved"
+        verdict = Verdict.no(Reason.OVER_CEILING, f"{stands}, the ceiling is {ceiling}; {needed} is needed")
         return Size(None, why, (*gates[:-1], ("ceiling", verdict)))
     floor = max(UNRESERVED_MINIMUM, context.service.unreserved_floor)
     room = observation["unreserved"] - floor + (before or 0)

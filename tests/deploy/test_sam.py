@@ -57,7 +57,7 @@ def test_techmoda_has_its_three_functions_behind_the_alias_live():
     assert {
         one["Properties"]["FunctionName"]: one["Properties"]["ReservedConcurrentExecutions"]
         for one in functions.values()
-    } == {"techmoda-read": 120, "techmoda-write": 40, "techmoda-health": 10}
+    } == {"techmoda-read": 120, "techmoda-write": 40, "techmoda-health": 20}
     aliases = of_type(template, "AWS::Lambda::Alias")
     assert [one["Properties"]["Name"] for one in aliases.values()] == ["live"] * 3
 

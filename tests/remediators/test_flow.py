@@ -13,7 +13,7 @@ def test_a_forecast_of_exhaustion_raises_the_limit_to_the_declared_surge(house):
 
     assert remediation.status is Status.VERIFYING
     # 9 x 16 executions with their Poisson peaks; more than 2.5 x the demand of 48.
-    assert house.reserved() == 216
+    assert house.reserved() == 240
     assert remediation.plan.steps[0].before == 120
     assert "declared surge 9 x 16.0" in remediation.plan.reason
 
@@ -57,7 +57,7 @@ def test_observe_mode_says_what_it_would_have_done_and_changes_nothing(house):
     remediation = flow.start(house.watch, house.signal(), NAME)
 
     assert remediation.status is Status.OBSERVED
-    assert "would have: reserved concurrency: 120 -> 216" in remediation.detail
+    assert "would have: reserved concurrency: 120 -> 240" in remediation.detail
     assert house.reserved() == 120
     assert house.messages()[0]["status"] == "OBSERVED"
 
