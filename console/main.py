@@ -1,30 +1,55 @@
 """The `sereno` command.
 
 Exit codes: 0 done; 1 an objective was missed, or what was asked for cannot be (no such remediation, refused); 2 bad
-input, missing credentials, or AWS out of reach.
+input, missing credentials, or AWS out of reach; 3 a fault in Sereno itself; 130 interrupted.
 """
 
 from __future__ import annotations
 
-import os
 import sys
-from typing import Annotated
+import traceback
+from typing import Annotated, Any
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
+from typer.core import TyperGroup
 
-from console import build, operate, rehearse
-from console.show import Refused, errors
+from console import build, failures, operate, rehearse
+from console.show import errors, hush
 from sereno import __version__
-from sereno.errors import SerenoError
+
+
+class Sentences(TyperGroup):
+    """Errors become sentences and exit codes, wherever the command is run from."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs a command. Usage errors are the framework's own: it prints them, and exits with 2."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            errors().print("stopped", style="yellow")
+            raise typer.Exit(failures.INTERRUPTED) from None
+        except BrokenPipeError:
+            hush()
+            raise typer.Exit(0) from None
+        except Exception as error:
+            told = failures.sentence(error)
+            if told is None:
+                raise
+            text, code = told
+            errors().print(text, style="yellow" if code == failures.REFUSED else "red", markup=False)
+            raise typer.Exit(code) from None
+
 
 app = typer.Typer(
+    cls=Sentences,
     name="sereno",
     help="Watches a serverless API on AWS and repairs it before customers notice.",
+    epilog="Begin with `sereno drill surge-ramp`: it needs no account.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 rehearse.add_to(app)
 build.add_to(app)
@@ -39,37 +64,21 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _main(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     pass
 
 
 def run() -> None:
-    """The console script: errors become sentences, never tracebacks."""
+    """The console script. A fault in Sereno itself is no missed objective: it has an exit code of its own."""
     try:
         app()
-    except Refused as error:
-        errors().print(str(error), style="yellow", markup=False)
-        sys.exit(1)
-    except SerenoError as error:
-        errors().print(str(error), style="red", markup=False)
-        sys.exit(2)
-    except (NoCredentialsError, PartialCredentialsError):
-        _fail("AWS: no credentials found (set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)")
-    except ClientError as error:
-        detail = error.response.get("Error", {})
-        _fail(f"AWS: {error.operation_name} answered {detail.get('Code')}: {detail.get('Message')}")
-    except BotoCoreError as error:
-        _fail(f"AWS: {error}")
-    except BrokenPipeError:
-        # Whoever read our output has gone; say nothing more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-
-
-def _fail(text: str) -> None:
-    errors().print(text, style="red", markup=False)
-    sys.exit(2)
+    except Exception:
+        traceback.print_exc()
+        errors().print("This is a fault in Sereno, not in what you asked for. Please report it.", style="red")
+        sys.exit(failures.FAULT)
 
 
 if __name__ == "__main__":

@@ -13,22 +13,29 @@ from typing import Annotated
 
 import typer
 
-from console.show import Refused, as_json, mode_lines, now, remediation_json, screen, story, table
+from console import story
+from console.show import Refused, as_json, counted, listing, mode_lines, now, remediation_json, screen
 from deploy import config as configuration
 from deploy.synth import names
 from remediators import registry
 from remediators.clients import BotocoreAws
 from remediators.ledger import Ledger, VersionConflict
+from sereno.errors import InvalidInput, Problem
+from sereno.guard import effective_mode
 from sereno.lifecycle import Remediation
-from sereno.model import Mode, Status
-from sereno.service import Service
+from sereno.model import Json, Mode, Status
+from sereno.service import Play, Service
 
-ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The service's sereno.yaml.")]
+ConfigOption = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The service's sereno.yaml.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON for machines.")]
-IdArgument = Annotated[str, typer.Argument(help="A remediation's id, or a beginning of it that only one has.")]
-ByOption = Annotated[str | None, typer.Option("--by", help="Who asks (default: your login).")]
-DaysOption = Annotated[int, typer.Option("--days", min=1, max=400, help="How many days back.")]
+IdArgument = Annotated[
+    str, typer.Argument(metavar="ID", help="A remediation's id, or a beginning of it that only one has.")
+]
+ByOption = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who asks (default: your login).")]
+DaysOption = Annotated[int, typer.Option("--days", metavar="N", min=1, max=400, help="How many days back.")]
 DEFAULT = Path("sereno.yaml")
+# How far back the beginning of an id is looked up.
+SEARCHED_DAYS = 30
 
 # What each verb needs: an answer at once beats a wish that the round must refuse.
 FITS = {
@@ -40,13 +47,13 @@ FITS = {
 
 def add_to(app: typer.Typer) -> None:
     """Puts the commands on the app."""
-    app.command()(status)
-    app.command()(history)
-    app.command()(why)
-    app.command()(mode)
-    app.command()(approve)
-    app.command()(revert)
-    app.command()(keep)
+    app.command(short_help="What is going on.")(status)
+    app.command(short_help="What was done and refused, newest first.")(history)
+    app.command(short_help="Everything about one remediation.")(why)
+    app.command(short_help="Shows the modes, or sets one.")(mode)
+    app.command(short_help="Lets a remediation that asked go on.")(approve)
+    app.command(short_help="Takes a change back.")(revert)
+    app.command(short_help="Keeps a change for good.")(keep)
 
 
 def status(config: ConfigOption = DEFAULT, json: JsonOption = False) -> None:
@@ -58,7 +65,7 @@ def status(config: ConfigOption = DEFAULT, json: JsonOption = False) -> None:
     elif not found:
         screen().print("All calm: no remediation is under way.")
     else:
-        screen().print(table(found, now(), ""))
+        listing(found, now(), screen(rows=True))
 
 
 def history(config: ConfigOption = DEFAULT, days: DaysOption = 7, json: JsonOption = False) -> None:
@@ -68,9 +75,9 @@ def history(config: ConfigOption = DEFAULT, days: DaysOption = 7, json: JsonOpti
     if json:
         as_json([remediation_json(one) for one in found])
     elif not found:
-        screen().print(f"Nothing in the last {days} days.")
+        screen().print(f"Nothing in the last {counted(days, 'day')}.")
     else:
-        screen().print(table(found, now(), ""))
+        listing(found, now(), screen(rows=True))
 
 
 def why(id: IdArgument, config: ConfigOption = DEFAULT, json: JsonOption = False) -> None:
@@ -81,31 +88,50 @@ def why(id: IdArgument, config: ConfigOption = DEFAULT, json: JsonOption = False
     if json:
         as_json({**remediation_json(one), "events": [event.to_json() for event in events]})
     else:
-        story(one, events, screen())
+        story.tell(one, events, screen())
 
 
 def mode(
-    remediator: Annotated[str | None, typer.Argument(help="A remediator, or `all` for the whole watch.")] = None,
-    value: Annotated[Mode | None, typer.Argument(help="off, observe, approve or auto.")] = None,
+    remediator: Annotated[
+        str | None, typer.Argument(metavar="REMEDIATOR", help="A remediator, or `all` for the whole watch.")
+    ] = None,
+    value: Annotated[Mode | None, typer.Argument(metavar="MODE", help="off, observe, approve or auto.")] = None,
     config: ConfigOption = DEFAULT,
     by: ByOption = None,
     json: JsonOption = False,
 ) -> None:
     """Shows the modes, or sets one. `all` sets a bound over every remediator: the strictest counts."""
-    service, ledger = _open(config)
     if remediator is not None and remediator != "all" and remediator not in registry.names():
-        raise typer.BadParameter(f'"{remediator}" is no remediator (there are: {", ".join(registry.names())}, all)')
+        known = ", ".join((*registry.names(), "all"))
+        raise InvalidInput(
+            "sereno mode", [Problem("REMEDIATOR", remediator, f"is no remediator (there are: {known})")]
+        )
+    service, ledger = _open(config)
     if remediator is not None and value is not None:
         ledger.set_mode("*" if remediator == "all" else remediator, value, _who(by), now())
     modes = ledger.modes()
-    plays = [(what, name, play.mode) for what, play in service.playbook.items() for name in play.remediators]
+    plays = [(play, name) for play in service.playbook.values() for name in play.remediators]
     if remediator not in (None, "all"):
         plays = [one for one in plays if one[1] == remediator]
     if json:
-        declared = [{"what": what, "remediator": name, "playbook": str(one)} for what, name, one in plays]
-        as_json({"set": {name: str(one) for name, one in modes.items()}, "plays": declared})
-    else:
-        screen().print(mode_lines(modes, plays))
+        as_json({"set": {name: str(one) for name, one in modes.items()}, "plays": _plays_json(modes, plays)})
+        return
+    console = screen(rows=True)
+    console.print(mode_lines(modes, plays))
+    if "*" in modes:
+        console.print(f"The whole watch is set to {modes['*']}: nothing does more than that.")
+
+
+def _plays_json(modes: dict[str, Mode], plays: list[tuple[Play, str]]) -> list[Json]:
+    return [
+        {
+            "what": play.what,
+            "remediator": name,
+            "playbook": str(play.mode),
+            "in_force": str(effective_mode(play, modes, name)[0]),
+        }
+        for play, name in plays
+    ]
 
 
 def approve(id: IdArgument, config: ConfigOption = DEFAULT, by: ByOption = None, json: JsonOption = False) -> None:
@@ -126,18 +152,18 @@ def keep(id: IdArgument, config: ConfigOption = DEFAULT, by: ByOption = None, js
 
 def _wish(verb: str, given: str, config: Path, by: str | None, json: bool) -> None:
     _, ledger = _open(config)
-    one = _find(ledger, given)
+    one, who = _find(ledger, given), _who(by)
     if one.status not in FITS[verb]:
-        fitting = ", ".join(str(status) for status in FITS[verb])
+        fitting = " or ".join(str(status) for status in FITS[verb])
         raise Refused(f"{one.id} is {one.status}; {verb} needs one that is {fitting}")
     try:
-        ledger.wish(one.id, verb, _who(by), now())
+        ledger.wish(one.id, verb, who, now())
     except VersionConflict:
         raise Refused(f"{one.id} is gone") from None
     if json:
-        as_json({"id": one.id, "wish": verb, "by": _who(by)})
+        as_json({"id": one.id, "wish": verb, "by": who})
     else:
-        screen().print(f"Noted: {verb} {one.id}. The round sees to it within a minute.")
+        screen().print(f"Noted: {verb} {one.id}. The round sees to it within a minute.", soft_wrap=True)
 
 
 def _open(config: Path) -> tuple[Service, Ledger]:
@@ -153,18 +179,28 @@ def _ids(ledger: Ledger, days: int) -> list[str]:
 
 def _find(ledger: Ledger, given: str) -> Remediation:
     """A remediation by its id or an unambiguous beginning of it."""
-    exact = ledger.get(given)
+    exact = ledger.get(given) if given else None
     if exact is not None:
         return exact
-    found = [one for one in _ids(ledger, 30) if one.startswith(given)]
+    found = [one for one in _ids(ledger, SEARCHED_DAYS) if one.startswith(given)]
     if len(found) == 1:
         one = ledger.get(found[0])
         if one is not None:
             return one
     if found:
-        raise Refused(f'"{given}" is the beginning of {len(found)} remediations: {", ".join(found[:5])}')
-    raise Refused(f'no remediation "{given}" in the last 30 days (see: sereno history)')
+        shown = "".join(f"\n  {one}" for one in found[:5])
+        more = f"\n  and {len(found) - 5} more" if len(found) > 5 else ""
+        raise Refused(f'"{given}" is the beginning of {len(found)} remediations:{shown}{more}')
+    raise Refused(f'no remediation "{given}" in the last {SEARCHED_DAYS} days (see: sereno history)')
 
 
 def _who(by: str | None) -> str:
-    return by or getpass.getuser()
+    """The name that stands in the history. Raises InvalidInput when there is none."""
+    try:
+        name = by if by is not None else getpass.getuser()
+    except (OSError, KeyError):
+        # A container may run as a user that its /etc/passwd does not know.
+        name = ""
+    if not name.strip():
+        raise InvalidInput("sereno", [Problem("--by", None, "say who asks: this machine knows no login (--by NAME)")])
+    return name.strip()

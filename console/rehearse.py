@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
-from console.show import as_json, errors, screen
+from console import seeds as many
+from console.build import writable
+from console.progress import Live, display
+from console.show import as_json, screen
 from sereno.errors import InvalidInput, Problem
 from sereno.model import Json
 
 if TYPE_CHECKING:
-    from drills.engine import Happening
+    from drills.scenario import Scenario
 
 
 class Speed(StrEnum):
@@ -28,9 +28,9 @@ class Speed(StrEnum):
 
 
 def add_to(app: typer.Typer) -> None:
-    """Puts the command on the app."""
-    app.command()(drill)
-    app.command()(scenarios)
+    """Puts the commands on the app."""
+    app.command(short_help="Rehearses a scenario on the embedded AWS.")(drill)
+    app.command(short_help="Lists what can be rehearsed.")(scenarios)
 
 
 def scenarios(json: Annotated[bool, typer.Option("--json", help="JSON for machines.")] = False) -> None:
@@ -42,122 +42,98 @@ def scenarios(json: Annotated[bool, typer.Option("--json", help="JSON for machin
     if json:
         as_json([{"name": one.name, "title": one.title, "duration_s": one.duration_s} for one in found])
         return
+    console = screen(rows=True)
     for one in found:
-        screen().print(f"[bold]{one.name:22}[/bold] {one.title}")
+        console.print(Text.assemble((f"{one.name:22}", "bold"), " ", one.title))
 
 
 def drill(
-    name: Annotated[str, typer.Argument(help="A scenario's name, or the path of a scenario file.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A scenario's name, or the path of a scenario file.")],
     config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="Another sereno.yaml than the scenario's.")
+        Path | None, typer.Option("--config", "-c", metavar="FILE", help="Another sereno.yaml than the scenario's.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same drill.")] = 1,
-    seeds: Annotated[int, typer.Option(min=1, max=1000, help="Run so many seeds, from --seed on.")] = 1,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="The same seed gives the same drill.")] = 1,
+    seeds: Annotated[
+        int, typer.Option(metavar="N", min=1, max=1000, help="Run so many seeds, from --seed on, two at a time.")
+    ] = 1,
     speed: Annotated[Speed, typer.Option(help="Real time, or as fast as it can.")] = Speed.MAX,
-    report: Annotated[Path | None, typer.Option(help="Write the HTML report here.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="JSON for machines.")] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write the HTML report here; of several seeds, the report of the one that missed most objectives.",
+        ),
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="JSON for machines; a list when there are several seeds.")
+    ] = False,
 ) -> None:
     """Rehearses a scenario twice, unattended and with Sereno on watch. Exit code 1 when an objective is missed."""
     _require_extra()
-    from drills import report as reporting
     from drills import scenario
-    from drills.verdict import print_verdict
 
-    found = scenario.load(name)
-    results = []
-    for number in range(seed, seed + seeds):
-        label = f"{found.name}, seed {number}"
-        with _progress(label, quiet=json) as advance:
-            results.append(_one(found, number, config, speed, advance))
-        if not json:
-            if seeds == 1:
-                print_verdict(results[-1], screen())
-            else:
-                screen().print(_line(results[-1]))
+    if speed is Speed.LIVE and seeds > 1:
+        problem = Problem("--seeds", seeds, "with --speed live: real time follows one seed (leave one of them out)")
+        raise InvalidInput("sereno drill", [problem])
     if report is not None:
-        reporting.write(results[0], report)
-        if not json:
-            screen().print(f"report: {report}")
+        writable(report)
+    found = scenario.load(name)
+    if seeds == 1:
+        results = [_rehearse(found, seed, config, speed, quiet=json)]
+    else:
+        results = _rehearse_all(found, range(seed, seed + seeds), config, quiet=json)
+    if report is not None:
+        _write_report(many.worst(results), report, quiet=json)
     if json:
-        as_json(_for_machines(results[0]) if seeds == 1 else [_for_machines(one) for one in results])
-    if not all(objective["met"] for one in results for objective in one["objectives"]):
+        as_json(for_machines(results[0]) if seeds == 1 else [for_machines(one) for one in results])
+    if any(many.missed(one) for one in results):
         raise typer.Exit(1)
 
 
-def _one(found: object, seed: int, config: Path | None, speed: Speed, advance: Callable[[float], None]) -> Json:
+def _rehearse(found: Scenario, seed: int, config: Path | None, speed: Speed, *, quiet: bool) -> Json:
     from drills import drill as rehearsal
-    from drills.scenario import Scenario
+    from drills.verdict import print_verdict
 
-    assert isinstance(found, Scenario)
-    pace, hear = _live(found.duration_s) if speed is Speed.LIVE else (None, None)
-
-    def tick(part: float) -> None:
-        advance(part)
-        if pace is not None:
-            pace(part)
-
-    if hear is None:
-        return rehearsal.run(found, seed, config=config, tick=tick)
-    return rehearsal.run(found, seed, config=config, tick=tick, watch_over=hear)
+    with display(f"{found.name}, seed {seed}", quiet=quiet and speed is Speed.MAX) as shown:
+        if speed is Speed.LIVE:
+            live = Live(found.duration_s, shown)
+            result = rehearsal.run(found, seed, config=config, tick=live.tick, watch_over=live.hear)
+        else:
+            result = rehearsal.run(found, seed, config=config, tick=shown.advance)
+    if not quiet:
+        print_verdict(result, screen())
+    return result
 
 
-def _live(duration_s: float) -> tuple[Callable[[float], None], Callable[[Happening], None]]:
-    """Keeps to real time (the unattended twin, a fifth of the progress, runs at once) and tells what happens."""
-    began: list[float] = []
+def _rehearse_all(found: Scenario, seeds: range, config: Path | None, *, quiet: bool) -> list[Json]:
+    results: list[Json] = []
+    with display(f"{found.name}, {len(seeds)} seeds", quiet=quiet, ticking=True) as shown:
+        done = 0
 
-    def pace(part: float) -> None:
-        if part < 0.2:
-            return
-        if not began:
-            began.append(time.monotonic())
-        ahead = (part - 0.2) / 0.8 * duration_s - (time.monotonic() - began[0])
-        if ahead > 0:
-            time.sleep(ahead)
+        def finished() -> None:
+            nonlocal done
+            done += 1
+            shown.advance(done / len(seeds))
 
-    def hear(happening: Happening) -> None:
-        minutes, seconds = divmod(int(happening.at_s), 60)
-        errors().print(f"{minutes:4d}:{seconds:02d}  {happening.kind:8} {happening.text}", markup=False)
-
-    return pace, hear
-
-
-@contextmanager
-def _progress(label: str, *, quiet: bool) -> Iterator[Callable[[float], None]]:
-    console = errors()
-    if quiet or not console.is_terminal:
-        yield lambda _: None
-        return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:3.0f} %"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, transient=True, auto_refresh=False) as progress:
-        task, shown = progress.add_task(label, total=1.0), [0.0]
-
-        def advance(part: float) -> None:
-            # The drill stops the clock of this process, so the bar is drawn by the drill, not by a thread.
-            if part - shown[0] >= 0.01 or part >= 1:
-                shown[0] = part
-                progress.update(task, completed=part, refresh=True)
-
-        yield advance
+        for result in many.results(found, seeds, config, finished):
+            results.append(result)
+            if not quiet:
+                with shown.aside():
+                    screen(rows=True).print(many.line(result))
+    if not quiet:
+        many.print_summary(results, screen(rows=True))
+    return results
 
 
-def _line(result: Json) -> str:
-    marks = ", ".join(
-        f"{one['name']} {'met' if one['met'] else 'MISSED'} ({_short(one['measured'])})"
-        for one in result["objectives"]
-    )
-    return f"seed {result['seed']:>3}: {marks}"
+def _write_report(result: Json, path: Path, *, quiet: bool) -> None:
+    from drills import report
+
+    report.write(result, path)
+    if not quiet:
+        screen().print(f"Report of seed {result['seed']}: {path}", markup=False, soft_wrap=True)
 
 
-def _short(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _for_machines(result: Json) -> Json:
+def for_machines(result: Json) -> Json:
     """Without the series, which only pictures need."""
     return {key: value for key, value in result.items() if key != "series"}
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from sereno.errors import SerenoError
+from sereno.guard import effective_mode
 from sereno.lifecycle import Remediation
-from sereno.model import Event, Json, Mode, Status, iso
+from sereno.model import Json, Mode, Status
+from sereno.service import Play
 
 STYLE = {
     Status.REVERTED: "green",
@@ -27,15 +32,37 @@ STYLE = {
     Status.KEPT: "yellow",
     Status.OBSERVED: "magenta",
 }
+# An id has about 45 characters and stays whole; a table of all columns needs this much room beside it.
+TABLE_WIDTH = 140
+# In a pipe a remediation is one line, however long, for grep and its kin.
+PIPE_WIDTH = 1000
 
 
 class Refused(SerenoError):
     """What was asked for cannot be: exit code 1."""
 
 
-def screen() -> Console:
-    """Standard output; rich itself respects NO_COLOR and pipes."""
-    return Console(highlight=False, soft_wrap=False)
+class _Screen(Console):
+    """Standard output. When its reader has gone (`| head`), the command says no more and ends as it would have."""
+
+    def on_broken_pipe(self) -> None:
+        """Rich would exit with 1, which here means a missed objective."""
+        self.quiet = True
+        hush()
+
+
+def hush() -> None:
+    """Nothing more goes to standard output: whoever read it has gone."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def screen(*, rows: bool = False) -> Console:
+    """Standard output; rich itself respects NO_COLOR, COLUMNS and pipes. With `rows`, a line is never broken in a
+    pipe."""
+    console = _Screen(highlight=False, soft_wrap=False)
+    if rows and not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = PIPE_WIDTH
+    return console
 
 
 def errors() -> Console:
@@ -45,7 +72,15 @@ def errors() -> Console:
 
 def as_json(data: Any) -> None:
     """For machines: one document, nothing else on standard output."""
-    print(json.dumps(data, indent=2, ensure_ascii=False))  # noqa: T201 - the command's very output
+    try:
+        print(json.dumps(data, indent=2, ensure_ascii=False), flush=True)  # noqa: T201 - the command's very output
+    except BrokenPipeError:
+        hush()
+
+
+def counted(number: int, noun: str) -> str:
+    """1 function, 3 functions."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def remediation_json(one: Remediation) -> Json:
@@ -53,28 +88,47 @@ def remediation_json(one: Remediation) -> Json:
     return {**one.to_json(), "wish": one.wish, "wish_by": one.wish_by}
 
 
-def table(remediations: Sequence[Remediation], now: datetime, title: str) -> Table:
-    """A line for each remediation."""
-    shown = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for column in ("id", "age", "target", "status", "change", "detail"):
-        shown.add_column(column, overflow="fold", no_wrap=column in ("id", "age"))
+def listing(remediations: Sequence[Remediation], now: datetime, console: Console) -> None:
+    """A line for each remediation where there is room, a paragraph where there is not. Ids are never broken."""
+    if console.width >= TABLE_WIDTH:
+        console.print(_table(remediations, now))
+        return
     for one in remediations:
-        shown.add_row(
-            one.id,
-            age(now - one.created),
-            one.target.name,
-            Text(str(one.status), style=STYLE.get(one.status, "dim")),
-            changes(one),
-            one.detail if not one.wish else f"{one.wish} asked for by {one.wish_by}; {one.detail}",
-        )
+        console.print(Text.assemble((one.id, "bold"), f"  {age(now - one.created)}"), soft_wrap=True)
+        first = Text.assemble(_status(one), f"  {one.target.name}  {changes(one)}".rstrip())
+        for line in (first, Text(_detail(one))):
+            if line.plain:
+                console.print(Padding(line, (0, 0, 0, 2)))
+
+
+def _table(remediations: Sequence[Remediation], now: datetime) -> Table:
+    shown = Table(box=None, pad_edge=False)
+    for column in ("id", "age", "status", "target", "change", "detail"):
+        shown.add_column(column, overflow="fold", no_wrap=column in ("id", "age", "status"))
+    for one in remediations:
+        texts = (one.target.name, changes(one), _detail(one))
+        shown.add_row(Text(one.id), age(now - one.created), _status(one), *map(Text, texts))
     return shown
+
+
+def _status(one: Remediation) -> Text:
+    return Text(str(one.status), style=STYLE.get(one.status, "dim"))
+
+
+def _detail(one: Remediation) -> str:
+    return f"{one.wish} asked for by {one.wish_by}; {one.detail}" if one.wish else one.detail
 
 
 def changes(one: Remediation) -> str:
     """Before and after of every step."""
     if one.plan is None:
         return ""
-    return ", ".join(f"{step.setting} {step.before} -> {step.after}" for step in one.plan.steps)
+    return ", ".join(f"{step.setting} {value(step.before)} -> {value(step.after)}" for step in one.plan.steps)
+
+
+def value(setting: object) -> str:
+    """A setting's value; None is what AWS calls not set."""
+    return "not set" if setting is None else str(setting)
 
 
 def age(span: timedelta) -> str:
@@ -86,48 +140,14 @@ def age(span: timedelta) -> str:
     return f"{seconds}s"
 
 
-def story(one: Remediation, events: Sequence[Event], console: Console) -> None:
-    """Everything about one remediation: why, what, the gates, the undo, the history."""
-    console.print(Text.assemble((one.id, "bold"), "  ", (str(one.status), STYLE.get(one.status, "dim"))))
-    console.print(f"signal    {one.signal.name} was {one.signal.state} at {iso(one.signal.at)}", markup=False)
-    console.print(f"          {one.signal.reason}", markup=False)
-    console.print(f"target    {one.target.kind} {one.target.name} ({one.target.account}, {one.target.region})")
-    console.print(f"mode      {one.mode}")
-    if one.plan is not None:
-        console.print(f"reason    {one.plan.reason}", markup=False)
-        console.print(f"risk      {one.plan.risk}", markup=False)
-        console.print(f"cost      {one.plan.monthly_cost:.2f} USD a month while it stays")
-        for step in one.plan.steps:
-            console.print(f"change    {step.setting}: {step.before} -> {step.after}", markup=False)
-            console.print(f"  do      {step.do}", markup=False)
-            console.print(f"  undo    {step.undo or 'none: this cannot be taken back'}", markup=False)
-        for name, verdict in one.plan.gates:
-            _gate(console, name, verdict.ok, str(verdict.reason), verdict.detail)
-    for event in events:
-        if one.plan is None:
-            for name, verdict in event.data.get("gates", []):
-                _gate(console, name, verdict["ok"], verdict["reason"], verdict["detail"])
-    console.print()
-    for event in events:
-        by = "" if event.by == "sereno" else f" by {event.by}"
-        line = Text.assemble((f"{iso(event.at)[11:19]}  ", "dim"), (f"{event.phase}{by}  ", "bold"), event.detail)
-        console.print(line)
-
-
-def _gate(console: Console, name: str, ok: bool, reason: str, detail: str) -> None:
-    mark = ("pass ", "green") if ok else (f"{reason} ", "yellow")
-    console.print(Text.assemble(f"gate      {name}: ", mark, detail))
-
-
-def mode_lines(modes: dict[str, Mode], plays: Sequence[tuple[str, str, Mode]]) -> Table:
-    """The playbook's modes, and what operators set over them."""
-    shown = Table(box=None, pad_edge=False)
-    for column in ("what", "remediator", "playbook", "set at run time", "in force"):
+def mode_lines(modes: dict[str, Mode], plays: Sequence[tuple[Play, str]]) -> Table:
+    """The playbook's modes, what operators set over them, and which counts. A play stands beside a remediator."""
+    shown = Table(box=None, pad_edge=False, padding=(0, 1))
+    for column in ("what", "remediator", "playbook", "set", "in force"):
         shown.add_column(column)
-    for what, remediator, declared in plays:
-        own = modes.get(remediator)
-        force = Mode.strictest(own or declared, modes.get("*", Mode.AUTO))
-        shown.add_row(what, remediator, str(declared), str(own or modes.get("*") or "-"), str(force))
+    for play, remediator in plays:
+        force, _ = effective_mode(play, modes, remediator)
+        shown.add_row(play.what, remediator, str(play.mode), str(modes.get(remediator, "-")), str(force))
     return shown
 
 

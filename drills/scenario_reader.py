@@ -35,7 +35,8 @@ _FUNCTION_KEYS = ("name", "share", "mean", "sigma", "cold_start", "errors")
 _FAULT_KEYS = ("kind", "function", "from", "to", "ratio", "factor")
 _PIECE = r"\d+(?:\.\d+)?(?:ms|s|m|h|d)"
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*s")
-_WHAT = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+# Alone, or after the resource where two kinds of resource share a what: catalogue/latency.
+_WHAT = re.compile(r"(?:[a-zA-Z0-9_-]+/)?[a-z0-9]+(?:-[a-z0-9]+)*")
 _MISSING = object()
 # API Gateway's account throttle (10,000 requests a second in a Region) is not modelled: stay below it.
 MOST_REQUESTS = 10_000

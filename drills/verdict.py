@@ -50,8 +50,14 @@ def _comparison(result: Json) -> Table:
 
 def _print_remediations(result: Json, console: Console) -> None:
     shown = leases.acted(result)
+    # A grid, so that a long line goes on under itself and not under the times.
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(justify="right", min_width=8, no_wrap=True)
+    grid.add_column(overflow="fold")
     for one in shown:
-        console.print(_remediation(one))
+        grid.add_row(narrative.elapsed(one["at_s"]), _remediation(one))
+    if shown:
+        console.print(grid)
     skipped = len(result["remediations"]) - len(shown)
     if skipped:
         console.print(Text(f"{skipped} skipped; the report gives each reason", style="dim"))
@@ -61,7 +67,6 @@ def _print_remediations(result: Json, console: Console) -> None:
 
 def _remediation(one: Json) -> Text:
     return Text.assemble(
-        f"{narrative.elapsed(one['at_s']):>8}  ",
         (one["remediator"], "bold"),
         f" on {one['target']['name']}  ",
         panels.change_text(one),

@@ -59,7 +59,7 @@ def test_the_surges_and_an_alarm_test_for_each_what_are_in_the_house():
     }
     assert whats == {
         *("errors", "latency", "throttles", "saturation", "exhaustion", "exhaustion-fast"),
-        *("5xx", "api-latency", "burn-fast", "burn-slow"),
+        *("5xx", "catalogue/latency", "burn-fast", "burn-slow"),
     }
     assert {"surge-ramp", "surge-step", "surge-step-fast", "quiet-day", "release-in-plateau"} <= set(scenario.names())
 
