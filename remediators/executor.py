@@ -10,9 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
+from remediators.ledger import VersionConflict
 from remediators.watch import MARGIN_S, Watch
+from sereno.errors import LedgerUnavailable
 from sereno.guard import check_drift
 from sereno.lifecycle import Remediation
 from sereno.model import Call, Json, Plan, Reason, Step, Verdict
@@ -39,17 +41,29 @@ PASSING_CODES = frozenset(
 )
 
 
+AWS_ERRORS = (ClientError, BotoCoreError)
+
+
 class ClaimLost(Exception):
     """The claim or the invocation is about to run out: stop before the next call; the round goes on from here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How far the executor came. `passing` says that trying again may help."""
+    """How far the executor came. `passing` says that trying again may help, `sent` that the step it stopped at was
+    sent to AWS and may have taken effect."""
 
     done: int
     verdict: Verdict
     passing: bool = False
+    sent: bool = False
+
+
+class _Sent(Exception):
+    """A call that was sent and answered with an error, or not at all."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
 
 
 def apply(
@@ -61,7 +75,8 @@ def apply(
 ) -> Outcome:
     """Does the plan's steps from `steps_done` on. `record(n)` notes progress between steps.
 
-    Raises ClaimLost. AWS's errors are in the outcome.
+    Raises ClaimLost, and what `record` raises (LedgerUnavailable, VersionConflict). AWS's errors, and faults of the
+    remediator, are in the outcome.
     """
     plan = _plan_of(remediation)
     done = remediation.steps_done
@@ -73,8 +88,10 @@ def apply(
             if not verdict.ok:
                 return Outcome(done, verdict)
             done += 1
-    except (ClientError, BotoCoreError) as error:
-        return Outcome(done, Verdict.no(Reason.AWS_ERROR, str(error)), passing=is_passing(error))
+    except (ClaimLost, LedgerUnavailable, VersionConflict):
+        raise
+    except Exception as error:
+        return _stopped(done, error)
     return Outcome(done, Verdict.yes())
 
 
@@ -83,7 +100,8 @@ def undo(
 ) -> Outcome:
     """Takes the first `steps` steps back (all that were done unless told), the last first.
 
-    Raises ClaimLost. AWS's errors are in the outcome; a drifted value stops it, and stays as it is.
+    Raises ClaimLost. AWS's errors, and faults of the remediator, are in the outcome; a drifted value stops it, and
+    stays as it is.
     """
     plan = _plan_of(remediation)
     count = remediation.steps_done if steps is None else steps
@@ -95,15 +113,27 @@ def undo(
                 if not verdict.ok:
                     return Outcome(undone, verdict)
             undone += 1
-    except (ClientError, BotoCoreError) as error:
-        return Outcome(undone, Verdict.no(Reason.AWS_ERROR, str(error)), passing=is_passing(error))
+    except ClaimLost:
+        raise
+    except Exception as error:
+        return _stopped(undone, error)
     return Outcome(undone, Verdict.yes())
+
+
+def _stopped(done: int, raised: Exception) -> Outcome:
+    sent = isinstance(raised, _Sent)
+    error = raised.error if isinstance(raised, _Sent) else raised
+    if isinstance(error, AWS_ERRORS):
+        verdict = Verdict.no(Reason.AWS_ERROR, str(error))
+        return Outcome(done, verdict, passing=is_passing(error), sent=sent)
+    # A fault of the remediator itself must not hold its target for ever.
+    return Outcome(done, Verdict.no(Reason.FAULTY, f"{type(error).__name__}: {error}"), sent=sent)
 
 
 def is_passing(error: Exception) -> bool:
     """Whether an AWS error may be gone a minute later; no answer at all is passing too."""
     if not isinstance(error, ClientError):
-        return True
+        return not isinstance(error, ParamValidationError)
     code = error.response.get("Error", {}).get("Code", "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return code in PASSING_CODES or status >= 500
@@ -129,11 +159,19 @@ def _do(
     _still_mine(watch, remediation)
     try:
         getattr(watch.aws.client(call.service, context.target.region), call.operation)(**call.params)
-    except (ClientError, BotoCoreError):
+    except AWS_ERRORS as error:
         # No answer is not a no: the call may have been done all the same.
-        if remediator.read(watch.aws, context).get(step.setting) != wanted:
-            raise
+        if not _took_effect(watch, remediator, context, step.setting, wanted):
+            raise _Sent(error) from error
     return Verdict.yes()
+
+
+def _took_effect(watch: Watch, remediator: Remediator, context: Context, setting: str, wanted: Any) -> bool:
+    """False too when it cannot be read: the call's own error says then whether trying again may help."""
+    try:
+        return bool(remediator.read(watch.aws, context).get(setting) == wanted)
+    except AWS_ERRORS:
+        return False
 
 
 def _still_mine(watch: Watch, remediation: Remediation) -> None:

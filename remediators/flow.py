@@ -19,6 +19,7 @@ from sereno.lifecycle import (
     ENDED,
     ESCALATE_AFTER,
     NEXT_LOOK,
+    REVERT_WITHIN,
     VERIFY_AFTER,
     Remediation,
     claim_free,
@@ -39,36 +40,48 @@ def start(watch: Watch, signal: Signal, name: str) -> Remediation | None:
     now = watch.clock.now()
     remediator = watch.load(name)
     remediation = _new(watch, signal, name, remediator)
-    gates: list[tuple[str, Verdict]] = []
-
-    def passed(gate: str, verdict: Verdict) -> bool:
-        gates.append((gate, verdict))
-        return verdict.ok
-
-    if not passed("signal", check_signal(signal, watch.service, name, now)):
+    gates: Gates = (("signal", check_signal(signal, watch.service, name, now)), _right_kind(remediator, signal))
+    if not _all_ok(gates):
         return _refuse(watch, remediation, gates)
-    target = target_of(remediator.kind, signal)
-    if target is None:
-        passed(
-            "target", Verdict.no(Reason.NOT_BOUND, f"{name} changes a {remediator.kind}, not a {signal.target.kind}")
-        )
-        return _refuse(watch, remediation, gates)
-    remediation = replace(remediation, target=target)
     play = watch.play(remediation)
-    settings = watch.ledger.settings(name, watch.service.stack, now)
-    mode, why = effective_mode(play, settings.modes, name)
-    remediation = replace(remediation, mode=mode, hold_s=play.hold_s)
-    if not passed("mode", check_mode(mode, why)):
-        return _refuse(watch, remediation, gates)
-    changes = settings.changes if remediator.kind != "incident" else ()
-    if changes and not passed("changes", Verdict.no(Reason.CHANGE_IN_PROGRESS, "; ".join(changes))):
+    mode, permitted = _permitted(watch, remediation, remediator)
+    gates, remediation = (*gates, *permitted), replace(remediation, mode=mode, hold_s=play.hold_s)
+    if not _all_ok(gates):
         return _refuse(watch, remediation, gates)
     verdict, earlier = watch.ledger.admit(remediation, play, now)
     if verdict.reason is Reason.DUPLICATE:
         return resume(watch, earlier) if earlier else None
-    if not passed("admission", verdict):
+    gates = (*gates, ("admission", verdict))
+    if not verdict.ok:
         return _refuse(watch, remediation, gates)
-    return decide(watch, remediation, remediator, tuple(gates))
+    return decide(watch, remediation, remediator, gates)
+
+
+def _right_kind(remediator: Remediator, signal: Signal) -> tuple[str, Verdict]:
+    if target_of(remediator.kind, signal) is not None:
+        return "target", Verdict.yes(f"a {remediator.kind}")
+    detail = f"{remediator.name} changes a {remediator.kind}, not a {signal.target.kind}"
+    return "target", Verdict.no(Reason.NOT_BOUND, detail)
+
+
+def _permitted(watch: Watch, remediation: Remediation, remediator: Remediator) -> tuple[Mode, Gates]:
+    """The mode at this moment, and whether it and the changes in progress let anything happen."""
+    now, play = watch.clock.now(), watch.play(remediation)
+    settings = watch.ledger.settings(remediator.name, watch.service.stack, now)
+    mode, why = effective_mode(play, settings.modes, remediator.name)
+    gates: Gates = (("mode", check_mode(mode, why)),)
+    # Telling people of a symptom is right in the midst of a deployment too.
+    if settings.changes and remediator.kind != "incident":
+        gates = (*gates, ("changes", Verdict.no(Reason.CHANGE_IN_PROGRESS, "; ".join(settings.changes))))
+    return mode, gates
+
+
+def _all_ok(gates: Gates) -> bool:
+    return all(verdict.ok for _, verdict in gates)
+
+
+def _first_no(gates: Gates) -> Verdict:
+    return next(verdict for _, verdict in gates if not verdict.ok)
 
 
 def resume(watch: Watch, earlier: Remediation) -> Remediation | None:
@@ -79,8 +92,12 @@ def resume(watch: Watch, earlier: Remediation) -> Remediation | None:
     taken = take_over(watch, earlier)
     remediator = watch.load(taken.remediator)
     if taken.status is Status.APPLYING:
-        return carry_out(watch, taken, remediator)
-    return decide(watch, taken, remediator, ())
+        return carry_out(watch, taken, remediator, resumed=True)
+    # Minutes have passed: an operator may have switched it off, a deployment may have begun.
+    mode, gates = _permitted(watch, taken, remediator)
+    if not _all_ok(gates):
+        return _skip(watch, taken, Refusal(_first_no(gates), gates), ())
+    return decide(watch, replace(taken, mode=Mode.strictest(taken.mode, mode)), remediator, gates)
 
 
 def take_over(watch: Watch, remediation: Remediation) -> Remediation:
@@ -123,20 +140,25 @@ def commit(watch: Watch, planned: Remediation, before: Remediation, remediator: 
     if planned.status is Status.CLAIMED:
         applying = applying.move(Status.PLANNED, now, plan.reason)
     applying = applying.move(Status.APPLYING, now, _changes(plan), data={"observed": _brief(plan)})
-    applying = replace(applying, owner=watch.owner, claim_until=now + CLAIM, due_at=now + CLAIM)
-    cost = daily_cost(plan)
+    applying = replace(
+        applying, owner=watch.owner, claim_until=now + CLAIM, due_at=now + CLAIM, escalate_at=now + APPLY_WITHIN
+    )
+    cost, approved = daily_cost(plan), before.wish == "approve"
     try:
         # Free plans leave the money row alone: one write less in a storm.
         money = (cost, play.cost_per_day) if cost else None
-        recorded = watch.ledger.save(applying, before=before, cost=money, now=now, clear_wish=True)
+        recorded = watch.ledger.save(applying, before=before, cost=money, now=now, clear_wish=approved)
     except CostCeiling as error:
         verdict = Verdict.no(Reason.COST_CEILING, str(error))
-        return _skip(watch, before, Refusal(verdict, plan.gates), ())
+        return _skip(watch, before, Refusal(verdict, plan.gates), (), clear_wish=approved)
     return carry_out(watch, recorded, remediator)
 
 
-def carry_out(watch: Watch, remediation: Remediation, remediator: Remediator) -> Remediation:
-    """Executes a recorded plan and records how it went. The claim is ours."""
+def carry_out(
+    watch: Watch, remediation: Remediation, remediator: Remediator, *, resumed: bool = False
+) -> Remediation:
+    """Executes a recorded plan and records how it went. The claim is ours. `resumed`: an earlier invocation may have
+    sent the next step already."""
     current = remediation
 
     def record(done: int) -> None:
@@ -149,12 +171,13 @@ def carry_out(watch: Watch, remediation: Remediation, remediator: Remediator) ->
     context = watch.context(remediation, remediator)
     try:
         outcome = executor.apply(watch, remediation, remediator, context, record)
+        if not outcome.verdict.ok:
+            sent = outcome.sent or resumed
+            return _not_applied(watch, current, remediator, replace(outcome, sent=sent))
     except executor.ClaimLost as error:
         watch.telemetry.log("warning", "stopped before acting", why=str(error))
         return current
-    if outcome.verdict.ok:
-        return _applied(watch, current, outcome.done)
-    return _not_applied(watch, replace(current, steps_done=outcome.done), current, remediator, outcome)
+    return _applied(watch, current, outcome.done)
 
 
 def _applied(watch: Watch, before: Remediation, done: int) -> Remediation:
@@ -177,26 +200,40 @@ def _applied(watch: Watch, before: Remediation, done: int) -> Remediation:
     return tell(watch, moved, before)
 
 
-def _not_applied(
-    watch: Watch, partly: Remediation, before: Remediation, remediator: Remediator, outcome: executor.Outcome
-) -> Remediation:
+def _not_applied(watch: Watch, before: Remediation, remediator: Remediator, outcome: executor.Outcome) -> Remediation:
+    """Tries again while that may help, then takes back what was done. FAILED means that nothing stays in force."""
     now = watch.clock.now()
-    if outcome.passing and now - partly.created < APPLY_WITHIN:
-        later = partly.move(Status.APPLYING, now, f"trying again: {outcome.verdict.detail}")
-        later = replace(later, claim_until=None, due_at=now + NEXT_LOOK)
-        return watch.ledger.save(later, before=before, now=now)
-    context = watch.context(partly, remediator)
-    back = executor.undo(watch, partly, remediator, context) if partly.steps_done else None
-    if back is not None and back.passing:
-        later = partly.move(Status.APPLYING, now, f"taking back failed: {back.verdict.detail}")
-        return watch.ledger.save(replace(later, claim_until=None, due_at=now + NEXT_LOOK), before=before, now=now)
-    status = Status.KEPT if outcome.verdict.reason is Reason.DRIFTED else Status.FAILED
-    detail = outcome.verdict.detail + ("; the steps done were taken back" if back and back.verdict.ok else "")
-    moved = partly.move(status, now, detail)
+    partly = replace(before, steps_done=outcome.done)
+    give_up = partly.escalate_at or partly.created + APPLY_WITHIN
+    if outcome.passing and now < give_up:
+        return _try_again(watch, partly, before, f"trying again: {outcome.verdict.detail}")
+    drifted = outcome.verdict.reason is Reason.DRIFTED
+    # A step that was sent may have taken effect, whatever was answered: it is looked at, and taken back too.
+    count = min(
+        outcome.done + (1 if outcome.sent and not drifted else 0), len(partly.plan.steps if partly.plan else ())
+    )
+    back = executor.undo(watch, partly, remediator, watch.context(partly, remediator), count)
+    detail, now = outcome.verdict.detail, watch.clock.now()
+    if back.passing and now < give_up + REVERT_WITHIN:
+        left = replace(partly, steps_done=min(outcome.done, count - back.done))
+        return _try_again(watch, left, before, f"taking back failed: {back.verdict.detail}")
+    if back.verdict.ok:
+        status, left = (Status.KEPT if drifted else Status.FAILED), replace(partly, steps_done=0)
+        detail += "; the steps done were taken back" if outcome.done else ""
+    else:
+        status, left = (Status.KEPT if drifted else Status.ESCALATED), replace(partly, steps_done=count - back.done)
+        detail += f"; taking back failed, it may be in force: {back.verdict.detail}"
+    moved = left.move(status, now, detail)
     moved = replace(moved, reason=outcome.verdict.reason, claim_until=None, due_at=now)
-    if status is Status.FAILED:
+    if status is not Status.KEPT:
         moved = replace(moved, escalate_to=watch.play(partly).after(partly.remediator))
     return tell(watch, moved, before, release=True, cooldown=True)
+
+
+def _try_again(watch: Watch, partly: Remediation, before: Remediation, why: str) -> Remediation:
+    now = watch.clock.now()
+    later = replace(partly.move(Status.APPLYING, now, why), claim_until=None, due_at=now + NEXT_LOOK)
+    return watch.ledger.save(later, before=before, now=now)
 
 
 def _observe_later(watch: Watch, remediation: Remediation, error: Exception) -> Remediation:
@@ -235,11 +272,14 @@ def _ask(watch: Watch, planned: Remediation, before: Remediation) -> Remediation
     now = watch.clock.now()
     plan = planned.plan or Plan((), "")
     moved = planned.move(Status.AWAITING_APPROVAL, now, f"{_changes(plan)}. {plan.reason}")
-    moved = replace(moved, reason=Reason.AWAITING_APPROVAL, claim_until=None, due_at=now + APPROVAL_WITHIN)
+    until = now + APPROVAL_WITHIN
+    moved = replace(moved, reason=Reason.AWAITING_APPROVAL, claim_until=None, due_at=until, escalate_at=until)
     return tell(watch, moved, before)
 
 
-def _skip(watch: Watch, remediation: Remediation, refusal: Refusal, gates: Gates) -> Remediation:
+def _skip(
+    watch: Watch, remediation: Remediation, refusal: Refusal, gates: Gates, *, clear_wish: bool = False
+) -> Remediation:
     """A claimed remediation that must not act: the target is free again and the budget given back."""
     verdict, now = refusal.verdict, watch.clock.now()
     data = _gate_data((*gates, *refusal.gates))
@@ -249,15 +289,15 @@ def _skip(watch: Watch, remediation: Remediation, refusal: Refusal, gates: Gates
     if worth:
         moved = replace(moved, escalate_to=watch.play(remediation).after(remediation.remediator))
     watch.telemetry.count("Refused", reason=str(verdict.reason))
-    return tell(watch, moved, remediation, release=True, refund=True, quiet=not worth)
+    return tell(watch, moved, remediation, release=True, refund=True, quiet=not worth, clear_wish=clear_wish)
 
 
-def _refuse(watch: Watch, remediation: Remediation, gates: list[tuple[str, Verdict]]) -> Remediation:
+def _refuse(watch: Watch, remediation: Remediation, gates: Gates) -> Remediation:
     """A signal that was not admitted: recorded, counted, and told when a person should know."""
-    verdict, now = gates[-1][1], watch.clock.now()
+    verdict, now = _first_no(gates), watch.clock.now()
     worth = verdict.reason in WORTH_A_PERSON
-    first = replace(remediation, unpublished=(), claim_until=None, due_at=now if worth else None)
-    moved = first.move(Status.SKIPPED, now, f"{verdict.reason}: {verdict.detail}", data=_gate_data(tuple(gates)))
+    first = replace(remediation, unpublished=(), sequence=0, claim_until=None, due_at=now if worth else None)
+    moved = first.move(Status.SKIPPED, now, f"{verdict.reason}: {verdict.detail}", data=_gate_data(gates))
     moved = replace(moved, reason=verdict.reason)
     if worth:
         moved = replace(moved, escalate_to=watch.play(remediation).after(remediation.remediator))
@@ -286,6 +326,7 @@ def tell(
     told = quiet or watch.outbox.publish(moved)
     if not told:
         watch.telemetry.count("Unpublished")
+        moved = replace(moved, due_at=min(moved.due_at or now + NEXT_LOOK, now + NEXT_LOOK))
     if moved.status in ENDED and told and moved.escalate_to is None:
         moved = replace(moved, due_at=None)
     rest = timedelta(seconds=watch.play(moved).cooldown_s) if cooldown else timedelta(0)

@@ -58,7 +58,8 @@ def _state(remediation: Remediation) -> Json:
 
 
 def _is_open(remediation: Remediation) -> bool:
-    return not remediation.ended or bool(remediation.unpublished) or remediation.escalate_to is not None
+    waiting = bool(remediation.unpublished or remediation.escalate_to or remediation.wish)
+    return not remediation.ended or waiting
 
 
 def _index(remediation: Remediation, service: str) -> Json:
@@ -86,13 +87,22 @@ def put_new(table: str, remediation: Remediation, service: str) -> Json:
     }
 
 
-def update_state(table: str, remediation: Remediation, service: str, *, clear_wish: bool) -> Json:
-    """The row after a move, if its version is still the one before."""
+def update_state(table: str, remediation: Remediation, service: str, *, answered: str | None = None) -> Json:
+    """The row after a move, if its version is still the one before. `answered` is the wish that this move carries
+    out.
+
+    A wish does not count as a version. So a row may leave the round's index, and a wish may be taken out, only if no
+    other wish has come meanwhile: it would never be carried out.
+    """
     sets, removes = {**_state(remediation), **_index(remediation, service)}, []
+    condition, known = "#version = :expected", {}
     if not _is_open(remediation):
         removes += ["#open", "#due_at"]
-    if clear_wish:
+        condition += " AND attribute_not_exists(wish)" if answered is None else ""
+    if answered is not None:
         removes += ["#wish", "#wish_by"]
+        condition += " AND wish = :answered"
+        known = values(answered=answered)
     names = {f"#{name}": name for name in sets} | {name: name[1:] for name in removes}
     expression = "SET " + ", ".join(f"#{name} = :{name}" for name in sets)
     if removes:
@@ -102,14 +112,24 @@ def update_state(table: str, remediation: Remediation, service: str, *, clear_wi
             "TableName": table,
             "Key": key(f"R#{remediation.id}", "STATE"),
             "UpdateExpression": expression,
-            "ConditionExpression": "#version = :expected",
+            "ConditionExpression": condition,
             "ExpressionAttributeNames": names,
             "ExpressionAttributeValues": {
                 **{f":{name}": one for name, one in sets.items()},
                 **values(expected=remediation.version - 1),
+                **known,
             },
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
     }
+
+
+def late_wish(reason: Json, version: int) -> tuple[str, str] | None:
+    """(wish, by whom) when a row's update failed for nothing but a wish that came meanwhile."""
+    row = reason.get("Item", {})
+    if failed(reason) and "wish" in row and int(row["version"]["N"]) == version:
+        return row["wish"]["S"], row["wish_by"]["S"]
+    return None
 
 
 def history(
@@ -150,6 +170,19 @@ def take_lock(table: str, remediation: Remediation, now: datetime) -> Json:
     }
 
 
+def retake_lock(table: str, remediation: Remediation, now: datetime) -> Json:
+    """Takes the target again for an undo that a person asked for; their word does not wait for a cooldown."""
+    return {
+        "Update": {
+            "TableName": table,
+            "Key": key(f"T#{remediation.target.key}", "LOCK"),
+            "UpdateExpression": "SET holder = :id, taken = :now",
+            "ConditionExpression": "attribute_not_exists(holder)",
+            "ExpressionAttributeValues": values(id=remediation.id, now=now.timestamp()),
+        }
+    }
+
+
 def free_lock(table: str, remediation: Remediation, cool_until: datetime) -> Json:
     """Frees the target, if this remediation is its holder."""
     return {
@@ -165,6 +198,27 @@ def free_lock(table: str, remediation: Remediation, cool_until: datetime) -> Jso
 
 def _budget_key(remediator: str, day: datetime) -> Json:
     return key(f"B#{remediator}#{iso(day)[:10]}", "SPENT")
+
+
+def change(table: str, stack: str, at: datetime, until: datetime | None, detail: str) -> Json:
+    """PutItem's arguments for what is known of a stack's change; `until` is None when it has ended.
+
+    Events come in any order: older news never replaces newer, and within one second (the resolution of
+    CloudFormation's times) the end wins.
+    """
+    attributes: dict[str, str | float | int] = {
+        "at": at.timestamp(),
+        "until": until.timestamp() if until else 0,
+        "detail": detail,
+        "ttl": int(at.timestamp()) + 86_400,
+    }
+    return {
+        "TableName": table,
+        "Item": item("CHANGE", stack, **attributes),
+        "ConditionExpression": f"attribute_not_exists(pk) OR #at {'<' if until else '<='} :at",
+        "ExpressionAttributeNames": {"#at": "at"},
+        "ExpressionAttributeValues": values(at=at.timestamp()),
+    }
 
 
 def spend(table: str, remediator: str, now: datetime, per_day: int) -> Json:
@@ -248,6 +302,6 @@ def settings_from(rows: Sequence[Json], now: datetime) -> Settings:
     for row in rows:
         if row["pk"]["S"] == "MODE":
             modes[row["sk"]["S"]] = Mode(row["mode"]["S"])
-        elif float(row["until"]["N"]) > now.timestamp():
+        elif float(row["until"]["N"]) > now.timestamp():  # 0 when the change has ended
             changes.append(f"{row['sk']['S']}: {row['detail']['S']}")
     return Settings(modes, tuple(changes))

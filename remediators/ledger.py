@@ -76,15 +76,14 @@ class Ledger:
         item = items.item("MODE", remediator, mode=str(mode), by=by, at=iso(now))
         self._call("put_item", TableName=self._table, Item=item)
 
-    def mark_change(self, stack: str, now: datetime, detail: str) -> None:
-        """A change of this stack has begun; forgotten after two hours if its end is never told."""
-        until = now + CHANGE_LASTS
-        item = items.item("CHANGE", stack, until=until.timestamp(), detail=detail, ttl=int(until.timestamp()))
-        self._call("put_item", TableName=self._table, Item=item)
+    def mark_change(self, stack: str, at: datetime, detail: str) -> bool:
+        """A change of this stack was in progress at this moment; forgotten after two hours if its end is never told.
+        False when something newer is known."""
+        return self._put_if(items.change(self._table, stack, at, at + CHANGE_LASTS, detail))
 
-    def clear_change(self, stack: str) -> None:
-        """The change of this stack has ended."""
-        self._call("delete_item", TableName=self._table, Key=items.key("CHANGE", stack))
+    def clear_change(self, stack: str, at: datetime, detail: str) -> bool:
+        """The change of this stack had ended at this moment. False when something newer is known."""
+        return self._put_if(items.change(self._table, stack, at, None, detail))
 
     # -- admission
 
@@ -94,7 +93,7 @@ class Ledger:
         writes = [
             items.put_new(self._table, remediation, self._service),
             items.take_lock(self._table, remediation, now),
-            items.spend(self._table, remediation.remediator, now, play.per_day),
+            items.spend(self._table, remediation.remediator, remediation.created, play.per_day),
             items.pointer(self._table, remediation),
             *items.history(self._table, remediation),
         ]
@@ -128,23 +127,29 @@ class Ledger:
         cost: tuple[float, float] | None = None,
         now: datetime,
         clear_wish: bool = False,
+        retake: bool = False,
     ) -> Remediation:
         """Writes the record and its new events, if nobody wrote since `before` was read.
 
         `published` says that people have been told of all of it; `release` frees the target and starts its
-        cooldown; `refund` gives the day's budget back (nothing was done);
-        `cost` is (USD a day of this plan, ceiling). Raises VersionConflict, LedgerUnavailable, and CostCeiling when
-        the day's money is spent.
+        cooldown, `retake` takes it again; `refund` gives the day's budget back (nothing was done);
+        `cost` is (USD a day of this plan, ceiling); `clear_wish` says that the wish in the record was carried out.
+        Raises VersionConflict, LedgerUnavailable, CostCeiling when the day's money is spent, and TargetBusy when
+        `retake` finds another holder.
         """
         fresh = remediation.unpublished[len(before.unpublished) :]
+        answered = remediation.wish if clear_wish else None
         numbered = replace(
             remediation,
-            sequence=before.sequence + len(fresh),
             version=before.version + 1,
             unpublished=() if published else remediation.unpublished,
+            wish=None if clear_wish else remediation.wish,
+            wish_by=None if clear_wish else remediation.wish_by,
         )
-        writes: list[Json] = [items.update_state(self._table, numbered, self._service, clear_wish=clear_wish)]
+        writes: list[Json] = [items.update_state(self._table, numbered, self._service, answered=answered)]
         writes += items.history(self._table, numbered, events=fresh, first=before.sequence)
+        if retake:
+            writes.append(items.retake_lock(self._table, remediation, now))
         if release:
             writes.append(items.free_lock(self._table, remediation, now + cooldown))
         if refund:
@@ -154,6 +159,24 @@ class Ledger:
         reasons = self._transact(writes)
         if reasons is None:
             return numbered
+        late = items.late_wish(reasons[0], before.version)
+        if late is not None:
+            # Somebody asked for something meanwhile: the same write again, with the wish kept for the round.
+            return self.save(
+                replace(remediation, wish=late[0], wish_by=late[1]),
+                before=before,
+                published=published,
+                release=release,
+                cooldown=cooldown,
+                refund=refund,
+                cost=cost,
+                now=now,
+                retake=retake,
+            )
+        if items.failed(reasons[0]):
+            raise VersionConflict(remediation.id)
+        if retake:
+            raise TargetBusy(f"{remediation.target.name} is held by another remediation")
         if cost is not None and items.failed(reasons[-1]):
             raise CostCeiling(
                 f"{cost[0]:.2f} USD a day on top of today's others is over the ceiling of {cost[1]:.2f}"
@@ -197,15 +220,15 @@ class Ledger:
         )
         return [Event.from_json(json.loads(row["doc"]["S"])) for row in rows]
 
-    def due(self, now: datetime) -> list[Remediation]:
-        """What the round must look at: open, and due."""
-        rows = self._pages(
+    def due(self, now: datetime) -> list[Json]:
+        """The rows that the round must look at: open, and due. They are not read yet (`items.remediation_from`), so
+        that one that cannot be read does not keep the others from it."""
+        return self._pages(
             IndexName="open",
             KeyConditionExpression="#open = :service AND due_at <= :now",
             ExpressionAttributeNames={"#open": "open"},
             ExpressionAttributeValues=items.values(service=self._service, now=now.timestamp()),
         )
-        return [items.remediation_from(row) for row in rows]
 
     def open(self) -> list[Remediation]:
         """Everything that is not over."""
@@ -248,6 +271,17 @@ class Ledger:
         except (ClientError, BotoCoreError) as error:
             raise LedgerUnavailable(f"{operation}: {error}") from error
 
+    def _put_if(self, put: Json) -> bool:
+        try:
+            self._client.put_item(**put)
+            return True
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+                return False
+            raise LedgerUnavailable(f"put_item: {error}") from error
+        except BotoCoreError as error:
+            raise LedgerUnavailable(f"put_item: {error}") from error
+
     def _transact(self, writes: Sequence[Json]) -> list[Json] | None:
         """None when written; the cancellation reasons, in the order of `writes`, when a condition said no."""
         for attempt in range(ATTEMPTS):
@@ -269,6 +303,10 @@ class Ledger:
                 raise LedgerUnavailable(f"transact_write_items: {error}") from error
             self._sleep(0.05 * 2**attempt)
         return None
+
+
+class TargetBusy(Exception):
+    """Another remediation holds the target."""
 
 
 class CostCeiling(Exception):

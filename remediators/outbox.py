@@ -12,9 +12,10 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sereno.lifecycle import Remediation
-from sereno.model import Json, Status, iso
+from sereno.model import Json, Status
 
 SUBJECT_LIMIT = 100  # SNS: ASCII, fewer than 100 characters
+EVENTS_LIMIT = 50  # a message stays far below SNS's 256 KB, however long the topic was away
 URGENT = frozenset({Status.ESCALATED, Status.FAILED, Status.AWAITING_APPROVAL})
 
 
@@ -56,7 +57,8 @@ def message(remediation: Remediation) -> Json:
         subject += f": {changed}"
     return {
         "subject": subject.encode("ascii", "replace").decode()[: SUBJECT_LIMIT - 1],
-        "key": f"{remediation.id}#{remediation.unpublished[-1].phase}@{iso(remediation.unpublished[-1].at)}",
+        # The number of the newest event: the same after a crash between telling and recording, so it is shown once.
+        "key": f"{remediation.id}#{remediation.sequence:06d}",
         "id": remediation.id,
         "remediator": remediation.remediator,
         "target": remediation.target.to_json(),
@@ -68,7 +70,7 @@ def message(remediation: Remediation) -> Json:
         "reason": remediation.plan.reason if remediation.plan else str(remediation.reason),
         "detail": remediation.detail,
         "changes": [{"setting": one.setting, "before": one.before, "after": one.after} for one in steps],
-        "events": [event.to_json() for event in remediation.unpublished],
+        "events": [event.to_json() for event in remediation.unpublished[-EVENTS_LIMIT:]],
         "do": _what_to_do(remediation),
     }
 
@@ -80,6 +82,7 @@ def _shown(value: object) -> str:
 def _what_to_do(remediation: Remediation) -> str:
     if remediation.status is Status.AWAITING_APPROVAL:
         return f"sereno approve {remediation.id}"
-    if remediation.plan and remediation.plan.is_lease and remediation.status in (Status.ESCALATED, Status.KEPT):
+    in_force = remediation.plan is not None and remediation.plan.is_lease and remediation.steps_done > 0
+    if in_force and remediation.status in (Status.ESCALATED, Status.KEPT):
         return f"The change stays in force; take it back with: sereno revert {remediation.id}"
     return f"sereno why {remediation.id}"

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from remediators import flow
+from remediators.items import remediation_from
 from remediators.ledger import VersionConflict
 from remediators.tend import again, tend
 from remediators.watch import MARGIN_S, Watch
 from sereno.errors import MalformedEvent, SerenoError
 from sereno.guard import target_of
 from sereno.lifecycle import remediation_id
-from sereno.model import Json, Signal
+from sereno.model import Json, Signal, instant
 from sereno.signal import alarm_signal
 
 # An event has this long to arrive before the round takes its alarm for missed.
@@ -38,23 +40,15 @@ class RoundIncomplete(SerenoError):
 
 def make(watch: Watch) -> Json:
     """One pass; what it did, for the log. Raises LedgerUnavailable when the ledger cannot be read at all, and
-    RoundIncomplete at the end when a remediation could not be tended."""
+    RoundIncomplete at the end when a remediation could not be tended or started."""
     done: Json = {"tended": 0, "started": 0, "left": 0, "conflicts": 0, "failed": 0}
-    for remediation in watch.ledger.due(watch.clock.now()):
+    for row in watch.ledger.due(watch.clock.now()):
         if watch.time_left() < MARGIN_S:
             done["left"] += 1
             continue
-        try:
-            done["tended"] += 1 if tend(watch, remediation) else 0
-        except VersionConflict:
-            done["conflicts"] += 1
-        except Exception as error:
-            # One remediation that cannot be tended must not keep the others from it.
-            done["failed"] += 1
-            watch.telemetry.log(
-                "error", "could not tend", id=remediation.id, error=f"{type(error).__name__}: {error}"
-            )
-    done["started"] = _start_missed(watch)
+        with _apart(watch, done, row.get("pk", {}).get("S", "")):
+            done["tended"] += 1 if tend(watch, remediation_from(row)) else 0
+    _start_missed(watch, done)
     watch.telemetry.count("RoundCompleted")
     watch.telemetry.log("info", "round", **done)
     if done["failed"]:
@@ -63,20 +57,31 @@ def make(watch: Watch) -> Json:
     return done
 
 
-def _start_missed(watch: Watch) -> int:
+@contextmanager
+def _apart(watch: Watch, done: Json, what: str) -> Iterator[None]:
+    """One that cannot be tended must not keep the others from it."""
+    try:
+        yield
+    except VersionConflict:
+        done["conflicts"] += 1
+    except Exception as error:
+        done["failed"] += 1
+        watch.telemetry.log("error", "could not tend", id=what, error=f"{type(error).__name__}: {error}")
+
+
+def _start_missed(watch: Watch, done: Json) -> None:
     """Alarms still in ALARM of which nothing is known, or whose refusal may have passed."""
-    started = 0
     try:
         for signal in _red(watch):
             if watch.time_left() < MARGIN_S:
                 break
             play = watch.service.playbook.get(signal.what)
             if play is not None:
-                started += _start_if_missed(watch, signal, play.remediators[0])
+                with _apart(watch, done, signal.name):
+                    done["started"] += _start_if_missed(watch, signal, play.remediators[0])
     except (ClientError, BotoCoreError) as error:
         watch.telemetry.log("warning", "could not read the alarms", error=str(error))
         watch.telemetry.count("LookFailed", remediator="round")
-    return started
 
 
 def _start_if_missed(watch: Watch, signal: Signal, name: str) -> int:
@@ -84,7 +89,7 @@ def _start_if_missed(watch: Watch, signal: Signal, name: str) -> int:
     attempt = attempt_number((now - signal.at).total_seconds())
     if attempt is None:
         return 0
-    signal = again(signal, attempt, now) if attempt else signal
+    signal = again(signal, attempt) if attempt else signal
     target = target_of(watch.load(name).kind, signal)
     if target is None or watch.ledger.holder(target.key) or watch.ledger.get(remediation_id(signal, name)):
         return 0
@@ -142,7 +147,7 @@ def note_change(watch: Watch, event: Mapping[str, Any]) -> None:
     """
     detail = event.get("detail")
     stack_id = detail.get("stack-id", "") if isinstance(detail, Mapping) else ""
-    parts = str(stack_id).split("/")
+    parts, at = str(stack_id).split("/"), _time_of(event)
     details = detail.get("status-details", {}) if isinstance(detail, Mapping) else {}
     status = details.get("status", "") if isinstance(details, Mapping) else ""
     if len(parts) < 2 or not status:
@@ -150,9 +155,16 @@ def note_change(watch: Watch, event: Mapping[str, Any]) -> None:
     if parts[1] != watch.service.stack:
         return
     if status.endswith(STACK_BUSY):
-        watch.ledger.mark_change(parts[1], watch.clock.now(), status)
+        watch.ledger.mark_change(parts[1], at, status)
     else:
-        watch.ledger.clear_change(parts[1])
+        watch.ledger.clear_change(parts[1], at, status)
+
+
+def _time_of(event: Mapping[str, Any]) -> datetime:
+    try:
+        return instant(str(event.get("time")))
+    except ValueError as error:
+        raise MalformedEvent(f"event.time: {event.get('time')!r} is not a time with a zone") from error
 
 
 def handler(event: Mapping[str, Any], context: Any) -> Json:

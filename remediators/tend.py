@@ -8,33 +8,43 @@ from datetime import datetime, timedelta
 from botocore.exceptions import BotoCoreError, ClientError
 
 from remediators import executor, flow
+from remediators.ledger import TargetBusy, VersionConflict
 from remediators.watch import Watch
+from sereno.errors import LedgerUnavailable
 from sereno.guard import check_drift
 from sereno.lifecycle import (
     CLAIM,
     ESCALATE_AFTER,
     NEXT_LOOK,
+    REVERT_WITHIN,
     Remediation,
     claim_free,
 )
 from sereno.model import Json, Plan, Reason, Signal, Status, Verdict
 from sereno.ports import Remediator
 
-# Taking back that AWS keeps refusing becomes a person's work after this long.
-REVERT_WITHIN = timedelta(minutes=30)
+# Statuses whose news is out before the next look; in the others it goes with the next step's.
+TOLD_AT_ONCE = frozenset({Status.AWAITING_APPROVAL, Status.VERIFYING, Status.HOLDING})
 
 
 def tend(watch: Watch, remediation: Remediation) -> Remediation | None:
     """One look at a due remediation; the record afterwards, or None when nothing had to be written.
 
-    Raises LedgerUnavailable and VersionConflict (somebody else is at it).
+    Raises LedgerUnavailable, VersionConflict (somebody else is at it), and whatever a faulty remediator raises.
     """
     if remediation.escalate_to:
         remediation = _start_next(watch, remediation)
     if remediation.wish:
         return _carry_out_wish(watch, remediation)
+    return _work(watch, remediation)
+
+
+def _work(watch: Watch, remediation: Remediation) -> Remediation | None:
+    """What is due, apart from wishes."""
     if remediation.ended:
         return _tell_again(watch, remediation)
+    if remediation.unpublished and remediation.status in TOLD_AT_ONCE:
+        remediation = _tell_late(watch, remediation)
     remediator = watch.load(remediation.remediator)
     try:
         match remediation.status:
@@ -48,10 +58,29 @@ def tend(watch: Watch, remediation: Remediation) -> Remediation | None:
                 return _hold(watch, remediation, remediator)
             case Status.REVERTING if claim_free(remediation, watch.clock.now()):
                 return _take_back(watch, remediation, remediator)
-    except (ClientError, BotoCoreError) as error:
-        # A look that failed says nothing about the change: it stays, and is looked at again.
-        watch.telemetry.log("warning", "could not look", id=remediation.id, error=str(error))
-        watch.telemetry.count("LookFailed", remediator=remediation.remediator)
+    except (LedgerUnavailable, VersionConflict):
+        raise
+    except Exception as error:
+        return _blind(watch, remediation, error)
+    return None
+
+
+def _blind(watch: Watch, remediation: Remediation, error: Exception) -> Remediation | None:
+    """A look that failed says nothing about the change: it stays, and is looked at again. When looking keeps failing,
+    a person must look."""
+    now = watch.clock.now()
+    watch.telemetry.log("warning", "could not look", id=remediation.id, error=f"{type(error).__name__}: {error}")
+    watch.telemetry.count("LookFailed", remediator=remediation.remediator)
+    aws = isinstance(error, (ClientError, BotoCoreError))
+    if remediation.status in (Status.VERIFYING, Status.HOLDING):
+        if remediation.escalate_at is None:
+            patient = replace(remediation, escalate_at=now + REVERT_WITHIN)
+            remediation = watch.ledger.save(patient, before=remediation, now=now)
+        elif now >= remediation.escalate_at:
+            reason = Reason.AWS_ERROR if aws else Reason.FAULTY
+            return _escalate(watch, remediation, Verdict.no(reason, f"could not look: {error}"), {})
+    if not aws:
+        raise error
     return None
 
 
@@ -64,17 +93,10 @@ def _start_next(watch: Watch, remediation: Remediation) -> Remediation:
         remediation.signal,
         id=f"{remediation.signal.id}>{name}",
         source="escalation",
-        at=_escalation_time(remediation, now),
         reason=f"{remediation.remediator} {remediation.status} ({remediation.detail})"[:1023],
     )
     flow.start(watch, signal, name)
     return watch.ledger.save(replace(remediation, escalate_to=None), before=remediation, now=now)
-
-
-def _escalation_time(remediation: Remediation, now: datetime) -> datetime:
-    """When the escalation was decided, so that a retry has the same signal; never stale, because it is ours."""
-    decided = remediation.due_at or now
-    return decided if now - decided < timedelta(minutes=10) else now
 
 
 def _tell_again(watch: Watch, remediation: Remediation) -> Remediation | None:
@@ -86,6 +108,16 @@ def _tell_again(watch: Watch, remediation: Remediation) -> Remediation | None:
         return None
     now = watch.clock.now()
     return watch.ledger.save(replace(remediation, due_at=None), before=remediation, published=True, now=now)
+
+
+def _tell_late(watch: Watch, remediation: Remediation) -> Remediation:
+    """News that the topic did not take when it happened; the work goes on either way."""
+    if not watch.outbox.publish(remediation):
+        watch.telemetry.count("Unpublished")
+        return remediation
+    waiting = remediation.status is Status.AWAITING_APPROVAL
+    told = replace(remediation, due_at=remediation.escalate_at) if waiting else remediation
+    return watch.ledger.save(told, before=remediation, published=True, now=watch.clock.now())
 
 
 def _carry_out_wish(watch: Watch, remediation: Remediation) -> Remediation | None:
@@ -103,25 +135,25 @@ def _carry_out_wish(watch: Watch, remediation: Remediation) -> Remediation | Non
     lease = remediation.plan is not None and remediation.plan.is_lease and remediation.steps_done > 0
     revertible = (Status.VERIFYING, Status.HOLDING, Status.ESCALATED, Status.KEPT)
     if wish == "revert" and lease and status in revertible:
-        return _revert(watch, remediation, f"asked for by {by}", by=by)
+        try:
+            return _revert(watch, remediation, f"asked for by {by}", by=by)
+        except TargetBusy as error:
+            # Another change stands on top of this one; once it is taken back, this one can be.
+            watch.telemetry.log("info", "a wish waits", id=remediation.id, wish=wish, why=str(error))
+            return None
     if wish == "revert" and status is Status.AWAITING_APPROVAL:
         refused = remediation.move(Status.SKIPPED, now, f"refused by {by}", by=by)
         refused = replace(refused, reason=Reason.AWAITING_APPROVAL, due_at=now)
         return flow.tell(watch, refused, remediation, release=True, refund=True, clear_wish=True)
     if status in (Status.CLAIMED, Status.APPLYING, Status.REVERTING):
-        return _after_wish_waits(watch, remediation)
+        return _work(watch, remediation)  # the wish stays in the row until the work in hand is done
     watch.telemetry.log("warning", "a wish does not fit", id=remediation.id, wish=wish, status=str(status))
     return watch.ledger.save(remediation, before=remediation, now=now, clear_wish=True)
 
 
-def _after_wish_waits(watch: Watch, remediation: Remediation) -> Remediation | None:
-    """The wish stays in the row until the work in hand is done."""
-    return tend(watch, replace(remediation, wish=None, wish_by=None))
-
-
 def _expire(watch: Watch, remediation: Remediation) -> Remediation | None:
     now = watch.clock.now()
-    if remediation.due_at and now < remediation.due_at:
+    if remediation.escalate_at and now < remediation.escalate_at:
         return None
     expired = remediation.move(Status.SKIPPED, now, "APPROVAL_EXPIRED: nobody answered in time")
     expired = replace(
@@ -151,7 +183,7 @@ def _verify(watch: Watch, remediation: Remediation, remediator: Remediator) -> R
     if verdict.ok:
         hold_until = now + timedelta(seconds=remediation.hold_s)
         moved = remediation.move(Status.HOLDING, now, f"{verdict.detail}; held until {hold_until:%H:%M} UTC at least")
-        moved = replace(moved, hold_until=hold_until, due_at=now + NEXT_LOOK)
+        moved = replace(moved, hold_until=hold_until, due_at=now + NEXT_LOOK, escalate_at=None)
         return flow.tell(watch, moved, remediation)
     if remediation.escalate_at and now >= remediation.escalate_at:
         return _escalate(watch, remediation, verdict, symptom)
@@ -164,6 +196,9 @@ def _hold(watch: Watch, remediation: Remediation, remediator: Remediator) -> Rem
     if not drift.ok:
         return _keep_drifted(watch, remediation, drift)
     symptom, verdict, now = _symptom(watch, remediation, remediator)
+    if remediation.escalate_at:
+        # The looks that failed before are over.
+        remediation = watch.ledger.save(replace(remediation, escalate_at=None), before=remediation, now=now)
     if verdict.reason is Reason.SYMPTOM_PERSISTS:
         moved = remediation.move(Status.VERIFYING, now, f"the symptom is back: {verdict.detail}", data=symptom)
         moved = replace(moved, due_at=now + NEXT_LOOK, escalate_at=now + ESCALATE_AFTER)
@@ -177,7 +212,7 @@ def _hold(watch: Watch, remediation: Remediation, remediator: Remediator) -> Rem
         return None
     # Said once, not once a minute.
     stays = remediation.move(Status.HOLDING, now, f"{release.reason}: {release.detail}", data=symptom)
-    return watch.ledger.save(replace(stays, reason=release.reason), before=remediation, now=now)
+    return flow.tell(watch, replace(stays, reason=release.reason), remediation)
 
 
 def _symptom(watch: Watch, remediation: Remediation, remediator: Remediator) -> tuple[Json, Verdict, datetime]:
@@ -190,10 +225,22 @@ def _revert(watch: Watch, remediation: Remediation, why: str, by: str = "sereno"
     """Recorded before anything is undone, so that a crash in between is seen and finished."""
     now = watch.clock.now()
     moved = remediation.move(Status.REVERTING, now, why, by=by)
-    held = replace(moved, owner=watch.owner, claim_until=now + CLAIM, due_at=now + CLAIM, reason=Reason.OK)
-    if remediation.ended:
-        held = replace(held, escalate_to=None)
-    recorded = watch.ledger.save(held, before=remediation, now=now, clear_wish=remediation.wish is not None)
+    held = replace(
+        moved,
+        owner=watch.owner,
+        claim_until=now + CLAIM,
+        due_at=now + CLAIM,
+        escalate_at=now + REVERT_WITHIN,
+        reason=Reason.OK,
+    )
+    recorded = watch.ledger.save(
+        held,
+        before=remediation,
+        now=now,
+        clear_wish=remediation.wish is not None,
+        # What has ended gave its target back.
+        retake=remediation.ended,
+    )
     return _undo(watch, recorded, watch.load(remediation.remediator))
 
 
@@ -214,26 +261,20 @@ def _undo(watch: Watch, remediation: Remediation, remediator: Remediator) -> Rem
         back = "; ".join(f"{step.setting} is {step.before} again" for step in _plan(remediation).steps)
         moved = remediation.move(Status.REVERTED, now, back)
         moved = replace(moved, claim_until=None, due_at=now)
-        return flow.tell(watch, moved, remediation, release=_holds(watch, remediation), cooldown=True)
+        return flow.tell(watch, moved, remediation, release=True, cooldown=True)
     if outcome.verdict.reason is Reason.DRIFTED:
         return _keep_drifted(watch, remediation, outcome.verdict)
-    began = remediation.hold_until or remediation.created
-    if outcome.passing and now - began < REVERT_WITHIN + timedelta(seconds=remediation.hold_s):
+    if outcome.passing and remediation.escalate_at and now < remediation.escalate_at:
         later = replace(remediation, claim_until=None, due_at=now + NEXT_LOOK)
         return watch.ledger.save(later, before=remediation, now=now)
     return _escalate(watch, remediation, outcome.verdict, {})
-
-
-def _holds(watch: Watch, remediation: Remediation) -> bool:
-    """Whether the target is still this remediation's: after ESCALATED or KEPT it was given back."""
-    return watch.ledger.holder(remediation.target.key) == remediation.id
 
 
 def _keep_drifted(watch: Watch, remediation: Remediation, drift: Verdict) -> Remediation:
     now = watch.clock.now()
     moved = remediation.move(Status.KEPT, now, f"{drift.reason}: {drift.detail}; left as it is")
     moved = replace(moved, reason=drift.reason, claim_until=None, due_at=now)
-    return flow.tell(watch, moved, remediation, release=_holds(watch, remediation), cooldown=True)
+    return flow.tell(watch, moved, remediation, release=True, cooldown=True)
 
 
 def _escalate(watch: Watch, remediation: Remediation, verdict: Verdict, symptom: Json) -> Remediation:
@@ -246,7 +287,7 @@ def _escalate(watch: Watch, remediation: Remediation, verdict: Verdict, symptom:
         due_at=now,
         escalate_to=watch.play(remediation).after(remediation.remediator),
     )
-    return flow.tell(watch, moved, remediation, release=_holds(watch, remediation), cooldown=True)
+    return flow.tell(watch, moved, remediation, release=True, cooldown=True)
 
 
 def _plan(remediation: Remediation) -> Plan:
@@ -255,6 +296,7 @@ def _plan(remediation: Remediation) -> Plan:
     return remediation.plan
 
 
-def again(signal: Signal, attempt: int, now: datetime) -> Signal:
-    """The signal of an alarm that is still red, for another attempt: fresh, with an id of its own."""
-    return replace(signal, id=f"{signal.id}#r{attempt}", source="round", at=now)
+def again(signal: Signal, attempt: int) -> Signal:
+    """The signal of an alarm that is still red, for another attempt. Its id follows from the attempt alone, so that
+    an attempt is made once, however many rounds see it due."""
+    return replace(signal, id=f"{signal.id}#r{attempt}", source="round")

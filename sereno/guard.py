@@ -13,6 +13,8 @@ from sereno.service import Play, Service
 STALE_AFTER = timedelta(minutes=15)
 # Clocks of two AWS services may differ; more than this is a forged or broken event.
 FUTURE_AFTER = timedelta(minutes=2)
+# What Sereno has just seen or decided itself is no late delivery, however long ago the alarm went red.
+OWN_SOURCES = frozenset({"round", "escalation"})
 
 DAYS_IN_A_MONTH = 30.0
 
@@ -57,10 +59,12 @@ def _own(signal: Signal, service: Service) -> Verdict:
 
 
 def _timely(signal: Signal, now: datetime) -> Verdict:
+    if signal.source in OWN_SOURCES:
+        return Verdict.yes()
     age = now - signal.at
     if age > STALE_AFTER:
         return Verdict.no(
-            Reason.STALE, f"{age.total_seconds():.0f} s old; news is at most {STALE_AFTER.seconds} s old"
+            Reason.STALE, f"{age.total_seconds():.0f} s old; news is at most {STALE_AFTER.total_seconds():.0f} s old"
         )
     if age < -FUTURE_AFTER:
         return Verdict.no(Reason.FUTURE, f"dated {-age.total_seconds():.0f} s in the future")

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sereno.guard import WORTH_A_PERSON
 from sereno.model import Event, Json, Mode, Plan, Reason, Signal, Status, Target, instant, iso
 
 # A claim outlives any invocation that could hold it (handler 30 s, round 50 s), and leaves room for a clock that
@@ -21,6 +20,8 @@ ESCALATE_AFTER = timedelta(minutes=8)
 # A change that AWS keeps refusing for passing reasons is given up after this long.
 APPLY_WITHIN = timedelta(minutes=10)
 APPROVAL_WITHIN = timedelta(minutes=30)
+# Taking back that AWS keeps refusing, and looks that keep failing, become a person's work after this long.
+REVERT_WITHIN = timedelta(minutes=30)
 NEXT_LOOK = timedelta(seconds=60)
 
 S = Status
@@ -69,9 +70,12 @@ class Remediation:
     due_at: datetime | None = None
     applied_at: datetime | None = None
     hold_until: datetime | None = None
+    # When patience with the present status ends: the approval expires, the change or its undo is given up, the
+    # symptom or a failing look becomes a person's work.
     escalate_at: datetime | None = None
     # Where the symptom goes when this remediation cannot help; cleared once the next one has started.
     escalate_to: str | None = None
+    # How many events its history has, the unpublished ones included.
     sequence: int = 0
     version: int = 0
     unpublished: tuple[Event, ...] = ()
@@ -97,7 +101,14 @@ class Remediation:
         if status not in MOVES[self.status]:
             raise IllegalMove(f"{self.id}: {self.status} -> {status}")
         event = Event(now, str(status), detail, by, data or {})
-        return replace(self, status=status, detail=detail, unpublished=(*self.unpublished, event), **changes)
+        return replace(
+            self,
+            status=status,
+            detail=detail,
+            sequence=self.sequence + 1,
+            unpublished=(*self.unpublished, event),
+            **changes,
+        )
 
     def to_json(self) -> Json:
         """Everything but what lives in attributes of its own (version, wish)."""
@@ -174,10 +185,3 @@ def remediation_id(signal: Signal, remediator: str) -> str:
 def claim_free(remediation: Remediation, now: datetime) -> bool:
     """Whether whoever held the claim must be gone."""
     return remediation.claim_until is None or remediation.claim_until <= now
-
-
-def needs_person(remediation: Remediation) -> bool:
-    """Whether the ladder goes on to its next remediator: the symptom is there and this one will not help."""
-    if remediation.status in (Status.ESCALATED, Status.FAILED):
-        return True
-    return remediation.status is Status.SKIPPED and remediation.reason in WORTH_A_PERSON
