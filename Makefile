@@ -26,6 +26,7 @@ check: $(STAMP)  ## style, types, import rules, templates, docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m deploy.check
+	$(BIN)/python -m console.docs --check
 	@echo "check: all green"
 
 bench: $(STAMP)  ## figures with ratios against a floor run beside them
@@ -33,6 +34,7 @@ bench: $(STAMP)  ## figures with ratios against a floor run beside them
 
 golden: $(STAMP)  ## write golden files and generated docs anew
 	$(BIN)/python -m deploy.golden
+	$(BIN)/python -m console.docs
 
 lock: $(STAMP)  ## pin every dependency anew
 	$(BIN)/python -m pip install --quiet uv

@@ -83,6 +83,7 @@ class Cloud:
     rules: list[Rule] = field(default_factory=list)
     mailbox: str = ""
     invocations: int = 0
+    deployed: dict[str, Json] = field(default_factory=dict)
 
     @property
     def arn_prefix(self) -> str:
@@ -109,7 +110,9 @@ class Cloud:
     def invoke(self, function: str, event: Json) -> Failure | None:
         """Runs a deployed function's handler on an event, now. An exception is a failed invocation."""
         self.invocations += 1
-        deployed = self.clients("lambda").get_function_configuration(FunctionName=function)
+        if function not in self.deployed:
+            self.deployed[function] = self.clients("lambda").get_function_configuration(FunctionName=function)
+        deployed = self.deployed[function]
         module, _, name = deployed["Handler"].rpartition(".")
         context = Invocation(f"{function}-{self.invocations}", function, deployed["Timeout"])
         environment = {**deployed["Environment"]["Variables"], "SERENO_CONFIG": str(self.config_path)}

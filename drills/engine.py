@@ -235,6 +235,9 @@ class _Stage:
 
     def _take_limits(self) -> None:
         """What the account says about concurrency takes effect in the world a moment later."""
+        if not self._cloud.answers.limits_touched:
+            return
+        self._cloud.answers.limits_touched = False
         for name in self._world.functions:
             wanted = self._cloud.reserved(name)
             if wanted != self._world.reserved(name):

@@ -29,6 +29,8 @@ class Answers:
     quota: int = 1000
     alarms: Callable[[], Json] | None = None
     ops_items: list[Json] = field(default_factory=list)
+    # Set by every call that may have changed a function's concurrency; who applies it to the world clears it.
+    limits_touched: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,9 @@ ANSWERED: Mapping[str, ApiShim] = {
 }
 
 
+LIMITS = ("PutFunctionConcurrency", "DeleteFunctionConcurrency")
+
+
 @contextmanager
 def installed(answers: Answers) -> Iterator[None]:
     """While this holds, every botocore session made sees the shims."""
@@ -152,6 +157,7 @@ def installed(answers: Answers) -> Iterator[None]:
             (f"before-parameter-build.{name}", _keep_params),
             (f"before-call.{name}", _answering(shim.answer, answers)),
         ]
+    added += [(f"after-call.lambda.{name}", _touching(answers)) for name in LIMITS]
     handlers.BUILTIN_HANDLERS.extend(added)
     try:
         yield
@@ -170,6 +176,13 @@ def _answering(answer: Answer, answers: Answers) -> Callable[..., Any]:
         return None if found is None else (_Ok(), {**found, "ResponseMetadata": {"HTTPStatusCode": 200}})
 
     return before_call
+
+
+def _touching(answers: Answers) -> Callable[..., None]:
+    def after_call(**_: Any) -> None:
+        answers.limits_touched = True
+
+    return after_call
 
 
 class _Ok:
