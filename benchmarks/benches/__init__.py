@@ -1,0 +1,1 @@
+"""One bench a file, found by being there: `run(size)` answers its rows."""

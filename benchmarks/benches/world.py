@@ -1,0 +1,47 @@
+"""The surge in both worlds of a drill, against drawing as many arrivals and durations and nothing more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from benchmarks.measure import Row, Size, milliseconds, paired
+from benchmarks.techmoda import compiled
+from drills import scenario
+from drills.engine import QUOTA, make_world
+from drills.world import TOTAL
+from sereno.service import Service
+
+WORLDS = 2
+SEED = 1
+
+
+def run(size: Size) -> list[Row]:
+    """Nobody is on watch in either world here: what the watch itself takes is in `drill`."""
+    found = scenario.load("surge-ramp")
+    found = replace(found, duration_s=max(120, round(found.duration_s * size.load) // 60 * 60))
+    service = Service.from_json(compiled())
+
+    def live() -> int:
+        """Both worlds to their end; how many requests came."""
+        worlds = [make_world(found, SEED, service, QUOTA) for _ in range(WORLDS)]
+        for moment in range(60, found.duration_s + 1, 60):
+            for world in worlds:
+                world.advance(found.start_s + moment)
+        return sum(world.totals[TOTAL].offered for world in worlds)
+
+    requests = live()
+
+    def floor() -> None:
+        rng = np.random.default_rng(SEED)
+        rng.poisson(requests / found.duration_s / 100, found.duration_s * 100)
+        rng.lognormal(5.0, 0.5, requests)
+
+    pairs = max(1, size.pairs // 3)
+    # `live` has run once already, to count.
+    ours, theirs = paired(pairs, milliseconds(live), milliseconds(floor), warm=False)
+    row = Row("world", "ms", ours, theirs, "drawing its arrivals and durations")
+    speed = WORLDS * found.duration_s / row.figure * 1000
+    note = f"{speed:,.0f} simulated s/s, {requests:,} requests"
+    return [Row(row.name, row.unit, ours, theirs, row.peer, note=note)]
