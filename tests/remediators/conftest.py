@@ -5,22 +5,25 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
 from moto import mock_aws
 
+from remediators import flow, round
 from remediators.clients import BotocoreAws
 from remediators.ledger import Ledger
 from remediators.outbox import Outbox
 from remediators.watch import Watch
-from sereno.model import Mode, Signal, iso
+from sereno.lifecycle import Remediation
+from sereno.model import Mode, Signal, Status, iso
 from sereno.service import Api, Function, Objectives, Play, Service
 from sereno.signal import parse
-from sereno.testing import CollectedTelemetry, ManualClock, WatchedAws
+from sereno.testing import CollectedTelemetry, Crash, ManualClock, WatchedAws
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 NOON = datetime(2026, 9, 29, 12, 0, tzinfo=UTC)
@@ -96,19 +99,22 @@ class Metrics:
 
 
 class LittleAws:
-    """moto behind botocore, with the answers moto cannot give: metrics at a moment, account settings, OpsItems."""
+    """moto behind botocore, with the answers moto cannot give: metrics and alarms at a moment of the test's clock,
+    account settings, OpsItems. `effects` keeps (before, after) of every change of a reserved concurrency."""
 
-    def __init__(self, metrics: Metrics) -> None:
-        self.real = BotocoreAws(REGION)
+    def __init__(self, real: BotocoreAws, metrics: Metrics) -> None:
+        self.real = real
         self.metrics = metrics
+        self.alarms: dict[str, dict[str, Any]] = {}
         self.ops_items: list[dict[str, Any]] = []
         self.quota = 1000
+        self.effects: list[tuple[int | None, int | None]] = []
 
     def client(self, name: str, region: str | None = None) -> Any:
         if name == "ssm":
             return _OpsCenter(self.ops_items)
         if name == "cloudwatch":
-            return _CloudWatch(self.real.client(name, region), self.metrics)
+            return _CloudWatch(self.metrics, self.alarms)
         if name == "lambda":
             return _Lambda(self.real.client(name, region), self)
         return self.real.client(name, region)
@@ -116,14 +122,26 @@ class LittleAws:
 
 @dataclass
 class _CloudWatch:
-    real: Any
+    """DescribeAlarms answers in pages of two, so that whoever reads it must turn them."""
+
     metrics: Metrics
+    alarms: dict[str, dict[str, Any]]
 
     def get_metric_data(self, **params: Any) -> Any:
         return self.metrics.answer(params)
 
     def describe_alarms(self, **params: Any) -> Any:
-        return self.real.describe_alarms(**params)
+        prefix, named = params.get("AlarmNamePrefix"), params.get("AlarmNames", ())
+        found = [
+            alarm
+            for name, alarm in sorted(self.alarms.items())
+            if alarm["StateValue"] == params["StateValue"] and (name.startswith(prefix) if prefix else name in named)
+        ]
+        start = int(params.get("NextToken", 0))
+        page: dict[str, Any] = {"MetricAlarms": found[start : start + 2], "CompositeAlarms": []}
+        if start + 2 < len(found):
+            page["NextToken"] = str(start + 2)
+        return page
 
 
 @dataclass
@@ -135,6 +153,19 @@ class _Lambda:
 
     def __getattr__(self, operation: str) -> Any:
         return getattr(self.real, operation)
+
+    def put_function_concurrency(self, **params: Any) -> Any:
+        return self._changed("put_function_concurrency", params)
+
+    def delete_function_concurrency(self, **params: Any) -> Any:
+        return self._changed("delete_function_concurrency", params)
+
+    def _changed(self, operation: str, params: dict[str, Any]) -> Any:
+        found = self.real.get_function_concurrency(FunctionName=params["FunctionName"])
+        answer = getattr(self.real, operation)(**params)
+        after = params.get("ReservedConcurrentExecutions")
+        self.little.effects.append((found.get("ReservedConcurrentExecutions"), after))
+        return answer
 
     def get_account_settings(self) -> Any:
         names = [one["FunctionName"] for one in self.real.list_functions()["Functions"]]
@@ -172,6 +203,11 @@ class House:
     topic: str
     mailbox: str
 
+    @property
+    def books(self) -> Ledger:
+        """The ledger as a reader beside the story sees it: its calls are neither counted nor meddled with."""
+        return Ledger(self.little.real.client("dynamodb"), TABLE, "techmoda")
+
     def reserved(self, name: str = "techmoda-read") -> int | None:
         answer = self.little.real.client("lambda").get_function_concurrency(FunctionName=name)
         return answer.get("ReservedConcurrentExecutions")
@@ -184,16 +220,52 @@ class House:
     def signal(self, what: str = "exhaustion", resource: str = "read", at: datetime | None = None) -> Signal:
         return parse(alarm_event(what, resource, at or self.clock.now()), self.watch.service)[0]
 
+    def red(self, what: str = "exhaustion", resource: str = "read", **facts: Any) -> None:
+        """The alarm is in ALARM from now on."""
+        name, now = f"techmoda/{resource}/{what}", self.clock.now()
+        self.little.alarms[name] = {
+            "AlarmName": name,
+            "AlarmArn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}",
+            "StateValue": "ALARM",
+            "StateReason": "forecast 161 over 84",
+            "StateTransitionedTimestamp": now,
+            "StateUpdatedTimestamp": now,
+            **facts,
+        }
+
+    def green(self) -> None:
+        """No alarm is red any more."""
+        self.little.alarms.clear()
+
+    def rounds(self, minutes: int) -> None:
+        """As many minutes, each with its round."""
+        for _ in range(minutes):
+            self.clock.forward(60)
+            round.make(self.watch)
+
+    def get(self, remediation_id: str) -> Remediation:
+        """The remediation as the ledger holds it."""
+        found = self.books.get(remediation_id)
+        assert found is not None, f"{remediation_id} is not in the ledger"
+        return found
+
+    def all(self) -> list[Remediation]:
+        """Every remediation of the day, oldest first."""
+        return [self.get(one) for one in self.books.day(f"{NOON:%Y-%m-%d}")]
+
     def messages(self) -> list[dict[str, Any]]:
-        answer = self.little.real.client("sqs").receive_message(
-            QueueUrl=self.mailbox, MaxNumberOfMessages=10, VisibilityTimeout=3600
-        )
-        return [json.loads(json.loads(one["Body"])["Message"]) for one in answer.get("Messages", [])]
+        """What people got since they were asked last, oldest first."""
+        sqs, got = self.little.real.client("sqs"), []
+        while True:
+            answer = sqs.receive_message(QueueUrl=self.mailbox, MaxNumberOfMessages=10, VisibilityTimeout=3600)
+            if not answer.get("Messages"):
+                return got
+            for one in answer["Messages"]:
+                got.append(json.loads(json.loads(one["Body"])["Message"]))
+                sqs.delete_message(QueueUrl=self.mailbox, ReceiptHandle=one["ReceiptHandle"])
 
     def on(self, **changes: Any) -> Watch:
         """The same house under another configuration."""
-        from dataclasses import replace
-
         self.watch = replace(self.watch, service=service(**changes))
         return self.watch
 
@@ -248,34 +320,251 @@ def create_function(real: BotocoreAws, name: str, reserved: int) -> None:
     client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=reserved)
 
 
-@pytest.fixture
-def house() -> Iterator[House]:
+@dataclass
+class Ground:
+    """What the stories of one module share: moto with the functions, the topic and its mailbox."""
+
+    real: BotocoreAws
+    topic: str
+    mailbox: str
+
+
+@pytest.fixture(scope="module")
+def ground() -> Iterator[Ground]:
+    """moto for a module; making clients and functions anew for each story would take most of its time."""
     with mock_aws(config={"lambda": {"use_docker": False}}):
-        yield build_house()
+        yield lay_ground()
 
 
-def build_house() -> House:
+def lay_ground() -> Ground:
     """Inside an active mock_aws."""
-    clock, metrics = ManualClock(NOON), Metrics()
-    little = LittleAws(metrics)
-    real = little.real
-    create_ledger(real.client("dynamodb"))
+    real = BotocoreAws(REGION)
     create_function(real, "techmoda-read", 120)
     create_function(real, "techmoda-write", 40)
     topic = real.client("sns").create_topic(Name="sereno-techmoda")["TopicArn"]
-    sqs = real.client("sqs")
-    mailbox = sqs.create_queue(QueueName="mailbox")["QueueUrl"]
-    real.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:{REGION}:{ACCOUNT}:mailbox")
+    mailbox = real.client("sqs").create_queue(QueueName="mailbox")["QueueUrl"]
+    endpoint = f"arn:aws:sqs:{REGION}:{ACCOUNT}:mailbox"
+    real.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=endpoint)
+    create_ledger(real.client("dynamodb"))
+    return Ground(real, topic, mailbox)
+
+
+@pytest.fixture
+def house(ground: Ground) -> House:
+    return build_house(ground)
+
+
+def build_house(ground: Ground | None = None) -> House:
+    """A house as new: an empty ledger, an empty mailbox, the declared limits, an hour of metrics."""
+    ground = ground or lay_ground()
+    clock, metrics = ManualClock(NOON), Metrics()
+    real = ground.real
+    dynamodb = real.client("dynamodb")
+    dynamodb.delete_table(TableName=TABLE)
+    create_ledger(dynamodb)
+    little = LittleAws(real, metrics)
     aws, telemetry = WatchedAws(little), CollectedTelemetry()
     watch = Watch(
         service=service(),
         ledger=Ledger(aws.client("dynamodb"), TABLE, "techmoda", sleep=lambda _: None),
         aws=aws,
         clock=clock,
-        outbox=Outbox(aws.client("sns"), topic),
+        outbox=Outbox(aws.client("sns"), ground.topic),
         telemetry=telemetry,
         owner="invocation-1",
     )
-    house = House(clock, metrics, little, aws, watch, telemetry, topic, mailbox)
+    house = House(clock, metrics, little, aws, watch, telemetry, ground.topic, ground.mailbox)
+    house.messages()
+    house.set_reserved(120)
+    house.set_reserved(40, "techmoda-write")
     house.surge()
     return house
+
+
+@dataclass
+class Fault:
+    """One thing that goes wrong at one call: an error before it, no answer after it, or the end of the process."""
+
+    number: int
+    kind: str
+
+    def before(self, number: int, label: str) -> BaseException | None:
+        if number != self.number or self.kind.endswith("after"):
+            return None
+        return _trouble(self.kind, label)
+
+    def after(self, number: int, label: str) -> BaseException | None:
+        return _trouble(self.kind, label) if number == self.number and self.kind.endswith("after") else None
+
+
+def _trouble(kind: str, label: str) -> BaseException:
+    if kind.startswith("crash"):
+        return Crash(label)
+    if kind.startswith("silence"):
+        return ReadTimeoutError(endpoint_url="https://aws.example")
+    code = {"throttled": "ThrottlingException", "denied": "AccessDeniedException"}[kind]
+    return ClientError({"Error": {"Code": code, "Message": f"{label} {kind}"}}, label.split(".")[1])
+
+
+@dataclass
+class Life:
+    """TechModa's read function with its demand, Lambda's retries and Sereno's rounds, minute by minute.
+
+    What must hold, whatever goes wrong:
+
+    * a change is applied at most once, from the value that its plan relies on, and never above the ceiling;
+    * nothing is taken back while the peak of the hold needs it, unless a person asks for it;
+    * a change ends REVERTED, KEPT or ESCALATED; FAILED only when nothing stays in force;
+    * one target has at most one holder, and none when all is over;
+    * a signal ends in the ledger or in the dead-letter queue;
+    * the history only grows, and has no gaps;
+    * what happened is told at the latest by the next round that can.
+    """
+
+    house: House
+    hold_s: int
+    factor: float = 1.0
+    waiting: list[tuple[datetime, int, dict[str, Any]]] = field(default_factory=list)
+    delivered: list[dict[str, Any]] = field(default_factory=list)
+    dead_letters: list[dict[str, Any]] = field(default_factory=list)
+    round_failed: int = 0
+    reverts_asked_for: bool = False
+    _seen: dict[str, list[Any]] = field(default_factory=dict)
+    _effects: int = 0
+
+    def __post_init__(self) -> None:
+        plays = {
+            what: Play(what, SURGE, Mode.AUTO, hold_s=self.hold_s, cooldown_s=60, per_day=50, params={"ceiling": 400})
+            for what in ("exhaustion", "throttles")
+        }
+        self.house.on(playbook=plays)
+        self.house.calm()
+
+    # -- what happens
+
+    def deliver(self, event: dict[str, Any], attempt: int = 1) -> None:
+        """An asynchronous invocation: after a failure Lambda tries again a minute later, then two, then gives up."""
+        if attempt == 1:
+            self.delivered.append(event)
+        try:
+            for signal in parse(event, self.house.watch.service):
+                flow.start(self._watch(f"lambda-{len(self.delivered)}-{attempt}"), signal, "raise_concurrency")
+        except (Exception, Crash):
+            if attempt == 3:
+                self.dead_letters.append(event)
+            else:
+                again = self.house.clock.now() + timedelta(minutes=attempt)
+                self.waiting.append((again, attempt + 1, event))
+
+    def minute(self) -> None:
+        """A minute passes: its metrics are published, Lambda's retries come, then the round."""
+        self._publish()
+        now = self.house.clock.forward(60)
+        due = [one for one in self.waiting if one[0] <= now]
+        self.waiting = [one for one in self.waiting if one[0] > now]
+        for _, attempt, event in due:
+            self.deliver(event, attempt)
+        try:
+            round.make(self._watch(f"round-{now:%H%M}"))
+        except (Exception, Crash):
+            self.round_failed += 1
+        self.check()
+
+    def to_the_end(self, within: int) -> None:
+        """Minutes until nothing is open any more; the demand is gone and all faults are over."""
+        for _ in range(within):
+            if not self.waiting and not self.house.books.open():
+                break
+            self.minute()
+        self.check_end(within)
+
+    def _watch(self, owner: str) -> Watch:
+        return replace(self.house.watch, owner=owner)
+
+    def _publish(self) -> None:
+        start, points = self.house.clock.now().replace(second=0), self.house.metrics.points
+        asked, limit = 16.0 * self.factor, self.house.reserved() or 0
+        for name, value in (
+            ("Invocations", 106 * 60 * self.factor * min(1.0, limit / asked)),
+            ("Throttles", 106 * 60 * self.factor * max(0.0, 1 - limit / asked)),
+            ("Duration", 150.0),
+            ("ConcurrentExecutions", min(asked, float(limit))),
+        ):
+            points[name].append((start, value))
+
+    # -- what must hold
+
+    def check(self) -> None:
+        """What must hold at every moment."""
+        remediations = self.house.all()
+        self._check_effects(remediations)
+        for one in remediations:
+            history = self.house.books.events(one.id)
+            before = self._seen.get(one.id, [])
+            assert history[: len(before)] == before, f"{one.id}: its history was rewritten"
+            assert len(history) == one.sequence, f"{one.id}: {one.sequence} events, {len(history)} in its history"
+            self._seen[one.id] = history
+        holders = [one.id for one in remediations if not one.ended and one.target.kind == "function"]
+        assert len(holders) <= 1, f"several remediations at work on one function: {holders}"
+        held_by = self.house.books.holder(f"{ACCOUNT}/{REGION}/function/techmoda-read")
+        assert [held_by] == (holders or [None]), f"{held_by} holds it, {holders} work on it"
+
+    def _check_effects(self, remediations: list[Remediation]) -> None:
+        steps = [
+            step
+            for one in remediations
+            if one.plan and one.status is not Status.OBSERVED
+            for step in one.plan.steps
+            if step.setting == "reserved concurrency"
+        ]
+        effects = self.house.little.effects
+        raised = [effect for effect in effects if effect[1] > effect[0]]
+        assert all(after <= 400 for _, after in effects), f"above the ceiling: {effects}"
+        assert set(raised) <= {(step.before, step.after) for step in steps}, f"{raised} is in no plan"
+        assert len(raised) <= len(steps), f"applied more often than planned: {effects}"
+        for before, after in effects[self._effects :]:
+            if after < before:
+                assert (after, before) in {(step.before, step.after) for step in steps}, (
+                    f"{before} -> {after}: whose?"
+                )
+                failed = any(one.status is Status.FAILED for one in remediations)
+                assert self._peak() <= 0.7 * after or self.reverts_asked_for or failed, f"{after} is not enough yet"
+        self._effects = len(effects)
+
+    def _peak(self) -> float:
+        since = self.house.clock.now() - timedelta(seconds=self.hold_s)
+        points = self.house.metrics.points["ConcurrentExecutions"]
+        return max((value for moment, value in points if moment >= since), default=0.0)
+
+    def check_end(self, minutes: int) -> None:
+        """What must hold when all is over."""
+        remediations = self.house.all()
+        left = {one.id: str(one.status) for one in remediations if not one.ended}
+        assert not left, f"not over after {minutes} minutes: {left}"
+        untold = [one.id for one in remediations if one.unpublished]
+        assert not untold, f"nobody was told of {untold}"
+        unanswered = [one.id for one in remediations if one.wish]
+        assert not unanswered, f"wishes that nobody answered: {unanswered}"
+        known = {one.signal.id for one in remediations}
+        for event in self.delivered:
+            signal = parse(event, self.house.watch.service)[0]
+            assert signal.id in known or event in self.dead_letters, f"lost: {signal.id}"
+        in_force = self.house.reserved() != 120
+        if in_force and all(one.status in (Status.FAILED, Status.REVERTED) for one in remediations):
+            raise AssertionError(f"{self.house.reserved()} stays in force, but no remediation says so")
+
+
+@pytest.fixture
+def life(house: House) -> Life:
+    return Life(house, hold_s=120)
+
+
+@pytest.fixture
+def fault() -> type[Fault]:
+    return Fault
+
+
+@pytest.fixture
+def event() -> Callable[..., dict[str, Any]]:
+    """Makes the EventBridge event of an alarm."""
+    return alarm_event
