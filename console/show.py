@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -95,10 +94,18 @@ def listing(remediations: Sequence[Remediation], now: datetime, console: Console
         return
     for one in remediations:
         console.print(Text.assemble((one.id, "bold"), f"  {age(now - one.created)}"), soft_wrap=True)
-        first = Text.assemble(_status(one), f"  {one.target.name}  {changes(one)}".rstrip())
-        for line in (first, Text(_detail(one))):
-            if line.plain:
-                console.print(Padding(line, (0, 0, 0, 2)))
+        beside(console, "  ", Text.assemble(status(one), f"  {one.target.name}  {changes(one)}"))
+        beside(console, "  ", Text(_detail(one)))
+
+
+def beside(console: Console, label: str, text: Text) -> None:
+    """A label, and beside it text that wraps in its own column. No text, no line."""
+    if not text:
+        return
+    lines = text.wrap(console, max(20, console.width - len(label)), overflow="fold")
+    for number, part in enumerate(lines):
+        part.rstrip()
+        console.print(Text.assemble((label if number == 0 else " " * len(label), "dim"), part), soft_wrap=True)
 
 
 def _table(remediations: Sequence[Remediation], now: datetime) -> Table:
@@ -107,23 +114,26 @@ def _table(remediations: Sequence[Remediation], now: datetime) -> Table:
         shown.add_column(column, overflow="fold", no_wrap=column in ("id", "age", "status"))
     for one in remediations:
         texts = (one.target.name, changes(one), _detail(one))
-        shown.add_row(Text(one.id), age(now - one.created), _status(one), *map(Text, texts))
+        shown.add_row(Text(one.id), age(now - one.created), status(one), *map(Text, texts))
     return shown
 
 
-def _status(one: Remediation) -> Text:
+def status(one: Remediation) -> Text:
+    """The status in its colour."""
     return Text(str(one.status), style=STYLE.get(one.status, "dim"))
 
 
 def _detail(one: Remediation) -> str:
-    return f"{one.wish} asked for by {one.wish_by}; {one.detail}" if one.wish else one.detail
+    """The last word of the history, without the change that stands beside it."""
+    said = one.detail.removeprefix(changes(one)).lstrip(". ")
+    return f"{one.wish} asked for by {one.wish_by}; {said}".removesuffix("; ") if one.wish else said
 
 
 def changes(one: Remediation) -> str:
     """Before and after of every step."""
     if one.plan is None:
         return ""
-    return ", ".join(f"{step.setting} {value(step.before)} -> {value(step.after)}" for step in one.plan.steps)
+    return "; ".join(f"{step.setting}: {value(step.before)} -> {value(step.after)}" for step in one.plan.steps)
 
 
 def value(setting: object) -> str:

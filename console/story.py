@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
-from console.show import STYLE, value
+from console.show import beside, status, value
 from sereno.lifecycle import Remediation
 from sereno.model import Event, Verdict
 
@@ -24,9 +23,8 @@ _NEXT = {
 
 def tell(one: Remediation, events: Sequence[Event], console: Console) -> None:
     """Why, what was decided at which gate, what changes, how it is undone, and what happened since."""
-    console.print(
-        Text.assemble((one.id, "bold"), "  ", (str(one.status), STYLE.get(one.status, "dim"))), soft_wrap=True
-    )
+    console.print(Text(one.id, style="bold"), soft_wrap=True)
+    _line(console, "status", status(one))
     _line(console, "signal", f"{one.signal.name} was {one.signal.state} at {one.signal.at:%Y-%m-%d %H:%M:%S} UTC")
     _line(console, "", one.signal.reason)
     _line(console, "remediator", f"{one.remediator}, mode {one.mode}")
@@ -42,10 +40,8 @@ def tell(one: Remediation, events: Sequence[Event], console: Console) -> None:
     console.print()
     for event in events:
         by = "" if event.by == "sereno" else f" by {event.by}"
-        head = Text.assemble((f"{event.at:%H:%M:%S}  ", "dim"), (f"{event.phase}{by}", "bold"))
-        console.print(head)
-        if event.detail:
-            console.print(Padding(Text(event.detail), (0, 0, 0, 10)))
+        beside(console, f"{event.at:%H:%M:%S}  ", Text(f"{event.phase}{by}", style="bold"))
+        beside(console, " " * 10, Text(event.detail))
 
 
 def _decision(one: Remediation, console: Console) -> None:
@@ -56,20 +52,13 @@ def _decision(one: Remediation, console: Console) -> None:
     _line(console, "cost", f"{one.plan.monthly_cost:,.2f} USD a month if it stayed")
     for step in one.plan.steps:
         _line(console, "change", f"{step.setting}: {value(step.before)} -> {value(step.after)}")
-        _line(console, "", step.why)
+        _line(console, "", step.why if step.why != one.plan.reason else "")
         _line(console, "  do", str(step.do))
         _line(console, "  undo", str(step.undo) if step.undo else "none: this cannot be taken back")
 
 
 def _line(console: Console, label: str, text: str | Text) -> None:
-    """A label, and beside it text that wraps in its own column."""
-    if not text:
-        return
-    body = Text(text) if isinstance(text, str) else text
-    lines = body.wrap(console, max(20, console.width - LABEL - 1), overflow="fold")
-    for number, part in enumerate(lines):
-        part.rstrip()
-        console.print(Text.assemble((f"{label if number == 0 else '':{LABEL}} ", "dim"), part), soft_wrap=True)
+    beside(console, f"{label:{LABEL}} ", Text(text) if isinstance(text, str) else text)
 
 
 def _gates(one: Remediation, events: Sequence[Event]) -> Iterator[tuple[str, Verdict]]:

@@ -139,11 +139,13 @@ def commit(watch: Watch, planned: Remediation, before: Remediation, remediator: 
     applying = planned
     if planned.status is Status.CLAIMED:
         applying = applying.move(Status.PLANNED, now, plan.reason)
-    applying = applying.move(Status.APPLYING, now, _changes(plan), data={"observed": _brief(plan)})
+    cost, approved = daily_cost(plan), before.wish == "approve"
+    # Who let it go on stands in the history, as who took it back or kept it does.
+    by = (before.wish_by or "an operator") if approved else "sereno"
+    applying = applying.move(Status.APPLYING, now, _changes(plan), data={"observed": _brief(plan)}, by=by)
     applying = replace(
         applying, owner=watch.owner, claim_until=now + CLAIM, due_at=now + CLAIM, escalate_at=now + APPLY_WITHIN
     )
-    cost, approved = daily_cost(plan), before.wish == "approve"
     try:
         # Free plans leave the money row alone: one write less in a storm.
         money = (cost, play.cost_per_day) if cost else None
