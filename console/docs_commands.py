@@ -79,16 +79,23 @@ def _commands() -> Iterator[str]:
         words = [one.name.upper() if one.required else f"[{one.name.upper()}]" for one in taken if one.is_argument]
         yield f"## sereno {name}\n"
         yield " ".join((command.__doc__ or "").split()) + "\n"
-        yield f"```\nsereno {' '.join([name, *words, '[OPTIONS]'])}\n```\n"
-        yield "| argument or option | meaning | default |\n|---|---|---|"
-        yield from (_row(one) for one in taken)
-        yield ""
+        options = ["[OPTIONS]"] if len(words) < len(taken) else []
+        yield f"```\nsereno {' '.join([name, *words, *options])}\n```\n"
+        if taken:
+            yield "| argument or option | meaning | default |\n|---|---|---|"
+            yield from (_row(one) for one in taken)
+            yield ""
+
+
+def spellings(one: Parameter) -> list[str]:
+    """How an option is written: `--config`, `-c`."""
+    # Inside Annotated the first name that is declared arrives as the default.
+    declared = [str(text) for text in (one.info.default, *(one.info.param_decls or ())) if str(text).startswith("-")]
+    return declared or [f"--{one.name}"]
 
 
 def _row(one: Parameter) -> str:
-    # Inside Annotated the first name that is declared arrives as the default.
-    declared = [text for text in (one.info.default, *(one.info.param_decls or ())) if str(text).startswith("-")]
-    spelled = one.name.upper() if one.is_argument else ", ".join(map(str, declared)) or f"--{one.name}"
+    spelled = one.name.upper() if one.is_argument else ", ".join(spellings(one))
     return f"| `{spelled}{_value(one)}` | {one.info.help or ''} | {_default(one)} |"
 
 
