@@ -2,6 +2,10 @@
 
 Equal bytes mean an equal key, so deploying again without a change changes nothing; and whoever doubts what runs in
 production can build it again and compare.
+
+The interpreter that builds also compiles, and another version cannot use what it compiled. So the stack's parameter
+`Runtime` must be `runtime()`: with any other, each cold start compiles all it loads, because Lambda's /var/task is
+read-only. The watch works all the same.
 """
 
 from __future__ import annotations
@@ -57,7 +61,7 @@ class Report:
         folders = ", ".join(f"{name} {size / 1024:.0f}" for name, size in self.by_folder.items())
         return (
             f"{self.path.name}: {self.packed / 1024:.0f} KiB packed, {self.unpacked / 1024:.0f} KiB in "
-            f"{self.files} files for {self.runtime} ({folders}), {self.digest[:12]}"
+            f"{self.files} files ({folders}), {self.digest[:12]}; deploy it with Runtime={self.runtime}"
         )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy import config, package, package_botocore
+from deploy import config, package, package_botocore, synth
 from sereno.errors import InvalidInput
 
 ROOT = Path(__file__).parents[2]
@@ -147,6 +147,16 @@ def test_its_report_adds_up(built):
     assert sum(report.by_folder.values()) == report.unpacked
     assert report.packed < 4 * 1024 * 1024
     assert "KiB packed" in str(report)
+
+
+def test_it_says_which_runtime_it_is_for_and_the_template_takes_it(built):
+    report = package.report(built[0])
+    assert report.runtime == f"python{sys.version_info.major}.{sys.version_info.minor}"
+    assert report.runtime in synth.PARAMETERS["Runtime"]["AllowedValues"]
+    assert str(report).endswith(f"deploy it with Runtime={report.runtime}")
+    with zipfile.ZipFile(built[0]) as archive:
+        compiled = {name.split(".")[-2] for name in archive.namelist() if name.endswith(".pyc")}
+    assert compiled == {sys.implementation.cache_tag}
 
 
 MODEL = {
