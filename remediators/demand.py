@@ -66,9 +66,3 @@ def _rates(series: Mapping[str, Points]) -> dict[float, float]:
         for start, value in series.get(name, ()):
             total[start] = total.get(start, 0.0) + value / MINUTE
     return total
-
-
-def with_peaks(mean: float, sigmas: float) -> float:
-    """The concurrency that random arrivals of this mean reach in their peaks: arrivals are Poisson, so the spread is
-    the root of the mean."""
-    return mean + sigmas * math.sqrt(max(mean, 0.0))

@@ -8,14 +8,14 @@ from __future__ import annotations
 from alarms.slo import failing_share, ratio, runbook_link
 from alarms.spec import AlarmSpec, AnySpec, MetricQuery, dimensions
 from alarms.wire import Api, alarm_name
+from sereno.chance import mean_within
 from sereno.service import Function, Service
 
 NAMESPACE = "AWS/Lambda"
 ERRORS_FLOOR = 5  # errors in a minute, below which a share says more about the traffic than about the function
 SATURATED = 0.85  # of the limit, in the busiest instant of a minute
-# Requests come at random: with a mean of 70 % of the limit, the peaks of a minute already touch it.
-EXHAUSTED = 0.70
-FAST_EXHAUSTED = 0.60  # a bucket of 10 s tells the mean sooner but is not a forecast: leave time to act
+# Requests come at random: a mean whose peaks, so many standard deviations up, meet the limit exhausts it.
+SIGMAS = 6.0
 AHEAD_MINUTES = 10
 # With fewer, a single request is most of the limit, and running at it is often what its owner wants.
 SMALLEST_LIMIT = 5
@@ -142,15 +142,16 @@ def exhaustion(service: Service, function: Function, reserved: int) -> AlarmSpec
     comes within one minute is over by the second, while a ramp goes on. Over one minute only, a step to 1.5 times
     would be forecast as a surge of 6.5 times. CloudWatch fetches more datapoints than N, so DIFF has what it needs.
     """
+    usable = mean_within(reserved, SIGMAS)
     slope = "(2 * DIFF(demand) - DIFF(DIFF(demand))) / 2"
     return AlarmSpec(
         **_named(service, function, "exhaustion", "ticket"),
         description=(
             f"{function.name} is on its way to its limit of {reserved} reserved concurrent executions. Demand is "
             "SUM(Duration) / 60,000: the mean of concurrent executions in a minute. Its slope over the last two "
-            f"minutes is carried {AHEAD_MINUTES} minutes ahead, and the forecast breaches at {EXHAUSTED:.0%} of the "
-            "limit, where random arrivals already throttle in their peaks. (The Maximum of ConcurrentExecutions "
-            "would not do: by chance alone its slope fires about nine times on a quiet day.)"
+            f"minutes is carried {AHEAD_MINUTES} minutes ahead, and the forecast breaches at {usable:.1f}: from "
+            f"there on the peaks of random arrivals ({SIGMAS:.0f} standard deviations) meet the limit. (The Maximum of "
+            "ConcurrentExecutions would not do: by chance alone its slope fires about nine times on a quiet day.)"
         ),
         metrics=(
             MetricQuery("forecast", f"demand + {AHEAD_MINUTES} * {slope}", label="demand in 10 minutes"),
@@ -158,7 +159,7 @@ def exhaustion(service: Service, function: Function, reserved: int) -> AlarmSpec
             _stat("duration", function, "Duration", "Sum"),
         ),
         comparison_operator="GreaterThanOrEqualToThreshold",
-        threshold=round(EXHAUSTED * reserved, 6),
+        threshold=round(usable, 3),
         evaluation_periods=1,
         datapoints_to_alarm=1,
         treat_missing_data="notBreaching",
@@ -167,6 +168,7 @@ def exhaustion(service: Service, function: Function, reserved: int) -> AlarmSpec
 
 def exhaustion_fast(service: Service, function: Function, reserved: int) -> AlarmSpec:
     """The same from the application's own metric, in seconds instead of minutes."""
+    usable = mean_within(reserved, SIGMAS)
     demand = MetricQuery(
         "work",
         None,
@@ -180,14 +182,15 @@ def exhaustion_fast(service: Service, function: Function, reserved: int) -> Alar
     return AlarmSpec(
         **_named(service, function, "exhaustion-fast", "ticket"),
         description=(
-            f"{function.name} used {FAST_EXHAUSTED:.0%} or more of its {reserved} reserved concurrent executions "
-            f"over {BUCKET_S} seconds. Demand is DemandMs / {BUCKET_S * 1000:,}, the milliseconds of work that the "
+            f"{function.name} used {usable:.1f} or more of its {reserved} reserved concurrent executions over "
+            f"{BUCKET_S} seconds: the peaks of random arrivals meet the limit. Demand is DemandMs / "
+            f"{BUCKET_S * 1000:,}, the milliseconds of work that the "
             "application itself publishes for each bucket. There is no forecast: over 10 seconds a slope is noise. "
             "Turned-away requests run no code, so this metric stops growing at the limit: see throttles."
         ),
         metrics=(MetricQuery("demand", f"work / {BUCKET_S * 1000}", label="demand"), demand),
         comparison_operator="GreaterThanOrEqualToThreshold",
-        threshold=round(FAST_EXHAUSTED * reserved, 6),
+        threshold=round(usable, 3),
         evaluation_periods=1,
         datapoints_to_alarm=1,
         treat_missing_data="notBreaching",

@@ -14,8 +14,9 @@ from datetime import timedelta
 
 from remediators import metrics
 from remediators.actions._provisioned import observe_provisioned, provisioned_steps, read_provisioned
-from remediators.demand import Demand, measure, with_peaks
+from remediators.demand import Demand, measure
 from remediators.metrics import Series
+from sereno.chance import with_peaks
 from sereno.model import Call, Json, Plan, Reason, Refusal, Step, Verdict
 from sereno.ports import Aws, Context, Param, Permission, Remediator
 from sereno.service import Function

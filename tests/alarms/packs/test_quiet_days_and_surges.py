@@ -11,7 +11,7 @@ import pytest
 from alarms.evaluator import states, timeline
 from alarms.metric_math import resolve
 from alarms.packs import all_alarms
-from alarms.packs.lambda_functions import EXHAUSTED
+from alarms.packs.lambda_functions import SATURATED
 from sereno.service import Api, Function, Objectives, Service
 
 # key: (requests a second at the daily peak, mean ms, reserved). 120 requests a second in all but the health checks.
@@ -124,7 +124,7 @@ def test_a_ramp_to_nine_times_is_seen_by_the_end_of_its_second_minute(seed):
     assert first[0] <= before + 1
     # At that moment less than half of the limit is in use: there is time to act.
     assert minutes["Duration.Sum"][before + 1] / 60_000 < 0.5 * 120
-    assert minutes["ConcurrentExecutions.Maximum"][before + 1] < EXHAUSTED * 120
+    assert minutes["ConcurrentExecutions.Maximum"][before + 1] < SATURATED * 120
 
 
 @pytest.mark.parametrize("offset", [0.25, 0.5, 0.75])
