@@ -125,9 +125,11 @@ def _contents(compiled: Json, remediators: Mapping[str, Remediator]) -> Iterator
         for path in sorted((ROOT / package).rglob("*.py")):
             yield path.relative_to(ROOT).as_posix(), path.read_bytes()
     services = package_botocore.by_service(wanted)
+    models = dict(package_botocore.files(wanted))
     found = _dependencies(package_trace.loaded(remediators, services))
-    yield from package_slim.slimmed({name: path.read_bytes() for name, path in found}).items()
-    yield from package_botocore.files(wanted)
+    dependencies = {name: path.read_bytes() for name, path in found}
+    yield from package_slim.slimmed(dependencies, package_botocore.event_names(models)).items()
+    yield from models.items()
 
 
 def _dependencies(loaded: list[Path]) -> Iterator[tuple[str, Path]]:

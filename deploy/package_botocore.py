@@ -46,6 +46,17 @@ def files(operations: Collection[str]) -> Iterator[tuple[str, bytes]]:
         raise InvalidInput("remediator", problems)
 
 
+def event_names(files: Mapping[str, bytes]) -> set[str]:
+    """Under which names botocore's events know the services of these data files: the service's id with hyphens, and
+    the older names that botocore still registers handlers under (client and endpoint prefix)."""
+    found: set[str] = set()
+    for name, data in files.items():
+        if name.endswith("/service-2.json"):
+            metadata = json.loads(data)["metadata"]
+            found |= {metadata["serviceId"].lower().replace(" ", "-"), metadata["endpointPrefix"], name.split("/")[2]}
+    return found
+
+
 def by_service(operations: Collection[str]) -> dict[str, set[str]]:
     """Method names by service."""
     found: dict[str, set[str]] = {}
