@@ -1,0 +1,98 @@
+"""Anything may happen in any order: hypothesis plays the world, `Life` (in conftest) holds what must be true.
+
+Events come once or twice, calls fail or end the process, demand rises and falls, operators wish and change modes,
+somebody else changes the limit, time passes. Whatever it was, when all is calm again everything comes to an end.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+
+from sereno.model import Mode
+
+KINDS = ("throttled", "denied", "silence-before", "silence-after", "crash-before", "crash-after")
+WHATS = st.sampled_from(("exhaustion", "throttles"))
+# After the last fault: two hours hold every patience (approval 30 min, undo 30 min) and a change on top of another.
+BOUND = 120
+
+
+def machine(make_life, event, fault) -> type[RuleBasedStateMachine]:
+    """The machine, playing on a house of its own each time."""
+
+    class World(RuleBasedStateMachine):
+        @initialize()
+        def begin(self):
+            self.life = make_life()
+            self.aws = self.life.house.aws
+
+        @rule(what=WHATS, times=st.integers(1, 2), age_s=st.integers(0, 16 * 60))
+        def an_event_comes(self, what, times, age_s):
+            """Now or late, once or twice."""
+            coming = event(what, at=self.life.house.clock.now() - timedelta(seconds=age_s))
+            for _ in range(times):
+                self.life.deliver(coming)
+            self.life.check()
+
+        @rule(what=WHATS, red=st.booleans())
+        def an_alarm_changes(self, what, red):
+            self.life.house.red(what) if red else self.life.house.green()
+
+        @rule(factor=st.sampled_from((1.0, 3.0, 8.0, 12.0)))
+        def demand_changes(self, factor):
+            self.life.factor = factor
+
+        @rule(minutes=st.integers(1, 6))
+        def time_passes(self, minutes):
+            for _ in range(minutes):
+                self.life.minute()
+
+        @rule(ahead=st.integers(1, 25), kind=st.sampled_from(KINDS))
+        def a_call_will_fail(self, ahead, kind):
+            trouble = fault(len(self.aws.calls) + ahead, kind)
+            self.aws.before, self.aws.after = trouble.before, trouble.after
+
+        @precondition(lambda self: self.life.house.all())
+        @rule(wish=st.sampled_from(("keep", "revert", "approve")), which=st.integers(0, 3))
+        def an_operator_wishes(self, wish, which):
+            known = self.life.house.all()
+            one = known[which % len(known)]
+            self.life.house.books.wish(one.id, wish, "ana", self.life.house.clock.now())
+            self.life.reverts_asked_for |= wish == "revert"
+
+        @rule(mode=st.sampled_from(list(Mode)), whom=st.sampled_from(("*", "raise_concurrency")))
+        def an_operator_sets_a_mode(self, mode, whom):
+            self.life.house.books.set_mode(whom, mode, "ana", self.life.house.clock.now())
+
+        @rule(value=st.sampled_from((0, 100, 120, 150, 300)))
+        def somebody_else_changes_the_limit(self, value):
+            self.life.house.set_reserved(value)
+            self.life.meddled = True
+
+        def teardown(self):
+            if not hasattr(self, "life"):
+                return
+            self.aws.before = self.aws.after = None
+            self.life.factor = 1.0
+            self.life.house.green()
+            self.life.to_the_end(BOUND)
+
+    return World
+
+
+@pytest.mark.filterwarnings("ignore::hypothesis.errors.NonInteractiveExampleWarning")
+def test_whatever_happens_in_whatever_order_everything_comes_to_its_end(make_life, event, fault):
+    run_state_machine_as_test(
+        machine(make_life, event, fault),
+        settings=settings(
+            max_examples=12,
+            stateful_step_count=14,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
