@@ -150,8 +150,8 @@ def exhaustion(service: Service, function: Function, reserved: int) -> AlarmSpec
             f"{function.name} is on its way to its limit of {reserved} reserved concurrent executions. Demand is "
             "SUM(Duration) / 60,000: the mean of concurrent executions in a minute. Its slope over the last two "
             f"minutes is carried {AHEAD_MINUTES} minutes ahead, and the forecast breaches at {usable:.1f}: from "
-            f"there on the peaks of random arrivals ({SIGMAS:.0f} standard deviations) meet the limit. (The Maximum of "
-            "ConcurrentExecutions would not do: by chance alone its slope fires about nine times on a quiet day.)"
+            f"there on the peaks of random arrivals ({SIGMAS:.0f} standard deviations) meet the limit. (The Maximum "
+            "of ConcurrentExecutions would not do: by chance alone its slope fires nine times on a quiet day.)"
         ),
         metrics=(
             MetricQuery("forecast", f"demand + {AHEAD_MINUTES} * {slope}", label="demand in 10 minutes"),
