@@ -34,6 +34,10 @@ from sereno.service import Service
 
 # Powertools keeps the stream that it found first, for the life of the process: there is one for all drills.
 _STDOUT = io.StringIO()
+# Application Auto Scaling makes alarms for itself, drives them itself, and ends their names in a random id, as the
+# embedded AWS does: they are no part of a watch, and with them no drill would be exactly the same twice.
+# https://docs.aws.amazon.com/autoscaling/application/userguide/target-tracking-scaling-policy-overview.html
+AUTO_SCALINGS_OWN = "TargetTracking-"
 PARAMETERS = {"CodeBucket": "sereno-code", "CodeKey": "sereno.zip"}
 
 
@@ -248,7 +252,11 @@ def _clients(region: str) -> Callable[[str], Any]:
 def _look_around(cloud: Cloud, template: Json) -> None:
     """Reads back what was deployed: alarms, rules; and subscribes a mailbox to the topic."""
     for page in cloud.clients("cloudwatch").get_paginator("describe_alarms").paginate():
-        cloud.alarms += [AlarmSpec.from_api(_with_tags(one, template)) for one in page["MetricAlarms"]]
+        cloud.alarms += [
+            AlarmSpec.from_api(_with_tags(one, template))
+            for one in page["MetricAlarms"]
+            if not one["AlarmName"].startswith(AUTO_SCALINGS_OWN)
+        ]
     cloud.composites = [CompositeSpec.from_api(one) for one in cloud.created.composites.values()]
     cloud.rules = list(_rules(cloud))
     sqs, sns = cloud.clients("sqs"), cloud.clients("sns")
