@@ -228,7 +228,8 @@ def spend(table: str, remediator: str, now: datetime, per_day: int) -> Json:
             "TableName": table,
             "Key": _budget_key(remediator, now),
             "UpdateExpression": "ADD used :one SET #ttl = :ttl",
-            "ConditionExpression": "attribute_not_exists(used) OR used < :limit",
+            # A budget of 0 is none, on the first signal of the day too.
+            "ConditionExpression": "used < :limit" + (" OR attribute_not_exists(used)" if per_day > 0 else ""),
             "ExpressionAttributeNames": {"#ttl": "ttl"},
             "ExpressionAttributeValues": values(one=1, limit=per_day, ttl=int(now.timestamp()) + 7 * 86_400),
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",

@@ -155,6 +155,12 @@ class _Lambda:
     def __getattr__(self, operation: str) -> Any:
         return getattr(self.real, operation)
 
+    def get_function(self, **params: Any) -> Any:
+        """AWS shows a reservation of 0 here, moto does not."""
+        reserved = self.real.get_function_concurrency(**params).get("ReservedConcurrentExecutions")
+        concurrency = {} if reserved is None else {"Concurrency": {"ReservedConcurrentExecutions": reserved}}
+        return {**self.real.get_function(**params), **concurrency}
+
     def put_function_concurrency(self, **params: Any) -> Any:
         return self._changed("put_function_concurrency", params)
 
