@@ -39,6 +39,6 @@ def run(size: Size) -> list[Row]:
     def seconds(code: str) -> float:
         return float(fresh(BOTH + code + END, [ROOT], str(size.load), isolated=False))
 
-    pairs = max(1, size.pairs // 3)
+    pairs = max(1, size.pairs // 4)
     ours, theirs = paired(pairs, lambda: seconds(DRILL), lambda: seconds(WORLDS), warm=False)
     return [Row("drill", "s", ours, theirs, "both worlds, nobody on watch", Target(figure=20.0))]

@@ -38,7 +38,7 @@ def run(size: Size) -> list[Row]:
         rng.poisson(requests / found.duration_s / 100, found.duration_s * 100)
         rng.lognormal(5.0, 0.5, requests)
 
-    pairs = max(1, size.pairs // 3)
+    pairs = max(1, size.pairs // 4)
     # `live` has run once already, to count.
     ours, theirs = paired(pairs, milliseconds(live), milliseconds(floor), warm=False)
     row = Row("world", "ms", ours, theirs, "drawing its arrivals and durations")
