@@ -95,7 +95,9 @@ def handler(event: Any, context: Any) -> Json:
 
     Raises MalformedEvent and LedgerUnavailable: Lambda tries again and then hands the event to the OnFailure queue.
     """
-    name = os.environ["SERENO_REMEDIATOR"]
+    name = os.environ.get("SERENO_REMEDIATOR")
+    if not name:
+        raise SerenoError("environment: SERENO_REMEDIATOR not set")
     with invocation(os.environ, context, name) as watch:
         try:
             signals = parse(event, watch.service)
