@@ -110,6 +110,7 @@ class LittleAws:
         self.ops_items: list[dict[str, Any]] = []
         self.quota = 1000
         self.effects: list[tuple[int | None, int | None]] = []
+        self.provisioned: dict[tuple[str, str], int] = {}
 
     def client(self, name: str, region: str | None = None) -> Any:
         if name == "ssm":
@@ -147,7 +148,7 @@ class _CloudWatch:
 
 @dataclass
 class _Lambda:
-    """moto's Lambda, and the account's settings, which moto does not know."""
+    """moto's Lambda, and what moto does not know: the account's settings and provisioned concurrency."""
 
     real: Any
     little: LittleAws
@@ -160,6 +161,18 @@ class _Lambda:
         reserved = self.real.get_function_concurrency(**params).get("ReservedConcurrentExecutions")
         concurrency = {} if reserved is None else {"Concurrency": {"ReservedConcurrentExecutions": reserved}}
         return {**self.real.get_function(**params), **concurrency}
+
+    def get_provisioned_concurrency_config(self, **params: Any) -> Any:
+        found = self.little.provisioned.get((params["FunctionName"], params["Qualifier"]))
+        if found is None:
+            error = {"Code": "ProvisionedConcurrencyConfigNotFoundException", "Message": "none"}
+            raise ClientError({"Error": error}, "GetProvisionedConcurrencyConfig")
+        return {"RequestedProvisionedConcurrentExecutions": found, "Status": "READY"}
+
+    def put_provisioned_concurrency_config(self, **params: Any) -> Any:
+        alias = (params["FunctionName"], params["Qualifier"])
+        self.little.provisioned[alias] = params["ProvisionedConcurrentExecutions"]
+        return {"Status": "IN_PROGRESS"}
 
     def put_function_concurrency(self, **params: Any) -> Any:
         return self._changed("put_function_concurrency", params)

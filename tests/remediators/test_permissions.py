@@ -1,0 +1,109 @@
+"""Every call that a remediator emits is within what it declares, and everything declared maps to IAM."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from deploy.iam import ACTIONS, COMMON, ROUND, statements
+from remediators import flow
+from remediators.registry import all_remediators, names
+from sereno.service import Function
+from sereno.testing import WatchedAws
+
+SPINE = {permission.operation for permission in (*COMMON, *ROUND)}
+
+
+@dataclass
+class Asked:
+    """An `Aws` that notes who asked for what beside the ledger and the topic."""
+
+    house: object
+
+    def during(self, play):
+        watched = self.house.aws
+        before = len(watched.calls)
+        play()
+        return {call for call in watched.calls[before:] if not call.startswith(("dynamodb.", "sns."))}
+
+
+@pytest.fixture
+def asked(house):
+    return Asked(house)
+
+
+def declared(name):
+    return {permission.operation for permission in all_remediators()[name].permissions}
+
+
+def with_provisioned(house):
+    house.little.provisioned["techmoda-read", "live"] = 10
+    house.on(functions={"read": Function("read", "techmoda-read", "live", 120, 16.0, 10, 512, provisioned=10)})
+
+
+@pytest.mark.parametrize("prepare", [lambda house: None, with_provisioned])
+def test_raising_concurrency_stays_within_its_permissions_from_event_to_undo(house, asked, prepare):
+    prepare(house)
+
+    def whole_life():
+        remediation = flow.start(house.watch, house.signal(), "raise_concurrency")
+        house.metrics.points.clear()
+        house.rounds(21)
+        assert house.get(remediation.id).status == "REVERTED"
+
+    emitted = asked.during(whole_life) - {"cloudwatch.describe_alarms"}
+    assert emitted <= declared("raise_concurrency")
+    assert {"lambda.put_function_concurrency", "cloudwatch.get_metric_data"} <= emitted
+
+
+def test_an_unreserved_function_needs_only_what_is_declared(house, asked):
+    house.little.real.client("lambda").delete_function_concurrency(FunctionName="techmoda-read")
+
+    def whole_life():
+        flow.start(house.watch, house.signal(), "raise_concurrency")
+        house.metrics.points.clear()
+        house.rounds(21)
+
+    emitted = asked.during(whole_life) - {"cloudwatch.describe_alarms"}
+    assert "lambda.delete_function_concurrency" in emitted
+    assert emitted <= declared("raise_concurrency")
+
+
+def test_opening_an_incident_stays_within_its_permissions(house, asked):
+    emitted = asked.during(lambda: flow.start(house.watch, house.signal("burn-fast"), "open_incident"))
+    assert emitted == declared("open_incident")
+
+
+def test_the_ledger_the_topic_and_the_round_stay_within_theirs(house):
+    def whole_life():
+        flow.start(house.watch, house.signal(), "raise_concurrency")
+        house.red("throttles")
+        house.rounds(21)
+
+    whole_life()
+    spine = {call for call in house.aws.calls if call.startswith(("dynamodb.", "sns.")) or "describe_alarms" in call}
+    assert spine <= SPINE
+
+
+@pytest.mark.parametrize("name", names())
+def test_everything_declared_maps_to_iam_and_every_star_says_why(house, name):
+    remediator = all_remediators()[name]
+    for permission in remediator.permissions:
+        assert permission.operation in ACTIONS
+        assert permission.resource != "*" or "https://" in permission.because
+    written = statements(remediator, house.watch.service)
+    allowed = {action for statement in written for action in statement["Action"]}
+    for permission in remediator.permissions:
+        assert set(ACTIONS[permission.operation]) <= allowed
+
+
+def test_no_remediator_may_touch_what_sereno_needs_itself():
+    for name in names():
+        assert not {one for one in declared(name) if one.startswith(("dynamodb.transact", "sns.", "iam."))}
+
+
+def test_calls_are_watched_by_their_boto_names(house):
+    assert isinstance(house.aws, WatchedAws)
+    house.aws.client("lambda").get_function_concurrency(FunctionName="techmoda-read")
+    assert house.aws.calls[-1] == "lambda.get_function_concurrency"
