@@ -84,7 +84,6 @@ class TestSurgeRamp:
         assert all(verdict["ok"] for _, verdict in lease["plan"]["gates"])
 
 
-@pytest.mark.xdist_group("drill-step")
 def test_a_step_that_no_metric_can_foresee_is_over_in_150_seconds():
     cut = replace(scenario.load("surge-step"), duration_s=20 * 60, objectives=())
     result = drill.run(cut)
@@ -93,7 +92,6 @@ def test_a_step_that_no_metric_can_foresee_is_over_in_150_seconds():
     assert result["requests"]["availability"] > result["without"]["requests"]["availability"]
 
 
-@pytest.mark.xdist_group("drill-step")
 def test_with_a_metric_of_ten_seconds_it_is_over_in_45():
     result = drill.run(replace(scenario.load("surge-step-fast"), duration_s=20 * 60, objectives=()))
     assert 0 < result["recovered_s"] <= 45
@@ -140,7 +138,6 @@ class TestReleaseInPlateau:
             assert "fits in" in told[-2][2]
 
 
-@pytest.mark.xdist_group("drill-quiet")
 def test_a_busy_evening_within_the_limits_changes_nothing_and_wakes_nobody():
     """The peak of quiet-day-busy, two hours of it: where a watch that acts too easily would act."""
     whole = scenario.load("quiet-day-busy")
@@ -155,7 +152,6 @@ def test_a_busy_evening_within_the_limits_changes_nothing_and_wakes_nobody():
     assert result["notifications"] == []
 
 
-@pytest.mark.xdist_group("drill-exact")
 def test_the_same_seed_gives_the_same_drill_and_another_seed_another():
     short = replace(scenario.load("alarm-exhaustion"), duration_s=10 * 60, jitter_s=60.0)
     once, again = (json.dumps(drill.run(short, seed=5), sort_keys=True) for _ in range(2))
@@ -165,32 +161,31 @@ def test_the_same_seed_gives_the_same_drill_and_another_seed_another():
     assert other["requests"] != json.loads(once)["requests"]
 
 
-# An alarm test ends soon after its alarm should have rung: minutes of the drill, and the alarm's resource.
-ALARM_TESTS = {
-    "alarm-5xx": (11, "catalogue"),
-    "alarm-api-latency": (11, "catalogue"),
-    "alarm-burn-fast": (18, "catalogue"),
-    "alarm-burn-slow": (60, "catalogue"),
-    "alarm-errors": (11, "read"),
-    "alarm-exhaustion": (10, "read"),
-    "alarm-exhaustion-fast": (8, "read"),
-    "alarm-latency": (11, "read"),
-    "alarm-saturation": (40, "read"),
-    "alarm-throttles": (9, "read"),
+# An alarm test may end soon after its alarm must have rung (minutes); those not named here run whole.
+CUT_TO = {
+    "alarm-5xx": 11,
+    "alarm-api-latency": 11,
+    "alarm-burn-fast": 18,
+    "alarm-burn-slow": 75,
+    "alarm-customers-hurt": 10,
+    "alarm-dead-letters": 20,
+    "alarm-errors": 11,
+    "alarm-exhaustion": 10,
+    "alarm-exhaustion-fast": 8,
+    "alarm-heartbeat": 30,
+    "alarm-latency": 11,
+    "alarm-saturation": 40,
+    "alarm-throttles": 9,
+    "alarm-undelivered": 20,
+    "alarm-unpublished": 20,
 }
 
 
-def test_every_alarm_test_in_the_house_is_run():
-    assert set(ALARM_TESTS) == {name for name in scenario.names() if name.startswith("alarm-")}
-
-
-@pytest.mark.xdist_group("drill-alarms")
-@pytest.mark.parametrize("name", ALARM_TESTS)
+@pytest.mark.parametrize("name", [name for name in scenario.names() if name.startswith("alarm-")])
 def test_an_alarm_rings_for_the_trouble_that_it_is_there_for(name):
-    minutes, resource = ALARM_TESTS[name]
-    result = drill.run(replace(scenario.load(name), duration_s=minutes * 60))
+    whole = scenario.load(name)
+    cut = replace(whole, duration_s=CUT_TO.get(name, whole.duration_s // 60) * 60)
+    result = drill.run(cut)
     assert missed(result) == []
-    what = name.removeprefix("alarm-").removeprefix("api-")
-    rung = {one["name"]: one["transitions"] for one in result["alarms"]}[f"techmoda/{resource}/{what}"]
-    first = next(one["at_s"] for one in rung if one["state"] == "ALARM")
-    assert first > 5 * 60, "not before the trouble began"
+    rung = [one["measured"] for one in result["objectives"] if one["name"] == "alarm-fires"]
+    assert min(rung) > 4 * 60, "not before the trouble began"
