@@ -102,10 +102,10 @@ class Cloud:
         """A metric alarm's new state, as DescribeAlarms will tell it."""
         self.clients("cloudwatch").set_alarm_state(AlarmName=name, StateValue=state, StateReason=reason[:1023])
 
-    def matching(self, event: Json) -> list[str]:
-        """The functions whose rules match an event."""
+    def matching(self, event: Json) -> list[tuple[str, str]]:
+        """(rule, function) for every rule that matches an event."""
         return [
-            function
+            (rule.name, function)
             for rule in self.rules
             if rule.pattern is not None and rule.pattern.matches_event(event)
             for function in rule.functions

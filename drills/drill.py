@@ -97,7 +97,7 @@ def result_of(run: Run, twin: World) -> Json:
             "objectives": judge(of_the_world, unattended),
         },
         "first_throttle_s": _since(world.first_throttle[TOTAL], start),
-        "raised_s": _since(run.raised_at, start),
+        "raised_s": _since(_raised(run, twin), start),
         "recovered_s": recovered_s(world),
         "signals": run.signals,
         "alarms": _alarms(run),
@@ -112,6 +112,14 @@ def result_of(run: Run, twin: World) -> Json:
             "without": _series(twin, scenario.duration_s),
         },
     }
+
+
+def _raised(run: Run, twin: World) -> float | None:
+    """When the limit was raised of the function that throttles first without Sereno; of any, if none does."""
+    first = {name: at for name, at in twin.first_throttle.items() if name in run.raised_at and at is not None}
+    if first:
+        return run.raised_at[min(first, key=lambda name: first[name])]
+    return min(run.raised_at.values(), default=None)
 
 
 def _since(moment: float | None, start: float) -> float | None:

@@ -10,6 +10,7 @@ import heapq
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,8 @@ class Run:
     dead_letters: int = 0
     limits_before: dict[str, int | None] = field(default_factory=dict)
     limits_after: dict[str, int | None] = field(default_factory=dict)
-    raised_at: float | None = None
+    # When each function's limit was first raised (epoch seconds).
+    raised_at: dict[str, float] = field(default_factory=dict)
     pages: list[Json] = field(default_factory=list)
 
 
@@ -149,19 +151,19 @@ class _Stage:
         self._number = 0
         self._warm: dict[str, float] = {}
         self._now = self._start
-        self._alarmed: dict[str, bell.Ring] = {}
+        self._watch_faults = engine.scenario.watch_faults_for(engine.seed)
 
     def play(self) -> None:
         """From the first second to the last."""
         functions = [one.name for one in self._engine.service.functions.values()]
         self._run.limits_before = {name: self._cloud.reserved(name) for name in functions}
         for moment, number in self._run.belfry.first_ticks():
-            self._at(moment, lambda number=number: self._evaluate(number))  # type: ignore[misc]
+            self._at(moment, partial(self._evaluate, number))
         for rule in self._cloud.rules:
             if rule.schedule == "rate(1 minute)":
                 phase = float(self._rng.uniform(0, MINUTE))
                 for function in rule.functions:
-                    self._at(self._start + phase, lambda function=function: self._minute(function))  # type: ignore[misc]
+                    self._at(self._start + phase, partial(self._minute, function))
         self._at(self._start + MINUTE, self._queues)
         while self._heap and self._heap[0][0] <= self._end:
             moment, _, action = heapq.heappop(self._heap)
@@ -199,12 +201,25 @@ class _Stage:
             body = bell.sns_message(ring, account=service.account, region=service.region)
             self._cloud.tell(f'ALARM: "{name}" in {service.region}', body)
         event = bell.state_change(ring, account=service.account, region=service.region)
-        functions = self._cloud.matching(event)
-        if functions:
+        matching = self._cloud.matching(event)
+        if matching:
             self._run.signals.append({**change, "id": event["id"], "name": name, "what": ring.spec.what})
-        for function in functions:
+        for rule, function in matching:
             for delay in self._engine.delays(event, self._rng):
-                self._at(self._now + delay, lambda function=function: self._start_function(function, event))  # type: ignore[misc]
+                self._at(self._now + delay, partial(self._deliver, rule, function, event))
+
+    def _deliver(self, rule: str, function: str, event: Json) -> None:
+        """EventBridge starts the function, or keeps what it could not deliver."""
+        if not self._suffers("undelivered"):
+            self._start_function(function, event)
+            return
+        self._put("AWS/Events", "FailedInvocations", {"RuleName": rule}, [1.0])
+        self._cloud.dead_letter(event)
+
+    def _suffers(self, kind: str) -> bool:
+        """Whether this fault of the watchman lasts now."""
+        at = self._now - self._start
+        return any(one.kind == kind and one.start <= at < one.end for one in self._watch_faults)
 
     # -- functions
 
@@ -216,7 +231,12 @@ class _Stage:
         self._at(self._now + delay, lambda: self._work(function, event, attempt))
 
     def _work(self, function: str, event: Json, attempt: int) -> None:
-        failure = self._cloud.invoke(function, event)
+        self._cloud.answers.topic_down = self._suffers("topic-down")
+        if self._suffers("functions-fail"):
+            failure: Failure | None = Failure(event, "Runtime.ExitError: broken by the scenario")
+        else:
+            failure = self._cloud.invoke(function, event)
+        self._cloud.answers.topic_down = False
         self._count_invocation(function, failed=failure is not None)
         self._read_output()
         self._take_limits()
@@ -231,7 +251,8 @@ class _Stage:
 
     def _minute(self, function: str) -> None:
         self._at(self._now + MINUTE, lambda: self._minute(function))
-        self._start_function(function, {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}})
+        if not self._suffers("round-silent"):
+            self._start_function(function, {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}})
 
     def _take_limits(self) -> None:
         """What the account says about concurrency takes effect in the world a moment later."""
@@ -242,9 +263,9 @@ class _Stage:
             wanted = self._cloud.reserved(name)
             if wanted != self._world.reserved(name):
                 before = self._world.reserved(name)
-                self._at(self._now + EFFECT_S, lambda name=name, wanted=wanted: self._set(name, wanted))  # type: ignore[misc]
-                if self._run.raised_at is None and (wanted or 0) > (before or 0):
-                    self._run.raised_at = self._now + EFFECT_S
+                self._at(self._now + EFFECT_S, partial(self._set, name, wanted))
+                if (wanted or 0) > (before or 0):
+                    self._run.raised_at.setdefault(name, self._now + EFFECT_S)
 
     def _set(self, name: str, value: int | None) -> None:
         before = self._world.reserved(name)
@@ -280,7 +301,8 @@ class _Stage:
     def _queues(self) -> None:
         """SQS publishes gauges each minute while a queue is active."""
         self._at(self._now + MINUTE, self._queues)
-        waiting = self._cloud.dead_letters() if self._run.failures else 0
+        troubled = self._run.failures or self._watch_faults
+        waiting = self._cloud.dead_letters() if troubled else 0
         if waiting:
             name = f"sereno-{self._engine.service.name}-dlq"
             self._put("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": name}, [float(waiting)])

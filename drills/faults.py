@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-Kind = Literal["errors", "slow", "gateway"]
+Kind = Literal["errors", "slow", "gateway", "round-silent", "functions-fail", "topic-down", "undelivered"]
 KINDS: tuple[Kind, ...] = ("errors", "slow", "gateway")
+# What befalls the watchman, not the service.
+WATCH_KINDS: tuple[Kind, ...] = ("round-silent", "functions-fail", "topic-down", "undelivered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,10 @@ class Fault:
     * `gateway`: `value` is the ratio of requests that API Gateway answers 5xx without invoking anything.
 
     `function` names the function on AWS; None means every function.
+
+    Those of the watchman take neither a value nor a function: `round-silent` (its minute does not come),
+    `functions-fail` (Sereno's functions end with an error), `topic-down` (SNS cannot be reached from them),
+    `undelivered` (EventBridge cannot start them).
     """
 
     kind: Kind

@@ -67,14 +67,17 @@ def _zero_throttles(case: Case, _: object) -> Finding:
 
 
 def _raised_before(case: Case, target: object) -> Finding:
+    """The smallest lead over the twin, function by function: a raise of one says nothing about another."""
     needed = float(str(target)) if target is not None else RAISED_BEFORE_S
-    first = case.twin.first_throttle[TOTAL]
-    raised = case.run.raised_at if case.run else None
-    if first is None:
+    raised = case.run.raised_at if case.run else {}
+    first = {name: at for name, at in case.twin.first_throttle.items() if name != TOTAL and at is not None}
+    if not first:
         return Finding(None, True, "the unattended twin never throttled", needed)
-    if raised is None:
-        return Finding(None, False, "the limit was never raised", needed)
-    return Finding(first - raised, first - raised >= needed, "seconds before the twin's first throttle", needed)
+    never = [name for name in first if name not in raised]
+    if never:
+        return Finding(None, False, f"the limit of {', '.join(never)} was never raised", needed)
+    lead, name = min((at - raised[name], name) for name, at in first.items())
+    return Finding(lead, lead >= needed, f"{name}, against its first throttle without Sereno", needed)
 
 
 def _recovered_within(case: Case, target: object) -> Finding:

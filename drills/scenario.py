@@ -13,7 +13,7 @@ from pathlib import Path
 
 from drills import scenario_reader
 from drills.clients import Traffic
-from drills.faults import Fault
+from drills.faults import KINDS, WATCH_KINDS, Fault
 from drills.function_model import MAX_TIMEOUT_S, FunctionModel, stream
 from sereno.errors import InvalidInput, Problem
 
@@ -89,9 +89,17 @@ class Scenario:
         return Traffic.profile(self.normal, self.points or ((0.0, 1.0),), self.shift(seed))
 
     def faults_for(self, seed: int) -> tuple[Fault, ...]:
-        """The faults, delayed as the traffic is."""
+        """The service's faults, delayed as the traffic is."""
+        return self._delayed(seed, KINDS)
+
+    def watch_faults_for(self, seed: int) -> tuple[Fault, ...]:
+        """The watchman's own faults, delayed as the traffic is."""
+        return self._delayed(seed, WATCH_KINDS)
+
+    def _delayed(self, seed: int, kinds: tuple[str, ...]) -> tuple[Fault, ...]:
         by = self.shift(seed)
-        return tuple(replace(fault, start=fault.start + by, end=fault.end + by) for fault in self.faults)
+        chosen = [fault for fault in self.faults if fault.kind in kinds]
+        return tuple(replace(fault, start=fault.start + by, end=fault.end + by) for fault in chosen)
 
     def models(
         self, reserved: Mapping[str, int | None], timeouts: Mapping[str, float] | None = None

@@ -10,7 +10,7 @@ from typing import Any
 
 from deploy import config_yaml, units
 from deploy.config_checks import nearest
-from drills.faults import KINDS
+from drills.faults import KINDS, WATCH_KINDS
 from sereno.errors import InvalidInput, Problem
 from sereno.model import Json, instant
 
@@ -208,13 +208,11 @@ class _Reader:
     def _fault(self, raw: Mapping[str, Any], path: str, length: int) -> Json:
         self._unknown(raw, _FAULT_KEYS, path)
         kind = raw.get("kind")
-        if kind not in KINDS:
-            near = nearest(str(kind), KINDS)
-            self._say(f"{path}kind", kind, f"is no kind of fault{near}; known: {', '.join(KINDS)}")
-        needed, parse = ("factor", units.factor) if kind == "slow" else ("ratio", _ratio)
-        other = "ratio" if needed == "factor" else "factor"
-        if other in raw:
-            self._say(f"{path}{other}", raw[other], f"means nothing for {kind} (write {needed})")
+        known = (*KINDS, *WATCH_KINDS)
+        if kind not in known:
+            self._say(
+                f"{path}kind", kind, f"is no kind of fault{nearest(str(kind), known)}; known: {', '.join(known)}"
+            )
         begins, ends = self._take(raw, "from", duration, path, 0.0), self._take(raw, "to", duration, path, 0.0)
         if "from" in raw and "to" in raw and not begins < ends:
             self._say(f"{path}to", raw["to"], f"does not come after {raw['from']}")
@@ -224,6 +222,21 @@ class _Reader:
             "kind": kind,
             "start": begins,
             "end": ends,
+            **self._fault_extent(raw, kind, path),
+        }
+
+    def _fault_extent(self, raw: Mapping[str, Any], kind: object, path: str) -> Json:
+        """How bad it is, and for which function; the watchman's own faults are whole."""
+        if kind in WATCH_KINDS:
+            for key in ("ratio", "factor", "function"):
+                if key in raw:
+                    self._say(f"{path}{key}", raw[key], f"means nothing for {kind} (leave it out)")
+            return {"value": 1.0, "function": None}
+        needed, parse = ("factor", units.factor) if kind == "slow" else ("ratio", _ratio)
+        other = "ratio" if needed == "factor" else "factor"
+        if other in raw:
+            self._say(f"{path}{other}", raw[other], f"means nothing for {kind} (write {needed})")
+        return {
             "value": self._take(raw, needed, parse, path, 0.0),
             "function": self._fault_function(raw.get("function"), path),
         }

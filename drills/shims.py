@@ -31,6 +31,8 @@ class Answers:
     ops_items: list[Json] = field(default_factory=list)
     # Set by every call that may have changed a function's concurrency; who applies it to the world clears it.
     limits_touched: bool = True
+    # While this holds, SNS cannot be reached.
+    topic_down: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,7 @@ def installed(answers: Answers) -> Iterator[None]:
             (f"before-parameter-build.{name}", _keep_params),
             (f"before-call.{name}", _answering(shim.answer, answers)),
         ]
+    added.append(("before-call.sns.Publish", _unreachable(answers)))
     added += [(f"after-call.lambda.{name}", _touching(answers)) for name in LIMITS]
     handlers.BUILTIN_HANDLERS.extend(added)
     try:
@@ -174,6 +177,16 @@ def _answering(answer: Answer, answers: Answers) -> Callable[..., Any]:
     def before_call(context: Json, **_: Any) -> Any:
         found = answer(answers, context["drill_params"])
         return None if found is None else (_Ok(), {**found, "ResponseMetadata": {"HTTPStatusCode": 200}})
+
+    return before_call
+
+
+def _unreachable(answers: Answers) -> Callable[..., None]:
+    def before_call(**_: Any) -> None:
+        if answers.topic_down:
+            from botocore.exceptions import EndpointConnectionError
+
+            raise EndpointConnectionError(endpoint_url="sns")
 
     return before_call
 
