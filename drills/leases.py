@@ -16,8 +16,10 @@ def acted(result: Json) -> list[Json]:
 
 
 def changed_at(remediation: Json) -> float | None:
-    """When a remediation changed something first, or None if it never did: a plan without steps only tells."""
-    if not (remediation.get("plan") or {}).get("steps"):
+    """When a remediation changed something first, or None if it never did. What has no undo is no lease: an incident
+    that was opened is with people, and nobody waits for it to be taken back."""
+    steps = (remediation.get("plan") or {}).get("steps") or ()
+    if not any(step.get("undo") for step in steps):
         return None
     return _first(remediation, _CHANGED)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -22,7 +23,9 @@ def print_verdict(result: Json, console: Console) -> None:
     checked = check(result)
     passed = narrative.all_met(checked)
     console.print()
-    console.print(Text.assemble((checked["title"], "bold"), f"  ({checked['scenario']}, seed {checked['seed']})"))
+    which = f"({checked['scenario']}, seed {checked['seed']})"
+    beside = cell_len(checked["title"]) + cell_len(which) + 2 <= console.width
+    console.print(Text.assemble((checked["title"], "bold"), "  " if beside else "\n", which))
     console.print(Text(narrative.headline(checked), style="bold green" if passed else "bold red"))
     console.print(Text(" ".join(narrative.lead(checked))))
     console.print()

@@ -13,7 +13,7 @@ from sereno.errors import InvalidInput
 
 def _printed(result, **settings):
     out = io.StringIO()
-    print_verdict(result, Console(file=out, width=100, **settings))
+    print_verdict(result, Console(file=out, **{"width": 100, **settings}))
     return out.getvalue()
 
 
@@ -60,3 +60,29 @@ def test_a_result_of_the_wrong_shape_prints_nothing(surge):
     del surge["objectives"]
     with pytest.raises(InvalidInput, match="objectives: is missing"):
         _printed(surge)
+
+
+def test_a_title_that_leaves_no_room_has_the_seed_below_it(surge):
+    title = surge["title"]
+    assert f"{title}  ({surge['scenario']}, seed {surge['seed']})" in _printed(surge, width=200)
+    below = _printed(surge, width=len(title) + 5).splitlines()
+    assert below[below.index(title) + 1] == f"({surge['scenario']}, seed {surge['seed']})"
+
+
+def test_a_long_remediation_goes_on_under_itself(surge):
+    surge["remediations"][0]["target"]["name"] = "techmoda-catalogue-reader-of-the-second-kind"
+    lines = _printed(surge, width=60).splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith("   12:59  lambda_concurrency on"))
+    assert lines[first + 1].startswith(" " * 10 + "techmoda-catalogue-reader")
+
+
+def test_an_incident_is_with_people_and_no_change_in_force(surge):
+    from drills import narrative
+
+    said = narrative.lead(surge)[-1]
+    opened = {**surge["remediations"][0], "id": "an-incident", "remediator": "open_incident", "status": "ESCALATED"}
+    step = {**opened["plan"]["steps"][0], "undo": None}
+    opened["plan"] = {**opened["plan"], "steps": [step]}
+    opened["events"] = [one for one in opened["events"] if one["phase"] not in ("REVERTED", "FAILED")]
+    surge["remediations"].append(opened)
+    assert narrative.lead(surge)[-1] == said
