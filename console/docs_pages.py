@@ -96,7 +96,7 @@ def _bounds(param: Param) -> str:
 def _permissions(permissions: tuple[Permission, ...]) -> Iterator[str]:
     yield "| IAM action | on | why nothing narrower |\n|---|---|---|"
     for one in permissions:
-        actions = ", ".join(f"`{action}`" for action in iam.ACTIONS[one.operation])
+        actions = ", ".join(f"`{action}`" for action in iam.actions(one))
         yield f"| {actions} | `{one.resource}` | {cell(one.because)} |"
 
 

@@ -78,6 +78,7 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     "xray.put_trace_segments": ("xray:PutTraceSegments",),
 }
 
+_ACTION = re.compile(r"^[a-z0-9-]+:[A-Za-z]+$")
 _EXPANDED = {"function": "functions", "table": "tables", "api": "apis"}
 _PLACES = {"partition", "region", "account", "service", *_EXPANDED}
 
@@ -143,14 +144,14 @@ def allow(permissions: Iterable[Permission], service: Service) -> list[Json]:
         if not resources:
             continue  # a knob of tables, say, and the service declares none
         key = (resources, repr(sorted(permission.condition.items())))
-        actions, _ = grouped.setdefault(key, (set(), permission.condition))
-        actions.update(ACTIONS[permission.operation])
+        allowed, _ = grouped.setdefault(key, (set(), permission.condition))
+        allowed.update(actions(permission))
     found: list[Json] = []
-    for (resources, _), (actions, condition) in sorted(grouped.items(), key=lambda one: one[0]):
+    for (resources, _), (allowed, condition) in sorted(grouped.items(), key=lambda one: one[0]):
         statement: Json = {
             "Sid": _sid(resources, len(found)),
             "Effect": "Allow",
-            "Action": sorted(actions),
+            "Action": sorted(allowed),
             "Resource": list(resources) if len(resources) > 1 else resources[0],
         }
         if condition:
@@ -209,12 +210,23 @@ def _sid(resources: tuple[str, ...], number: int) -> str:
     return f"Everything{number}" if resources == ("*",) else f"Allow{number}"
 
 
+def actions(permission: Permission) -> tuple[str, ...]:
+    """The IAM actions of a permission: its own, or those that `ACTIONS` knows."""
+    return permission.actions or ACTIONS.get(permission.operation, ())
+
+
 def _check(permissions: tuple[Permission, ...]) -> None:
     problems = []
     for one in permissions:
-        if one.operation not in ACTIONS:
-            mend = "has no known IAM action (add it to deploy.iam.ACTIONS)"
+        found = actions(one)
+        if not found:
+            mend = "has no known IAM action (state it in the permission's actions)"
             problems.append(Problem("permissions", one.operation, mend))
+        problems += [
+            Problem("permissions", action, f"is no single IAM action of {one.operation} (write service:Action)")
+            for action in found
+            if not _ACTION.match(action)
+        ]
         if one.resource == "*" and not one.because:
             mend = "is allowed on * without a reason (narrow it, or name the page in because)"
             problems.append(Problem("permissions", one.operation, mend))

@@ -52,7 +52,8 @@ class Param:
 class Permission:
     """One operation a remediator calls, and on what.
 
-    `operation` is `service.method` as boto3 spells it. `resource` is an ARN template with `{partition}`, `{region}`,
+    `operation` is `service.method` as boto3 spells it. `actions` are the IAM actions behind it, for an operation that
+    `deploy.iam.ACTIONS` does not list yet. `resource` is an ARN template with `{partition}`, `{region}`,
     `{account}`, `{service}` (the watched service's name) and one of `{function}`, `{table}`, `{api}`, which is
     expanded for each that the service declares. `*` needs `because`: the page that says AWS offers nothing narrower.
     """
@@ -61,6 +62,7 @@ class Permission:
     resource: str
     because: str = ""
     condition: Json = field(default_factory=dict)
+    actions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,3 +123,17 @@ def test_the_map_names_operations_that_exist():
 def test_each_partition_has_its_own_arns(region, partition):
     abroad = Service(name="shop", account="123456789012", regions=(region,))
     assert iam.arns("arn:{partition}:sns:{region}", abroad) == (f"arn:{partition}:sns:{region}",)
+
+
+def test_an_operation_that_nobody_used_before_states_its_actions_itself():
+    stated = Permission(
+        "kinesis.put_record", "arn:{partition}:kinesis:{region}:{account}:stream/x", actions=("kinesis:PutRecord",)
+    )
+    (statement,) = iam.allow([stated], SHOP)
+    assert statement["Action"] == ["kinesis:PutRecord"]
+
+
+@pytest.mark.parametrize("action", ["kinesis:*", "*", "PutRecord"])
+def test_a_stated_action_is_a_single_one(action):
+    with pytest.raises(InvalidInput, match="is no single IAM action"):
+        iam.allow([Permission("kinesis.put_record", "arn:x", actions=(action,))], SHOP)
