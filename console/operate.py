@@ -117,9 +117,11 @@ def mode(
         as_json({"set": {name: str(one) for name, one in modes.items()}, "plays": _plays_json(modes, plays)})
         return
     console = screen(rows=True)
+    if value is not None:
+        console.print(f"{'The whole watch' if remediator == 'all' else remediator} is set to {value}.")
     console.print(mode_lines(modes, plays))
     if "*" in modes:
-        console.print(f"The whole watch is set to {modes['*']}: nothing does more than that.")
+        console.print(f"Nothing does more than {modes['*']}: that is set for the whole watch.")
 
 
 def _plays_json(modes: dict[str, Mode], plays: list[tuple[Play, str]]) -> list[Json]:

@@ -72,7 +72,7 @@ def test_a_kept_change_is_never_taken_back(night):
 
 @pytest.mark.parametrize("night", ["auto"], indirect=True)
 def test_a_remediator_that_is_off_leaves_the_next_alarm_alone(night):
-    assert "off" in night.sereno("mode", "raise_concurrency", "off", "--by", "maria")
+    assert "raise_concurrency is set to off.\n" in night.sereno("mode", "raise_concurrency", "off", "--by", "maria")
     refused = night.alarm()
     assert night.reserved() == 120
     story = night.sereno("why", refused.id)
@@ -89,7 +89,8 @@ def test_a_remediator_that_is_off_leaves_the_next_alarm_alone(night):
 @pytest.mark.parametrize("night", ["auto"], indirect=True)
 def test_the_whole_watch_can_be_bounded_at_once(night):
     shown = night.sereno("mode", "all", "observe")
-    assert "The whole watch is set to observe: nothing does more than that." in shown
+    assert "The whole watch is set to observe.\n" in shown
+    assert "Nothing does more than observe: that is set for the whole watch." in shown
     told = night.sereno_json("mode")
     assert told["set"] == {"*": "observe"}
     assert {one["in_force"] for one in told["plays"]} == {"observe"}
