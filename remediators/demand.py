@@ -54,7 +54,8 @@ def measure(series: Mapping[str, Points], now_s: float) -> Demand | None:
     return Demand(
         concurrency,
         usual_rate * usual_ms / 1000,
-        rates[newest[-1]] / usual_rate,
+        # The newest minute is often half published: its sum would make a surge look small, its mean is sound.
+        max(rates[start] for start in newest) / usual_rate,
         slow[newest[-1]] / usual_ms if usual_ms else None,
     )
 

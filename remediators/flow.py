@@ -50,7 +50,10 @@ def start(watch: Watch, signal: Signal, name: str) -> Remediation | None:
         return _refuse(watch, remediation, gates)
     verdict, earlier = watch.ledger.admit(remediation, play, now)
     if verdict.reason is Reason.DUPLICATE:
-        return resume(watch, earlier) if earlier else None
+        try:
+            return resume(watch, earlier) if earlier else None
+        except VersionConflict:
+            return None  # the round, or another delivery of the event, was faster
     gates = (*gates, ("admission", verdict))
     if not verdict.ok:
         return _refuse(watch, remediation, gates)

@@ -14,7 +14,7 @@ from datetime import timedelta
 
 from remediators import metrics
 from remediators.actions._provisioned import observe_provisioned, provisioned_steps, read_provisioned
-from remediators.demand import Demand, measure
+from remediators.demand import MINUTE, Demand, measure
 from remediators.metrics import Series
 from sereno.chance import with_peaks
 from sereno.model import Call, Json, Plan, Reason, Refusal, Step, Verdict
@@ -161,7 +161,9 @@ def symptom(aws: Aws, context: Context) -> Json:
         start,
         context.now,
     )
-    after = [value for moment, value in series["throttles"] if moment >= since.timestamp()]
+    # A minute that has not ended shows fewer throttles than it will have.
+    ended = context.now.timestamp() - MINUTE
+    after = [value for moment, value in series["throttles"] if since.timestamp() <= moment <= ended]
     hold = [value for moment, value in series["peak"] if moment >= context.now.timestamp() - context.play.hold_s]
     return {
         "minutes": len(after),

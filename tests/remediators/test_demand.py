@@ -42,6 +42,15 @@ def test_demand_is_rate_times_duration_throttled_attempts_included(given_, concu
     assert demand.slowdown == pytest.approx(slowdown)
 
 
+def test_a_minute_that_is_half_published_does_not_make_a_surge_look_like_slowness():
+    """Cold starts make the first calls of a surge slower, and the minute's calls are not all counted yet."""
+    surge = series(recent_rate=90, recent_ms=330)
+    surge["invocations"][-1][1] /= 6
+    demand = measure(surge, NOW)
+    assert demand.rate_growth == pytest.approx(9.0)
+    assert not demand.is_slowness
+
+
 def test_without_any_minute_of_late_there_is_no_measure():
     assert measure({}, NOW) is None
     assert measure({"invocations": minutes(60, 60, 20), "duration": minutes(100, 60, 20)}, NOW) is None

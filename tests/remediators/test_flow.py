@@ -299,6 +299,28 @@ class _Blind:
         return Client()
 
 
+def test_an_event_that_comes_again_while_the_round_takes_over_leaves_it_to_the_round(house):
+    house.aws.before = fails("lambda.get_function", KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        flow.start(house.watch, house.signal(), NAME)
+    signal = house.signal()
+    house.clock.forward(91)
+
+    transactions = []
+
+    def faster(number, label):
+        """The first transaction finds the duplicate; just before the second, which claims it, the round claims it."""
+        if label == "dynamodb.transact_write_items":
+            transactions.append(number)
+            if len(transactions) == 2:
+                (one,) = house.all()
+                house.books.save(one, before=one, now=house.clock.now())
+
+    house.aws.before = faster
+    assert flow.start(house.watch, signal, NAME) is None
+    assert house.aws.mutating() == []
+
+
 def test_without_a_ledger_nothing_is_done(house):
     house.aws.before = fails("dynamodb.transact_write_items", DENIED, times=9)
     with pytest.raises(LedgerUnavailable):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from botocore.exceptions import ClientError
 
-from remediators import flow
+from remediators import flow, round
 from remediators.registry import load
 from remediators.round import RoundIncomplete
 from sereno.model import Mode, Reason, Status
@@ -54,6 +55,14 @@ def test_a_minute_without_a_throttled_attempt_verifies_the_change(house, raised)
     assert found.detail.startswith(
         "no throttled attempt in the newest of 1 minutes since the change; held until 12:16"
     )
+
+
+def test_a_minute_that_has_not_ended_verifies_nothing(house, raised):
+    house.clock.forward(80)
+    house.metrics.points["Throttles"] += [(house.clock.now() - timedelta(seconds=80), 7.0)]
+    house.metrics.points["Throttles"] += [(house.clock.now() - timedelta(seconds=20), 0.0)]  # so far
+    round.make(house.watch)
+    assert status(house, raised) is Status.VERIFYING
 
 
 def test_without_metrics_it_waits_and_an_idle_function_has_no_symptom(house, raised):
