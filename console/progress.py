@@ -6,6 +6,8 @@ The drill stops this process's wall clock, so the bar is drawn when the drill re
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,6 +29,35 @@ REFRESH_S = 0.5
 STYLE = {"alarm": "yellow", "limit": "bold green", "failure": "bold red", "told": "cyan"}
 
 
+class Interrupts:
+    """Ctrl-C that cannot get lost. Python can only ignore what is raised in a finaliser or in a weak reference's
+    callback, and a drill has many of both: so the wish is remembered, and the next tick raises it again."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Notes Ctrl-C while this holds. Signals reach the main thread only; elsewhere this does nothing."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = signal.signal(signal.SIGINT, self._ask)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def check(self) -> None:
+        """Raises KeyboardInterrupt when it has been asked for."""
+        if self.asked:
+            raise KeyboardInterrupt
+
+    def _ask(self, *_: object) -> None:
+        self.asked = True
+        raise KeyboardInterrupt
+
+
 @dataclass(slots=True)
 class Display:
     """A bar on standard error; nothing at all when standard error is no terminal."""
@@ -34,9 +65,15 @@ class Display:
     progress: Progress | None
     task: TaskID
     shown: float = 0.0
+    interrupts: Interrupts = field(default_factory=Interrupts)
 
     def advance(self, part: float) -> None:
-        """Draws the part done (0-1), at most a hundred times."""
+        """A drill's tick: draws the part done (0-1). Raises KeyboardInterrupt after a Ctrl-C."""
+        self.interrupts.check()
+        self.draw(part)
+
+    def draw(self, part: float) -> None:
+        """Draws the part done (0-1), at most a hundred times; from any thread."""
         if self.progress is not None and (part - self.shown >= 0.01 or part >= 1):
             self.shown = part
             self.progress.update(self.task, completed=part, refresh=True)
@@ -60,9 +97,10 @@ class Display:
 def display(label: str, *, quiet: bool = False, ticking: bool = False) -> Iterator[Display]:
     """A bar while this holds, with the part done, the time taken, and gone at the end. `ticking` draws it anew twice
     a second: only where no drill stops the clock of this process."""
-    console = errors()
+    console, interrupts = errors(), Interrupts()
     if quiet or not console.is_terminal:
-        yield Display(None, TaskID(0))
+        with interrupts.noted():
+            yield Display(None, TaskID(0), interrupts=interrupts)
         return
     columns = (
         TextColumn("{task.description}"),
@@ -71,16 +109,19 @@ def display(label: str, *, quiet: bool = False, ticking: bool = False) -> Iterat
         TimeElapsedColumn(),
     )
     # Standard output stays what it is: it may be a pipe while the bar is on a terminal.
-    with Progress(
-        *columns,
-        console=console,
-        transient=True,
-        auto_refresh=ticking,
-        refresh_per_second=1 / REFRESH_S,
-        redirect_stdout=False,
-        redirect_stderr=False,
-    ) as progress:
-        shown = Display(progress, progress.add_task(label, total=1.0))
+    with (
+        Progress(
+            *columns,
+            console=console,
+            transient=True,
+            auto_refresh=ticking,
+            refresh_per_second=1 / REFRESH_S,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        ) as progress,
+        interrupts.noted(),
+    ):
+        shown = Display(progress, progress.add_task(label, total=1.0), interrupts=interrupts)
         progress.refresh()
         yield shown
 

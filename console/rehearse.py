@@ -113,7 +113,7 @@ def _rehearse_all(found: Scenario, seeds: range, config: Path | None, *, quiet: 
         def finished() -> None:
             nonlocal done
             done += 1
-            shown.advance(done / len(seeds))
+            shown.draw(done / len(seeds))
 
         for result in many.results(found, seeds, config, finished):
             results.append(result)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import signal
 
 import pytest
 from rich.console import Console
@@ -93,3 +94,21 @@ def test_the_bar_steps_aside_for_standard_output(terminal, capsys):
             print("seed 1")  # noqa: T201
         shown.advance(1.0)
     assert capsys.readouterr().out == "seed 1\n"
+
+
+def test_a_ctrl_c_that_python_had_to_ignore_is_not_lost(terminal):
+    before = signal.getsignal(signal.SIGINT)
+    with progress.display("a drill") as shown:
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            shown.advance(0.5)
+        shown.draw(0.6)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_without_ctrl_c_nothing_is_interrupted(terminal, quiet):
+    with progress.display("a drill", quiet=quiet) as shown:
+        shown.advance(0.5)
+        shown.advance(1.0)
