@@ -1,4 +1,8 @@
-"""TechModa's read function, the ledger and the topic on moto, with a clock that only tests move."""
+"""TechModa's read function, the ledger and the topic on moto, with a clock that only tests move.
+
+`House` is what a story plays in; `Life` plays a house minute by minute and holds what must be true. One long file,
+because test modules do not import each other: what several of them use stands here.
+"""
 
 from __future__ import annotations
 

@@ -56,6 +56,32 @@ def machine(make_life, event, fault) -> type[RuleBasedStateMachine]:
             trouble = fault(len(self.aws.calls) + ahead, kind)
             self.aws.before, self.aws.after = trouble.before, trouble.after
 
+        @rule(ahead=st.integers(1, 4), value=st.sampled_from((100, 150, 300)))
+        def somebody_else_will_change_the_limit_just_before_it_is_read(self, ahead, value):
+            """Between reading and writing there is no lock on AWS; up to the reading, all is seen."""
+            self.life.meddled = True
+            self._once("lambda.get_function_concurrency", ahead, lambda: self.life.house.set_reserved(value))
+
+        @rule(ahead=st.integers(1, 4), wish=st.sampled_from(("keep", "revert")))
+        def an_operator_will_wish_in_the_midst_of_the_work(self, ahead, wish):
+            def wishes():
+                for one in self.life.house.all()[-1:]:
+                    self.life.house.books.wish(one.id, wish, "eva", self.life.house.clock.now())
+
+            self.life.reverts_asked_for |= wish == "revert"
+            self._once("sns.publish", ahead, wishes)
+
+        def _once(self, label, ahead, happens):
+            """The thing happens before the call of this name, `ahead` calls of that name from now."""
+            left = [ahead]
+
+            def meddle(number, called):
+                left[0] -= called == label
+                if called == label and left[0] == 0:
+                    happens()
+
+            self.aws.before, self.aws.after = meddle, None
+
         @precondition(lambda self: self.life.house.all())
         @rule(wish=st.sampled_from(("keep", "revert", "approve")), which=st.integers(0, 3))
         def an_operator_wishes(self, wish, which):
@@ -89,8 +115,8 @@ def test_whatever_happens_in_whatever_order_everything_comes_to_its_end(make_lif
     run_state_machine_as_test(
         machine(make_life, event, fault),
         settings=settings(
-            max_examples=12,
-            stateful_step_count=14,
+            max_examples=15,
+            stateful_step_count=16,
             deadline=None,
             database=None,
             suppress_health_check=list(HealthCheck),
