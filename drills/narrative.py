@@ -194,19 +194,18 @@ def lead(result: Json) -> list[str]:
     sentences = []
     if raised is None:
         if throttled is not None:
-            sentences.append(f"Without Sereno the first throttle comes at {elapsed(throttled)}.")
+            sentences.append(f"Without Sereno the first throttle comes {span(throttled)} in.")
         sentences.append("Sereno raised nothing.")
     elif throttled is None:
-        sentences.append(f"Sereno acted at {elapsed(raised)}; without it no call would have been throttled.")
+        sentences.append(f"Sereno acted {span(raised)} in; without it no call would have been throttled.")
     elif raised <= throttled:
         sentences.append(
-            f"Sereno acted at {elapsed(raised)}, {span(throttled - raised)} before the first throttle "
-            f"would have come at {elapsed(throttled)}."
+            f"Sereno acted {span(raised)} in, {span(throttled - raised)} before the first throttle would have come."
         )
     else:
         sentences.append(
-            f"Sereno acted at {elapsed(raised)}, {span(raised - throttled)} after the first throttle "
-            f"that an unattended service sees, at {elapsed(throttled)}."
+            f"Sereno acted {span(raised)} in, {span(raised - throttled)} after the first throttle that an unattended "
+            "service sees."
         )
     return [*sentences, *_harm(result), *_taken_back(result)]
 
@@ -217,7 +216,7 @@ def _harm(result: Json) -> list[str]:
     if first is None:
         return []
     until = "and had not ended with the drill" if lasted is None else f"and it was over {span(lasted)} later"
-    return [f"The first throttle under watch came at {elapsed(first)}, {until}."]
+    return [f"The first throttle under watch came {span(first)} in, {until}."]
 
 
 def _taken_back(result: Json) -> list[str]:
@@ -227,7 +226,7 @@ def _taken_back(result: Json) -> list[str]:
     if not changed:
         return []
     if len(back) == len(changed):
-        return [f"Every change was taken back by {elapsed(max(back))}."]
+        return [f"Every change was taken back, the last {span(max(back))} in."]
     left = len(changed) - len(back)
     return [f"{left} of {len(changed)} changes {'is' if left == 1 else 'are'} in force at the end."]
 

@@ -67,22 +67,22 @@ def test_requests_that_no_limit_refused_are_lost_not_turned_away(surge):
 
 def test_the_lead_measures_how_early_sereno_was(surge):
     assert narrative.lead(surge) == [
-        "Sereno acted at 13:00, 2 min 30 s before the first throttle would have come at 15:30.",
-        "Every change was taken back by 1:40:31.",
+        "Sereno acted 13 min in, 2 min 30 s before the first throttle would have come.",
+        "Every change was taken back, the last 1 h 40 min 31 s in.",
     ]
 
 
 def test_the_lead_admits_that_sereno_was_late_and_how_long_it_hurt(surge):
     surge |= {"raised_s": 960, "first_throttle_s": 931, "recovered_s": 45.0}
     assert narrative.lead(surge)[:2] == [
-        "Sereno acted at 16:00, 30 s after the first throttle that an unattended service sees, at 15:30.",
-        "The first throttle under watch came at 15:31, and it was over 45 s later.",
+        "Sereno acted 16 min in, 30 s after the first throttle that an unattended service sees.",
+        "The first throttle under watch came 15 min 31 s in, and it was over 45 s later.",
     ]
 
 
 def test_the_lead_admits_throttles_that_never_ended(surge):
     surge |= {"first_throttle_s": 931, "recovered_s": None}
-    assert narrative.lead(surge)[1].endswith("came at 15:31, and had not ended with the drill.")
+    assert narrative.lead(surge)[1].endswith("came 15 min 31 s in, and had not ended with the drill.")
 
 
 def test_the_lead_admits_a_change_that_was_not_taken_back(surge):
@@ -93,7 +93,7 @@ def test_the_lead_admits_a_change_that_was_not_taken_back(surge):
 def test_the_lead_says_so_when_sereno_did_nothing(surge):
     surge |= {"raised_s": None, "remediations": []}
     assert narrative.lead(surge) == [
-        "Without Sereno the first throttle comes at 15:30.",
+        "Without Sereno the first throttle comes 15 min 30 s in.",
         "Sereno raised nothing.",
     ]
 
