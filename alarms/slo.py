@@ -122,7 +122,7 @@ def burn_alarms(service: Service, api: Api, burn: Burn) -> tuple[AnySpec, ...]:
 
 def runbook_link(service: Service, what: str) -> str:
     """Where a person finds what to do: the service's own runbook, or the chapter in Sereno's."""
-    return f"{service.runbook_url or 'docs/runbook.md'}#{what}"
+    return service.runbook_link(what)
 
 
 def _arithmetic(api: Api, burn: Burn, objective: float, budget: float, threshold: float) -> str:

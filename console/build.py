@@ -70,12 +70,12 @@ def package(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The zip.")] = Path("dist/sereno.zip"),
 ) -> None:
     """Builds the functions' zip: the same bytes for the same input."""
-    from deploy.package import build
+    from deploy.package import build, report
 
     compiled = configuration.compile_config(configuration.load(config))
     writable(out)
     built = build(out, compiled)
-    screen().print(f"{built}: {built.stat().st_size / 1e6:.2f} MB", markup=False, soft_wrap=True)
+    screen().print(str(report(built)).replace(built.name, str(built), 1), markup=False, soft_wrap=True)
 
 
 def schema() -> None:

@@ -87,16 +87,17 @@ _METRICS_PAGE = "https://docs.aws.amazon.com/service-authorization/latest/refere
 
 LEDGER_OPERATIONS = (
     "dynamodb.batch_get_item",
-    "dynamodb.delete_item",
     "dynamodb.get_item",
     "dynamodb.put_item",
     "dynamodb.query",
     "dynamodb.transact_write_items",
     "dynamodb.update_item",
 )
+# Nothing in the ledger is ever deleted but by its TTL, so nobody may.
+_LEDGER_WRITES = {"dynamodb.transact_write_items": ("dynamodb:PutItem", "dynamodb:UpdateItem")}
 
 COMMON: tuple[Permission, ...] = (
-    *(Permission(operation, _LEDGER) for operation in LEDGER_OPERATIONS),
+    *(Permission(name, _LEDGER, actions=_LEDGER_WRITES.get(name, ())) for name in LEDGER_OPERATIONS),
     Permission("dynamodb.query", _LEDGER + "/index/open"),
     Permission("sns.publish", "arn:{partition}:sns:{region}:{account}:sereno-{service}"),
     # A destination is delivered with the function's own role.

@@ -15,6 +15,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from remediators import flow
+from remediators.handler import invocation
 from remediators.items import remediation_from
 from remediators.ledger import VersionConflict
 from remediators.tend import again, tend
@@ -169,8 +170,6 @@ def _time_of(event: Mapping[str, Any]) -> datetime:
 
 def handler(event: Mapping[str, Any], context: Any) -> Json:
     """The Lambda entry of the round: the schedule's tick, or a stack's status change."""
-    from remediators.handler import invocation
-
     with invocation(os.environ, context, "round") as watch:
         if event.get("detail-type") == "CloudFormation Stack Status Change":
             note_change(watch, event)

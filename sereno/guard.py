@@ -30,6 +30,7 @@ WORTH_A_PERSON = frozenset(
         Reason.APPROVAL_EXPIRED,
         Reason.DRIFTED,
         Reason.AWS_ERROR,
+        Reason.FAULTY,
     }
 )
 

@@ -128,6 +128,10 @@ class Service:
             return Target("service", self.name, self.region, self.account)
         return None
 
+    def runbook_link(self, what: str) -> str:
+        """Where a person finds what to do: the service's own runbook, or the chapter in Sereno's."""
+        return f"{self.runbook_url or 'docs/runbook.md'}#{what}"
+
     def function_named(self, name: str) -> Function | None:
         """The function with this name on AWS, or None."""
         return next((one for one in self.functions.values() if one.name == name), None)

@@ -96,7 +96,7 @@ def _ops_item(context: Context) -> Json:
     facts = {
         "alarm": signal.name if signal else "",
         "resource": f"{signal.target.kind} {signal.target.name}" if signal else "",
-        "runbook": f"{context.service.runbook_url}#{signal.what if signal else ''}",
+        "runbook": context.service.runbook_link(signal.what if signal else "reasons"),
     }
     described = signal.reason if signal else "asked for by a person"
     return {

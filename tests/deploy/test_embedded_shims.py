@@ -154,7 +154,7 @@ def test_techmoda_stands_whole_with_its_concurrency_its_api_and_its_auto_scaling
     assert {name: one["ReservedConcurrentExecutions"] for name, one in reserved.items()} == {
         "read": 120,
         "write": 40,
-        "health": 10,
+        "health": 20,
     }
     api = made.physical("CatalogueApi")
     stage = aws("apigateway").get_stage(restApiId=api, stageName="prod")

@@ -56,9 +56,14 @@ def test_raising_a_limit_is_allowed_on_each_declared_function_only():
 def test_a_transaction_is_allowed_by_the_permissions_of_its_members():
     found = iam.statements(remediator(), SHOP)
     ledger = {"arn:aws:dynamodb:eu-west-1:123456789012:table/sereno-shop-ledger"}
-    for member in ("PutItem", "UpdateItem", "DeleteItem", "ConditionCheckItem"):
+    for member in ("PutItem", "UpdateItem"):
         assert allowed(found, f"dynamodb:{member}") == ledger
     assert "TransactWriteItems" not in json.dumps(found)
+
+
+def test_nobody_may_delete_from_the_ledger():
+    assert "dynamodb:DeleteItem" not in json.dumps(iam.statements(remediator(), SHOP))
+    assert "dynamodb:DeleteItem" not in json.dumps(iam.allow(iam.ROUND, SHOP))
 
 
 def test_nothing_reaches_everything_without_a_page_that_says_why():
