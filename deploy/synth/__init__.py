@@ -161,6 +161,14 @@ PARAMETERS: Json = {
         "AllowedValues": ["python3.11", "python3.12", "python3.13", "python3.14"],
         "Description": "That of the interpreter which packaged the code, or each cold start compiles it anew",
     },
+    "Tracing": {
+        "Type": "String",
+        # Active samples the first request of each second, which for a function that is called so rarely is every
+        # one: each would pay for the X-Ray SDK's import.
+        "Default": "PassThrough",
+        "AllowedValues": ["PassThrough", "Active"],
+        "Description": "X-Ray of Sereno's own functions: follow the caller's sampling, or sample by themselves",
+    },
     "KmsKeyArn": {
         "Type": "String",
         "Default": "",

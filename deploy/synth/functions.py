@@ -125,7 +125,7 @@ def _function(service: Service, code: Code) -> Json:
             # CPU comes with memory: at 512 MB a cold start takes half of what it takes at 256.
             "MemorySize": 512,
             "ReservedConcurrentExecutions": code.concurrency,
-            "TracingConfig": {"Mode": "Active"},
+            "TracingConfig": {"Mode": {"Ref": "Tracing"}},
             "LoggingConfig": {"LogGroup": {"Ref": f"{code.id}Logs"}},
             "KmsKeyArn": store.if_key(store.KEY),
             "Environment": {"Variables": environment},
