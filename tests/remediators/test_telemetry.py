@@ -14,6 +14,15 @@ HEADER = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampl
 ASKED = {"_X_AMZN_TRACE_ID": HEADER + "1"}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _quiet_recorder():
+    """The SDK opens a socket to its daemon when it is imported, and leaves it open."""
+    from aws_xray_sdk.core import xray_recorder
+
+    yield
+    xray_recorder.emitter._socket.close()
+
+
 @pytest.fixture
 def patched(monkeypatch):
     """The modules that X-Ray was asked to wrap; wrapping botocore for good would follow every later test."""
