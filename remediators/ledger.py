@@ -137,42 +137,23 @@ class Ledger:
         Raises VersionConflict, LedgerUnavailable, CostCeiling when the day's money is spent, and TargetBusy when
         `retake` finds another holder.
         """
-        fresh = remediation.unpublished[len(before.unpublished) :]
-        answered = remediation.wish if clear_wish else None
-        numbered = replace(
-            remediation,
-            version=before.version + 1,
-            unpublished=() if published else remediation.unpublished,
-            wish=None if clear_wish else remediation.wish,
-            wish_by=None if clear_wish else remediation.wish_by,
-        )
-        writes: list[Json] = [items.update_state(self._table, numbered, self._service, answered=answered)]
-        writes += items.history(self._table, numbered, events=fresh, first=before.sequence)
+        along: list[Json] = []
         if retake:
-            writes.append(items.retake_lock(self._table, remediation, now))
+            along.append(items.retake_lock(self._table, remediation, now))
         if release:
-            writes.append(items.free_lock(self._table, remediation, now + cooldown))
+            along.append(items.free_lock(self._table, remediation, now + cooldown))
         if refund:
-            writes.append(items.refund(self._table, remediation.remediator, remediation.created))
+            along.append(items.refund(self._table, remediation.remediator, remediation.created))
         if cost is not None:
-            writes.append(items.spend_money(self._table, remediation.remediator, remediation.created, *cost))
-        reasons = self._transact(writes)
-        if reasons is None:
-            return numbered
-        late = items.late_wish(reasons[0], before.version)
+            along.append(items.spend_money(self._table, remediation.remediator, remediation.created, *cost))
+        saved, reasons = self._write(remediation, before, along, published=published, clear_wish=clear_wish)
+        late = items.late_wish(reasons[0], before.version) if reasons else None
         if late is not None:
             # Somebody asked for something meanwhile: the same write again, with the wish kept for the round.
-            return self.save(
-                replace(remediation, wish=late[0], wish_by=late[1]),
-                before=before,
-                published=published,
-                release=release,
-                cooldown=cooldown,
-                refund=refund,
-                cost=cost,
-                now=now,
-                retake=retake,
-            )
+            asked = replace(remediation, wish=late[0], wish_by=late[1])
+            saved, reasons = self._write(asked, before, along, published=published, clear_wish=False)
+        if not reasons:
+            return saved
         if items.failed(reasons[0]):
             raise VersionConflict(remediation.id)
         if retake:
@@ -182,6 +163,23 @@ class Ledger:
                 f"{cost[0]:.2f} USD a day on top of today's others is over the ceiling of {cost[1]:.2f}"
             )
         raise VersionConflict(remediation.id)
+
+    def _write(
+        self, remediation: Remediation, before: Remediation, along: list[Json], *, published: bool, clear_wish: bool
+    ) -> tuple[Remediation, list[Json]]:
+        """(the record as written, why it was not): the row, its new lines of history, and what goes along."""
+        fresh = remediation.unpublished[len(before.unpublished) :]
+        numbered = replace(
+            remediation,
+            version=before.version + 1,
+            unpublished=() if published else remediation.unpublished,
+            wish=None if clear_wish else remediation.wish,
+            wish_by=None if clear_wish else remediation.wish_by,
+        )
+        answered = remediation.wish if clear_wish else None
+        state = items.update_state(self._table, numbered, self._service, answered=answered)
+        lines = items.history(self._table, numbered, events=fresh, first=before.sequence)
+        return numbered, self._transact([state, *lines, *along]) or []
 
     def wish(self, remediation_id: str, wish: str, by: str, now: datetime) -> None:
         """Notes what an operator asked for; the round carries it out. Raises VersionConflict when there is no such
