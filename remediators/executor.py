@@ -59,6 +59,10 @@ class Outcome:
     sent: bool = False
 
 
+class NotTaken(Exception):
+    """AWS answered with another value than the one asked for."""
+
+
 class _Sent(Exception):
     """A call that was sent and answered with an error, or not at all."""
 
@@ -126,6 +130,8 @@ def _stopped(done: int, raised: Exception) -> Outcome:
     if isinstance(error, AWS_ERRORS):
         verdict = Verdict.no(Reason.AWS_ERROR, str(error))
         return Outcome(done, verdict, passing=is_passing(error), sent=sent)
+    if isinstance(error, NotTaken):
+        return Outcome(done, Verdict.no(Reason.NOT_TAKEN, str(error)), sent=sent)
     # A fault of the remediator itself must not hold its target for ever.
     return Outcome(done, Verdict.no(Reason.FAULTY, f"{type(error).__name__}: {error}"), sent=sent)
 
@@ -158,11 +164,14 @@ def _do(
         return drift
     _still_mine(watch, remediation)
     try:
-        getattr(watch.aws.client(call.service, context.target.region), call.operation)(**call.params)
+        answer = getattr(watch.aws.client(call.service, context.target.region), call.operation)(**call.params)
     except AWS_ERRORS as error:
         # No answer is not a no: the call may have been done all the same.
         if not _took_effect(watch, remediator, context, step.setting, wanted):
             raise _Sent(error) from error
+        return Verdict.yes(f"{step.setting} is {wanted}, though the call failed")
+    if call is step.do and step.echo and answer.get(step.echo, wanted) != wanted:
+        raise _Sent(NotTaken(f"asked for {wanted}, {call.service}.{call.operation} set {answer[step.echo]}"))
     return Verdict.yes()
 
 

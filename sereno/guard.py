@@ -31,6 +31,7 @@ WORTH_A_PERSON = frozenset(
         Reason.DRIFTED,
         Reason.AWS_ERROR,
         Reason.FAULTY,
+        Reason.NOT_TAKEN,
     }
 )
 

@@ -65,6 +65,7 @@ class Reason(StrEnum):
     COST_CEILING = "COST_CEILING"
     OVER_CEILING = "OVER_CEILING"
     NO_HEADROOM = "NO_HEADROOM"
+    NOT_TAKEN = "NOT_TAKEN"
     NOTHING_TO_DO = "NOTHING_TO_DO"
     NO_DATA = "NO_DATA"
     NOT_DEMAND = "NOT_DEMAND"
@@ -194,7 +195,8 @@ class Step:
     """A call with its undo, its why, and the value before and after.
 
     `setting` names the value that the step changes, as the remediator's `read` reports it: that is how the
-    executor sees drift. A step without undo is no lease.
+    executor sees drift. `echo` names the field of AWS's answer that must say `after`, where the API answers with the
+    value it has set. A step without undo is no lease.
     """
 
     do: Call
@@ -203,6 +205,7 @@ class Step:
     before: Any
     after: Any
     undo: Call | None = None
+    echo: str | None = None
 
     def to_json(self) -> Json:
         return {
@@ -212,12 +215,14 @@ class Step:
             "before": self.before,
             "after": self.after,
             "undo": self.undo.to_json() if self.undo else None,
+            "echo": self.echo,
         }
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Step:
         undo = Call.from_json(data["undo"]) if data.get("undo") else None
-        return Step(Call.from_json(data["do"]), data["why"], data["setting"], data["before"], data["after"], undo)
+        do = Call.from_json(data["do"])
+        return Step(do, data["why"], data["setting"], data["before"], data["after"], undo, data.get("echo"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,8 +57,8 @@ class InstantAws:
     def get_function_concurrency(self, **_: Any) -> Json:
         return {"ReservedConcurrentExecutions": 120}
 
-    def put_function_concurrency(self, **_: Any) -> Json:
-        return {}
+    def put_function_concurrency(self, ReservedConcurrentExecutions: int, **_: Any) -> Json:  # noqa: N803 - AWS's
+        return {"ReservedConcurrentExecutions": ReservedConcurrentExecutions}
 
     def get_metric_data(self, MetricDataQueries: list[Json], **_: Any) -> Json:  # noqa: N803 - AWS's spelling
         found = []

@@ -59,6 +59,7 @@ def provisioned_steps(observation: Json, context: Context, reserved: int) -> lis
         before=before,
         after=wanted,
         undo=Call("lambda", "put_provisioned_concurrency_config", {**name, field: before}),
+        echo="RequestedProvisionedConcurrentExecutions",
     )
     return [(step, _cost(wanted - before, observation["memory_mb"]))]
 

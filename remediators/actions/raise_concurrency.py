@@ -273,7 +273,8 @@ def _reserved_step(context: Context, before: int | None, size: Size) -> tuple[St
     )
     do = Call("lambda", "put_function_concurrency", {**name, "ReservedConcurrentExecutions": size.value})
     # Reserved concurrency itself costs nothing; the calls it lets through are the service's business.
-    return Step(do, size.why, "reserved concurrency", before, size.value, undo), 0.0
+    step = Step(do, size.why, "reserved concurrency", before, size.value, undo, "ReservedConcurrentExecutions")
+    return step, 0.0
 
 
 def _risk(observation: Json, value: int) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ParamValidationError, ReadTimeoutError
 
-from remediators import executor
+from remediators import executor, flow
 from remediators.registry import load
 from sereno.errors import LedgerUnavailable
 from sereno.lifecycle import CLAIM, Remediation
@@ -213,3 +213,25 @@ def test_without_a_claim_nothing_is_done(run, dials):
 def test_what_has_no_plan_cannot_be_executed(run):
     with pytest.raises(ValueError, match="r1 has no plan to execute"):
         run(executor.apply, plan=None)
+
+
+# -- what AWS says it has set
+
+
+@pytest.mark.parametrize(("live", "status"), [(240, Status.FAILED), (150, Status.ESCALATED)])
+def test_an_answer_with_another_value_is_not_taken_for_done(house, monkeypatch, live, status):
+    """What was set after all is taken back; a value that is neither before nor after is left, and people are told."""
+    little = house.little.client("lambda")
+
+    def clamped(self, **asked):
+        self.real.put_function_concurrency(**{**asked, "ReservedConcurrentExecutions": live})
+        return {"ReservedConcurrentExecutions": 150}
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(little), "put_function_concurrency", clamped, raising=False)
+        # Only the raise is clamped: the way back goes through.
+        house.aws.after = lambda number, label: patched.undo() if label == "lambda.put_function_concurrency" else None
+        remediation = flow.start(house.watch, house.signal(), "raise_concurrency")
+    assert (remediation.status, remediation.reason) == (status, Reason.NOT_TAKEN)
+    assert remediation.escalate_to == "open_incident"
+    assert house.reserved() == (120 if status is Status.FAILED else 150)

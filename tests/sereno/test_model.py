@@ -35,7 +35,7 @@ MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2080, 1, 1), timezones=st.
 TARGETS = st.builds(Target, TEXT, TEXT, TEXT, TEXT)
 VERDICTS = st.builds(Verdict, st.booleans(), st.sampled_from(Reason), TEXT)
 CALLS = st.builds(Call, TEXT, TEXT, PARAMS)
-STEPS = st.builds(Step, CALLS, TEXT, TEXT, VALUES, VALUES, st.none() | CALLS)
+STEPS = st.builds(Step, CALLS, TEXT, TEXT, VALUES, VALUES, st.none() | CALLS, st.none() | TEXT)
 GATES = st.lists(st.tuples(TEXT, VERDICTS), max_size=3).map(tuple)
 MONEY = st.floats(0, 1e6, allow_nan=False)
 PLANS = st.builds(Plan, st.lists(STEPS, max_size=3).map(tuple), TEXT, TEXT, MONEY, GATES)
