@@ -12,6 +12,7 @@ from deploy import config as configuration
 from deploy import synth as synthesis
 from remediators import registry
 from sereno.errors import InvalidInput, Problem
+from sereno.service import Service
 
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The service's sereno.yaml.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON for machines.")]
@@ -53,7 +54,7 @@ def synth(
 ) -> None:
     """Writes the CloudFormation template of the watch."""
     compiled = configuration.compile_config(configuration.load(config))
-    service = configuration.service(config)
+    service = Service.from_json(compiled)
     template = synthesis.synthesise(service, compiled, remediators=registry.all_remediators())
     text = synthesis.text(template)
     if out is None:

@@ -11,13 +11,13 @@ from deploy import config as configuration
 from drills.engine import QUOTA, Delays, Engine, Happening, Run, make_world, once
 from drills.judge import Case, availability, judge, recovered_s
 from drills.scenario import Scenario
+from drills.series import RESOLUTION_S
 from drills.world import TOTAL, World
 from sereno.errors import InvalidInput, Problem
 from sereno.model import Json
 from sereno.service import Service
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
-STEP_S = 10
 # What can be told of a twin: the others speak of a watch that it does not have.
 OF_THE_WORLD = ("availability", "p99", "zero-throttles", "recovered-within")
 
@@ -106,8 +106,8 @@ def result_of(run: Run, twin: World) -> Json:
         "dead_letters": run.dead_letters,
         "limits": {"before": run.limits_before, "after": run.limits_after},
         "series": {
-            "step_s": STEP_S,
-            "t": list(range(0, scenario.duration_s, STEP_S)),
+            "step_s": RESOLUTION_S,
+            "t": list(range(0, scenario.duration_s, RESOLUTION_S)),
             "with": _series(world, scenario.duration_s),
             "without": _series(twin, scenario.duration_s),
         },
@@ -154,10 +154,10 @@ def _alarms(run: Run) -> list[Json]:
 
 
 def _series(world: World, duration_s: int) -> Json:
-    series, slots = world.series, duration_s // STEP_S
+    series, slots = world.series, duration_s // RESOLUTION_S
     total = series[TOTAL]
     a_second = {
-        name: [round(value / STEP_S, 1) for value in getattr(total, name)[:slots].tolist()]
+        name: [round(value / RESOLUTION_S, 1) for value in getattr(total, name)[:slots].tolist()]
         for name in ("offered", "served", "failed")
     }
     functions = {

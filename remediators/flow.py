@@ -10,12 +10,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from remediators import executor
 from remediators.ledger import CostCeiling, VersionConflict
 from remediators.watch import Watch
-from sereno.errors import LedgerUnavailable
 from sereno.guard import WORTH_A_PERSON, check_mode, check_signal, daily_cost, effective_mode, target_of
 from sereno.lifecycle import (
     APPLY_WITHIN,
     APPROVAL_WITHIN,
-    CLAIM,
     ENDED,
     ESCALATE_AFTER,
     NEXT_LOOK,
@@ -106,8 +104,7 @@ def resume(watch: Watch, earlier: Remediation) -> Remediation | None:
 def take_over(watch: Watch, remediation: Remediation) -> Remediation:
     """Claims a remediation that nobody works on. Raises VersionConflict when somebody was faster."""
     now = watch.clock.now()
-    claimed = replace(remediation, owner=watch.owner, claim_until=now + CLAIM, due_at=now + CLAIM)
-    return watch.ledger.save(claimed, before=remediation, now=now)
+    return watch.ledger.save(remediation.claimed_by(watch.owner, now), before=remediation, now=now)
 
 
 def decide(watch: Watch, remediation: Remediation, remediator: Remediator, gates: Gates) -> Remediation:
@@ -145,10 +142,8 @@ def commit(watch: Watch, planned: Remediation, before: Remediation, remediator: 
     cost, approved = daily_cost(plan), before.wish == "approve"
     # Who let it go on stands in the history, as who took it back or kept it does.
     by = (before.wish_by or "an operator") if approved else "sereno"
-    applying = applying.move(Status.APPLYING, now, _changes(plan), data={"observed": _brief(plan)}, by=by)
-    applying = replace(
-        applying, owner=watch.owner, claim_until=now + CLAIM, due_at=now + CLAIM, escalate_at=now + APPLY_WITHIN
-    )
+    applying = applying.move(Status.APPLYING, now, _changes(plan), by=by)
+    applying = applying.claimed_by(watch.owner, now, escalate_at=now + APPLY_WITHIN)
     try:
         # Free plans leave the money row alone: one write less in a storm.
         money = (cost, play.cost_per_day) if cost else None
@@ -359,34 +354,14 @@ def _new(watch: Watch, signal: Signal, name: str, remediator: Remediator) -> Rem
         signal=signal,
         target=target,
         created=now,
-        owner=watch.owner,
-        claim_until=now + CLAIM,
-        due_at=now + CLAIM,
         sequence=1,
         unpublished=(claimed,),
-    )
+    ).claimed_by(watch.owner, now)
 
 
 def _changes(plan: Plan) -> str:
     return "; ".join(f"{step.setting}: {step.before} -> {step.after}" for step in plan.steps)
 
 
-def _brief(plan: Plan) -> Json:
-    return {"risk": plan.risk, "monthly_cost": plan.monthly_cost}
-
-
 def _gate_data(gates: Gates) -> Json:
     return {"gates": [[name, verdict.to_json()] for name, verdict in gates]}
-
-
-__all__ = [
-    "LedgerUnavailable",
-    "VersionConflict",
-    "carry_out",
-    "commit",
-    "decide",
-    "resume",
-    "start",
-    "take_over",
-    "tell",
-]

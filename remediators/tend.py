@@ -13,7 +13,6 @@ from remediators.watch import Watch
 from sereno.errors import LedgerUnavailable
 from sereno.guard import check_drift
 from sereno.lifecycle import (
-    CLAIM,
     ESCALATE_AFTER,
     NEXT_LOOK,
     REVERT_WITHIN,
@@ -225,14 +224,7 @@ def _revert(watch: Watch, remediation: Remediation, why: str, by: str = "sereno"
     """Recorded before anything is undone, so that a crash in between is seen and finished."""
     now = watch.clock.now()
     moved = remediation.move(Status.REVERTING, now, why, by=by)
-    held = replace(
-        moved,
-        owner=watch.owner,
-        claim_until=now + CLAIM,
-        due_at=now + CLAIM,
-        escalate_at=now + REVERT_WITHIN,
-        reason=Reason.OK,
-    )
+    held = moved.claimed_by(watch.owner, now, escalate_at=now + REVERT_WITHIN, reason=Reason.OK)
     recorded = watch.ledger.save(
         held,
         before=remediation,

@@ -110,6 +110,11 @@ class Remediation:
             **changes,
         )
 
+    def claimed_by(self, owner: str, now: datetime, **changes: Any) -> Remediation:
+        """The record while `owner` works on it. It is due again when the claim ends: should the owner die, the round
+        comes by."""
+        return replace(self, owner=owner, claim_until=now + CLAIM, due_at=now + CLAIM, **changes)
+
     def to_json(self) -> Json:
         """Everything but what lives in attributes of its own (version, wish)."""
         return {
