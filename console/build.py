@@ -12,7 +12,7 @@ from deploy import config as configuration
 from deploy import synth as synthesis
 from remediators import registry
 from sereno.errors import InvalidInput, Problem
-from sereno.service import Service
+from sereno.service import Play, Service
 
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The service's sereno.yaml.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON for machines.")]
@@ -43,7 +43,12 @@ def check(config: ConfigOption = DEFAULT, json: JsonOption = False) -> None:
     told = ", ".join(counted(len(found), noun) for found, noun in counts)
     console.print(f"{service.name} in {service.region}: {told}", markup=False)
     for what, play in service.playbook.items():
-        console.print(f"  {what:16} {play.mode:8} {' then '.join(play.remediators)}", markup=False)
+        console.print(f"  {what:16} {play.mode:8} {ladder(play)}", markup=False)
+
+
+def ladder(play: Play) -> str:
+    """The remediators of a play as a person says them: `a with b, then c`."""
+    return ", then ".join(" with ".join(rung) for rung in play.rungs)
 
 
 def synth(

@@ -69,8 +69,8 @@ def remediators() -> str:
 
 
 def _answers(name: str) -> str:
-    first = [f"`{what}`" for what, ladder in config.USUAL_PLAYS.items() if ladder[0] == name]
-    later = [f"`{what}`" for what, ladder in config.USUAL_PLAYS.items() if name in ladder[1:]]
+    first = [f"`{what}`" for what, ladder in config.USUAL_PLAYS.items() if name in ladder[0]]
+    later = [f"`{what}`" for what, ladder in config.USUAL_PLAYS.items() if any(name in rung for rung in ladder[1:])]
     said = [", ".join(first)] if first else []
     if later:
         said.append(f"after another remediator, when the symptom persists, {', '.join(later)}")

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from deploy import config_checks, config_errors, config_yaml
-from deploy.config_model import Config, PlayConfig
+from deploy.config_model import CapacityConfig, Config, PlayConfig
 from remediators import registry
 from sereno.errors import InvalidInput, Problem
 from sereno.model import Json
@@ -21,9 +21,10 @@ from sereno.service import Service
 
 SCHEMA_PATH = Path(__file__).with_name("sereno.schema.json")
 
-_SURGE = ("raise_concurrency", "open_incident")
-_TELL = ("open_incident",)
-USUAL_PLAYS: Mapping[str, tuple[str, ...]] = {
+Ladder = tuple[tuple[str, ...], ...]
+_SURGE: Ladder = (("raise_concurrency",), ("open_incident",))
+_TELL: Ladder = (("open_incident",),)
+USUAL_PLAYS: Mapping[str, Ladder] = {
     "exhaustion": _SURGE,
     "exhaustion-fast": _SURGE,
     "saturation": _SURGE,
@@ -109,7 +110,15 @@ def compile_config(config: Config) -> Json:
             }
             for key, one in resources.functions.items()
         },
-        "tables": {key: {"name": one.name} for key, one in resources.tables.items()},
+        "tables": {
+            key: {
+                "name": one.name,
+                "billing": one.billing,
+                **_capacity(one),
+                "indexes": {name: _capacity(index) for name, index in one.indexes.items()},
+            }
+            for key, one in resources.tables.items()
+        },
         "playbook": _playbook(config),
         "events": [
             {
@@ -129,11 +138,20 @@ def compile_config(config: Config) -> Json:
     return compiled
 
 
+def _capacity(one: CapacityConfig) -> Json:
+    return {
+        "read": one.read,
+        "write": one.write,
+        "normal_read": one.normal.read,
+        "normal_write": one.normal.write,
+    }
+
+
 def _playbook(config: Config) -> Json:
     plays = {what: PlayConfig() for what in USUAL_PLAYS} | dict(config.playbook)
     return {
         what: {
-            "remediators": list(play.remediators or USUAL_PLAYS[what]),
+            "rungs": [list(rung) for rung in play.remediators or USUAL_PLAYS[what]],
             "mode": str(play.mode or config.mode),
             "hold_s": play.hold,
             "cooldown_s": play.cooldown,

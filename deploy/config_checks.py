@@ -30,6 +30,7 @@ def problems(raw: Mapping[str, Any], remediators: Collection[str], usual: Collec
         lambda: _names(raw),
         lambda: _tables(raw),
         lambda: _provisioned(raw),
+        lambda: _capacity(raw),
         lambda: _plays(raw, remediators, usual),
         lambda: _events(raw),
         lambda: _bindings(raw),
@@ -128,6 +129,32 @@ def _ladder(play: Any) -> list[Any] | None:
     return _list(play)
 
 
+def _rungs(ladder: list[Any]) -> Iterator[tuple[str, Any]]:
+    """(place in the file, name) of every remediator of a ladder."""
+    for place, rung in enumerate(ladder):
+        if isinstance(rung, list | tuple):
+            yield from ((f"[{place}][{within}]", name) for within, name in enumerate(rung))
+        else:
+            yield f"[{place}]", rung
+
+
+def _capacity(raw: Mapping[str, Any]) -> Iterator[Problem]:
+    """An on-demand table has no units to declare; a provisioned one without them has no limit to watch."""
+    for section, key, one in _resources(raw):
+        if section != "tables":
+            continue
+        path = f"resources.tables.{key}"
+        parts = [(path, one)]
+        parts += [(f"{path}.indexes.{name}", _mapping(index)) for name, index in _mapping(one.get("indexes")).items()]
+        for place, part in parts:
+            for unit in ("read", "write"):
+                if one.get("billing") != "provisioned" and part.get(unit) is not None:
+                    mend = "has no meaning for an on-demand table (write billing: provisioned, or leave it out)"
+                    yield Problem(f"{place}.{unit}", part[unit], mend)
+                if one.get("billing") == "provisioned" and part.get(unit) is None:
+                    yield Problem(f"{place}.{unit}", None, f"is missing (write the {unit} capacity units it has)")
+
+
 def _plays(raw: Mapping[str, Any], remediators: Collection[str], usual: Collection[str]) -> Iterator[Problem]:
     for what, play in _mapping(raw.get("playbook")).items():
         ladder = _ladder(play)
@@ -137,13 +164,15 @@ def _plays(raw: Mapping[str, Any], remediators: Collection[str], usual: Collecti
                 mend = f"has no usual remediators (name them){nearest(what, usual)}"
                 yield Problem(f"{path}.remediators", None, mend)
             continue
-        for place, name in enumerate(ladder):
+        seen: list[Any] = []
+        for place, name in _rungs(ladder):
             if name not in remediators:
                 there = ", ".join(sorted(remediators)) or "none"
                 mend = f"is no remediator (there are: {there}){nearest(str(name), remediators)}"
-                yield Problem(f"{path}.remediators[{place}]", name, mend)
-            elif name in ladder[:place]:
-                yield Problem(f"{path}.remediators[{place}]", name, "stands twice (name each rung once)")
+                yield Problem(f"{path}.remediators{place}", name, mend)
+            elif name in seen:
+                yield Problem(f"{path}.remediators{place}", name, "stands twice (name each remediator once)")
+            seen.append(name)
 
 
 def _events(raw: Mapping[str, Any]) -> Iterator[Problem]:

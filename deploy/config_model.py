@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -132,6 +132,9 @@ Url = Annotated[str, *_text_like(r"https?://\S+", "is no address (write it like 
 FunctionName = Annotated[
     str, *_text_like(r"[A-Za-z0-9_-]{1,64}", "is no function name (1 to 64 letters, digits, - and _; no ARN)")
 ]
+IndexName = Annotated[
+    str, *_text_like(r"[A-Za-z0-9_.-]{3,255}", "is no index name (3 to 255 letters, digits, -, _ and .)")
+]
 TableName = Annotated[
     str, *_text_like(r"[A-Za-z0-9_.-]{3,255}", "is no table name (3 to 255 letters, digits, -, _ and .)")
 ]
@@ -182,10 +185,27 @@ class FunctionConfig(Model):
     )
 
 
-class TableConfig(Model):
+class UnitsConfig(Model):
+    """Capacity units that an ordinary busy hour consumes each second."""
+
+    read: Annotated[float, Field(ge=0)] | None = None
+    write: Annotated[float, Field(ge=0)] | None = None
+
+
+class CapacityConfig(Model):
+    """Declared capacity of a table or an index; where auto scaling owns it, its minimum."""
+
+    read: Annotated[int, Field(ge=1)] | None = None
+    write: Annotated[int, Field(ge=1)] | None = None
+    normal: UnitsConfig = UnitsConfig()
+
+
+class TableConfig(CapacityConfig):
     """A DynamoDB table under watch."""
 
     name: TableName
+    billing: Literal["on-demand", "provisioned"] = "on-demand"
+    indexes: dict[IndexName, CapacityConfig] = {}
 
 
 class ResourcesConfig(Model):
@@ -206,10 +226,24 @@ class LimitsConfig(BaseModel):
     cost_per_day: Annotated[float, Field(ge=0, description="USD that its changes may cost in a day.")] = 100.0
 
 
-class PlayConfig(Model):
-    """Which remediators answer a *what*, in order; left out, the usual ones of that *what*."""
+def _rung(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
 
-    remediators: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+
+_REMEDIATOR = {"type": "string"}
+Rung = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_rung),
+    Field(min_length=1),
+    WithJsonSchema({"anyOf": [_REMEDIATOR, {"type": "array", "items": _REMEDIATOR, "minItems": 1}]}),
+]
+
+
+class PlayConfig(Model):
+    """Which remediators answer a *what*, rung by rung; left out, the usual ones of that *what*. The remediators of
+    one rung, written as a list in the list, act together."""
+
+    remediators: Annotated[tuple[Rung, ...], Field(min_length=1)] | None = None
     mode: Mode | None = None
     # The round looks once a minute: a shorter hold could not be kept.
     hold: Annotated[Minutes, _between(60, 86_400, "must lie between 1m and 24h")] = 900
@@ -227,8 +261,9 @@ class PlayConfig(Model):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        names = {"type": "array", "items": {"type": "string"}, "minItems": 1}
-        return {"anyOf": [{"type": "string"}, names, handler.resolve_ref_schema(handler(core))]}
+        rung = {"anyOf": [_REMEDIATOR, {"type": "array", "items": _REMEDIATOR, "minItems": 1}]}
+        ladder = {"type": "array", "items": rung, "minItems": 1}
+        return {"anyOf": [_REMEDIATOR, ladder, handler.resolve_ref_schema(handler(core))]}
 
 
 class EventConfig(Model):

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from remediators import executor
 from remediators.ledger import CostCeiling, VersionConflict
 from remediators.watch import Watch
-from sereno.guard import WORTH_A_PERSON, check_mode, check_signal, daily_cost, effective_mode, target_of
+from sereno.guard import WORTH_A_PERSON, check_mode, check_signal, daily_cost, effective_mode, targets_of
 from sereno.lifecycle import (
     APPLY_WITHIN,
     APPROVAL_WITHIN,
@@ -23,22 +23,30 @@ from sereno.lifecycle import (
     claim_free,
     remediation_id,
 )
-from sereno.model import Event, Json, Mode, Plan, Reason, Refusal, Signal, Status, Verdict
+from sereno.model import Event, Json, Mode, Plan, Reason, Refusal, Signal, Status, Target, Verdict
 from sereno.ports import Remediator
 
 Gates = tuple[tuple[str, Verdict], ...]
 
 
-def start(watch: Watch, signal: Signal, name: str) -> Remediation | None:
-    """Runs a remediator on a signal, as far as it may go now.
+def start_all(watch: Watch, signal: Signal, name: str) -> list[Remediation | None]:
+    """Runs a remediator on every target that a signal leads to; see `start`. A signal that leads to none is refused
+    once, on its own target."""
+    targets = targets_of(watch.load(name).kind, signal, watch.service)
+    return [start(watch, signal, name, target) for target in targets or (None,)]
+
+
+def start(watch: Watch, signal: Signal, name: str, target: Target | None = None) -> Remediation | None:
+    """Runs a remediator on one target (left out: the first that the signal leads to), as far as it may go now.
 
     The answer is the remediation as recorded, or None when the signal had one before. Raises LedgerUnavailable when
     nothing could be recorded: the event is then tried again by its sender.
     """
     now = watch.clock.now()
     remediator = watch.load(name)
-    remediation = _new(watch, signal, name, remediator)
-    gates: Gates = (("signal", check_signal(signal, watch.service, name, now)), _right_kind(remediator, signal))
+    target = target or next(iter(targets_of(remediator.kind, signal, watch.service)), None)
+    remediation = _new(watch, signal, name, target or signal.target)
+    gates: Gates = (("signal", check_signal(signal, watch.service, name, now)), _led_to(remediator, signal, target))
     if not _all_ok(gates):
         return _refuse(watch, remediation, gates)
     play = watch.play(remediation)
@@ -58,10 +66,10 @@ def start(watch: Watch, signal: Signal, name: str) -> Remediation | None:
     return decide(watch, remediation, remediator, gates)
 
 
-def _right_kind(remediator: Remediator, signal: Signal) -> tuple[str, Verdict]:
-    if target_of(remediator.kind, signal) is not None:
-        return "target", Verdict.yes(f"a {remediator.kind}")
-    detail = f"{remediator.name} changes a {remediator.kind}, not a {signal.target.kind}"
+def _led_to(remediator: Remediator, signal: Signal, target: Target | None) -> tuple[str, Verdict]:
+    if target is not None:
+        return "target", Verdict.yes(f"{target.kind} {target.name}")
+    detail = f"{remediator.name} changes a {remediator.kind}, and {signal.target.name} leads to none"
     return "target", Verdict.no(Reason.NOT_BOUND, detail)
 
 
@@ -327,7 +335,7 @@ def tell(
     if not told:
         watch.telemetry.count("Unpublished")
         moved = replace(moved, due_at=min(moved.due_at or now + NEXT_LOOK, now + NEXT_LOOK))
-    if moved.status in ENDED and told and moved.escalate_to is None:
+    if moved.status in ENDED and told and not moved.escalate_to:
         moved = replace(moved, due_at=None)
     rest = timedelta(seconds=watch.play(moved).cooldown_s) if cooldown else timedelta(0)
     saved = watch.ledger.save(
@@ -344,12 +352,11 @@ def tell(
     return saved
 
 
-def _new(watch: Watch, signal: Signal, name: str, remediator: Remediator) -> Remediation:
+def _new(watch: Watch, signal: Signal, name: str, target: Target) -> Remediation:
     now = watch.clock.now()
-    target = target_of(remediator.kind, signal) or signal.target
     claimed = Event(now, str(Status.CLAIMED), f"{signal.name} is {signal.state}: {signal.reason}")
     return Remediation(
-        id=remediation_id(signal, name),
+        id=remediation_id(signal, name, target),
         remediator=name,
         signal=signal,
         target=target,

@@ -105,7 +105,8 @@ def handler(event: Any, context: Any) -> Json:
             watch.telemetry.log("error", "malformed event", error=str(error))
             watch.telemetry.count("MalformedEvent")
             raise
-        return {"remediations": [_brief(flow.start(watch, signal, name)) for signal in signals]}
+        started = [one for signal in signals for one in flow.start_all(watch, signal, name)]
+        return {"remediations": [_brief(one) for one in started]}
 
 
 def _initialise(environment: Mapping[str, str]) -> None:

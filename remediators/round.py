@@ -21,7 +21,7 @@ from remediators.ledger import VersionConflict
 from remediators.tend import again, tend
 from remediators.watch import MARGIN_S, Watch
 from sereno.errors import MalformedEvent, SerenoError
-from sereno.guard import target_of
+from sereno.guard import targets_of
 from sereno.lifecycle import remediation_id
 from sereno.model import Json, Signal, instant
 from sereno.signal import alarm_signal
@@ -79,7 +79,8 @@ def _start_missed(watch: Watch, done: Json) -> None:
             play = watch.service.playbook.get(signal.what)
             if play is not None:
                 with _apart(watch, done, signal.name):
-                    done["started"] += _start_if_missed(watch, signal, play.remediators[0])
+                    for name in play.first:
+                        done["started"] += _start_if_missed(watch, signal, name)
     except (ClientError, BotoCoreError) as error:
         watch.telemetry.log("warning", "could not read the alarms", error=str(error))
         watch.telemetry.count("LookFailed", remediator="round")
@@ -91,10 +92,11 @@ def _start_if_missed(watch: Watch, signal: Signal, name: str) -> int:
     if attempt is None:
         return 0
     signal = again(signal, attempt) if attempt else signal
-    target = target_of(watch.load(name).kind, signal)
-    if target is None or watch.ledger.holder(target.key) or watch.ledger.get(remediation_id(signal, name)):
-        return 0
-    return 1 if flow.start(watch, signal, name) else 0
+    started = 0
+    for target in targets_of(watch.load(name).kind, signal, watch.service):
+        known = watch.ledger.holder(target.key) or watch.ledger.get(remediation_id(signal, name, target))
+        started += 1 if not known and flow.start(watch, signal, name, target) else 0
+    return started
 
 
 def attempt_number(age_s: float) -> int | None:

@@ -84,18 +84,18 @@ def _blind(watch: Watch, remediation: Remediation, error: Exception) -> Remediat
 
 
 def _start_next(watch: Watch, remediation: Remediation) -> Remediation:
-    """The ladder's next remediator takes the symptom over. Its signal's id follows from this one's, so that a
-    second try starts nothing twice."""
+    """The ladder's next rung takes the symptom over. Its signals' ids follow from this one's, so that a second try,
+    or another remediation of the same rung that cannot help either, starts nothing twice."""
     now = watch.clock.now()
-    name = remediation.escalate_to or ""
-    signal = replace(
-        remediation.signal,
-        id=f"{remediation.signal.id}>{name}",
-        source="escalation",
-        reason=f"{remediation.remediator} {remediation.status} ({remediation.detail})"[:1023],
-    )
-    flow.start(watch, signal, name)
-    return watch.ledger.save(replace(remediation, escalate_to=None), before=remediation, now=now)
+    for name in remediation.escalate_to:
+        signal = replace(
+            remediation.signal,
+            id=f"{remediation.signal.id}>{name}",
+            source="escalation",
+            reason=f"{remediation.remediator} {remediation.status} ({remediation.detail})"[:1023],
+        )
+        flow.start_all(watch, signal, name)
+    return watch.ledger.save(replace(remediation, escalate_to=()), before=remediation, now=now)
 
 
 def _tell_again(watch: Watch, remediation: Remediation) -> Remediation | None:

@@ -61,7 +61,7 @@ class Watch:
     def play(self, remediation: Remediation) -> Play:
         """The playbook's line for this remediation; the defaults when it has been taken out meanwhile."""
         what = remediation.signal.what
-        return self.service.playbook.get(what) or Play(what, (remediation.remediator,))
+        return self.service.playbook.get(what) or Play(what, ((remediation.remediator,),))
 
 
 def parameters(remediator: Remediator, play: Play) -> Mapping[str, Any]:

@@ -37,3 +37,8 @@ class MalformedEvent(SerenoError):
 
 class LedgerUnavailable(SerenoError):
     """The ledger could not be read or written; nothing may be changed without it."""
+
+
+class StillChanging(SerenoError):
+    """AWS is still carrying out a change, and shows the values before it meanwhile (UpdateTable takes minutes). A
+    remediator's `read` raises it: nothing can be said of drift yet, and nothing else can be changed."""

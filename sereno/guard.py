@@ -118,12 +118,18 @@ def check_drift(step: Step, live: Mapping[str, Any], expected: Any) -> Verdict:
     return Verdict.no(Reason.DRIFTED, f"{step.setting} is {found}, expected {expected}: someone else changed it")
 
 
-def target_of(kind: str, signal: Signal) -> Target | None:
-    """What a remediator of this kind changes when this signal comes; None when the signal names no such thing.
+def targets_of(kind: str, signal: Signal, service: Service) -> tuple[Target, ...]:
+    """What a remediator of this kind changes when this signal comes; nothing when the signal leads to no such thing.
 
-    An incident is a target of its own (one for each symptom), so that opening it never waits for a lease on the
-    resource itself.
+    A surge that meets a function meets the tables behind it next, so its signal leads to them too. An incident is a
+    target of its own (one for each symptom), so that opening it never waits for a lease on the resource itself; the
+    account's quotas are one target for each region.
     """
+    at = signal.target
     if kind == "incident":
-        return Target("incident", signal.name, signal.target.region, signal.target.account)
-    return signal.target if signal.target.kind == kind else None
+        return (Target("incident", signal.name, at.region, at.account),)
+    if kind == "account":
+        return (Target("account", at.account, at.region, at.account),)
+    if kind == "table" and at.kind == "function":
+        return tuple(Target("table", table.name, at.region, at.account) for table in service.tables_of(at.name))
+    return (at,) if at.kind == kind else ()

@@ -73,8 +73,8 @@ class Remediation:
     # When patience with the present status ends: the approval expires, the change or its undo is given up, the
     # symptom or a failing look becomes a person's work.
     escalate_at: datetime | None = None
-    # Where the symptom goes when this remediation cannot help; cleared once the next one has started.
-    escalate_to: str | None = None
+    # The rung that takes the symptom over when this remediation cannot help; cleared once it has started.
+    escalate_to: tuple[str, ...] = ()
     # How many events its history has, the unpublished ones included.
     sequence: int = 0
     version: int = 0
@@ -136,7 +136,7 @@ class Remediation:
             "applied_at": _text_of(self.applied_at),
             "hold_until": _text_of(self.hold_until),
             "escalate_at": _text_of(self.escalate_at),
-            "escalate_to": self.escalate_to,
+            "escalate_to": list(self.escalate_to),
             "sequence": self.sequence,
             "unpublished": [event.to_json() for event in self.unpublished],
         }
@@ -164,7 +164,7 @@ class Remediation:
             applied_at=_moment_of(data["applied_at"]),
             hold_until=_moment_of(data["hold_until"]),
             escalate_at=_moment_of(data["escalate_at"]),
-            escalate_to=data["escalate_to"],
+            escalate_to=tuple(data["escalate_to"]),
             sequence=data["sequence"],
             version=version,
             unpublished=tuple(Event.from_json(event) for event in data["unpublished"]),
@@ -181,9 +181,11 @@ def _moment_of(text: str | None) -> datetime | None:
     return instant(text) if text else None
 
 
-def remediation_id(signal: Signal, remediator: str) -> str:
-    """The same signal and remediator always give the same id: that is what makes a doubled event harmless."""
-    digest = hashlib.sha256(f"{signal.id}|{remediator}".encode()).hexdigest()[:10]
+def remediation_id(signal: Signal, remediator: str, target: Target | None = None) -> str:
+    """The same signal, remediator and target always give the same id: that is what makes a doubled event harmless.
+    `target` left out is the signal's own."""
+    named = f"|{target.key}" if target is not None and target != signal.target else ""
+    digest = hashlib.sha256(f"{signal.id}|{remediator}{named}".encode()).hexdigest()[:10]
     return f"{signal.at:%Y%m%dT%H%M%S}-{remediator.replace('_', '-')}-{digest}"
 
 

@@ -55,20 +55,48 @@ class Function:
 
 
 @dataclass(frozen=True, slots=True)
+class Index:
+    """A global secondary index; it has a capacity of its own. The fields are those of its table."""
+
+    name: str
+    read: int | None = None
+    write: int | None = None
+    normal_read: float | None = None
+    normal_write: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
-    """A DynamoDB table."""
+    """A DynamoDB table. `billing` is `provisioned` or `on-demand`; `read` and `write` are the declared capacity
+    units (where auto scaling owns them, its minimum; None: not declared), `normal_read` and `normal_write` the units
+    a second that an ordinary busy hour consumes (None: measured)."""
 
     key: str
     name: str
+    billing: str = "on-demand"
+    read: int | None = None
+    write: int | None = None
+    normal_read: float | None = None
+    normal_write: float | None = None
+    indexes: Mapping[str, Index] = field(default_factory=dict)
+
+    @property
+    def provisioned(self) -> bool:
+        """Whether its capacity is set in units, and so can be too small."""
+        return self.billing == "provisioned"
 
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """One line of the playbook: which remediators answer a *what*, in order (the next one when the symptom
-    persists), in which mode, under which limits, and how long a change is held after recovery."""
+    """One line of the playbook: which remediators answer a *what*, in which mode, under which limits, and how long a
+    change is held after recovery.
+
+    `rungs` is a ladder. The remediators of one rung act together, each on its own targets and under its own guards;
+    the next rung acts when one of them cannot help, or the symptom persists.
+    """
 
     what: str
-    remediators: tuple[str, ...]
+    rungs: tuple[tuple[str, ...], ...]
     mode: Mode = Mode.OBSERVE
     hold_s: int = 900
     cooldown_s: int = 300
@@ -76,12 +104,22 @@ class Play:
     cost_per_day: float = 100.0
     params: Json = field(default_factory=dict)
 
-    def after(self, remediator: str) -> str | None:
-        """The next remediator of the ladder, or None at its end."""
-        if remediator not in self.remediators:
-            return None
-        rest = self.remediators[self.remediators.index(remediator) + 1 :]
-        return rest[0] if rest else None
+    @property
+    def remediators(self) -> tuple[str, ...]:
+        """Every remediator of the ladder, the first rung's first."""
+        return tuple(name for rung in self.rungs for name in rung)
+
+    @property
+    def first(self) -> tuple[str, ...]:
+        """Those that the signal itself starts."""
+        return self.rungs[0] if self.rungs else ()
+
+    def after(self, remediator: str) -> tuple[str, ...]:
+        """The next rung of the ladder; nothing at its end, and for who is not on it."""
+        for place, rung in enumerate(self.rungs[:-1]):
+            if remediator in rung:
+                return self.rungs[place + 1]
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +174,15 @@ class Service:
         """The function with this name on AWS, or None."""
         return next((one for one in self.functions.values() if one.name == name), None)
 
+    def table_named(self, name: str) -> Table | None:
+        """The table with this name on AWS, or None."""
+        return next((one for one in self.tables.values() if one.name == name), None)
+
+    def tables_of(self, function: str) -> tuple[Table, ...]:
+        """The tables that a function (its name on AWS) is declared to use."""
+        found = self.function_named(function)
+        return tuple(self.tables[key] for key in found.tables) if found else ()
+
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Service:
         """Reads what `deploy.config.compile_config` wrote."""
@@ -149,11 +196,11 @@ class Service:
                 key: Function(key=key, **{**one, "tables": tuple(one.get("tables", ()))})
                 for key, one in data.get("functions", {}).items()
             },
-            tables={key: Table(key=key, **one) for key, one in data.get("tables", {}).items()},
+            tables={key: _table(key, one) for key, one in data.get("tables", {}).items()},
             playbook={
                 what: Play(
                     what=what,
-                    **{**one, "remediators": tuple(one["remediators"]), "mode": Mode(one["mode"])},
+                    **{**one, "rungs": tuple(tuple(rung) for rung in one["rungs"]), "mode": Mode(one["mode"])},
                 )
                 for what, one in data.get("playbook", {}).items()
             },
@@ -164,3 +211,8 @@ class Service:
             unreserved_floor=data.get("unreserved_floor", 100),
             stack=data.get("stack"),
         )
+
+
+def _table(key: str, data: Mapping[str, Any]) -> Table:
+    indexes = {name: Index(name, **one) for name, one in data.get("indexes", {}).items()}
+    return Table(key=key, **{**data, "indexes": indexes})

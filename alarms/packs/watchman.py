@@ -36,7 +36,7 @@ def default_functions(service: Service) -> list[str]:
 
 def default_rules(service: Service) -> list[str]:
     """One rule for each remediator that answers something first, and the round's minute."""
-    first = dict.fromkeys(play.remediators[0] for play in service.playbook.values())
+    first = dict.fromkeys(name for play in service.playbook.values() for name in play.first)
     return [*(f"{_own(service, name)}-1" for name in first), _own(service, "minute")]
 
 

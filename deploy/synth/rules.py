@@ -21,8 +21,9 @@ TARGET_RETRY = {"MaximumEventAgeInSeconds": MAX_AGE_S, "MaximumRetryAttempts": 1
 
 
 def first_rung(service: Service, remediator: str) -> list[str]:
-    """The *whats* that this remediator answers first. Later rungs are started by the round, never by an event."""
-    return [what for what, play in service.playbook.items() if play.remediators[0] == remediator]
+    """The *whats* whose first rung this remediator stands on. Later rungs are started by the round, never by an
+    event."""
+    return [what for what, play in service.playbook.items() if remediator in play.first]
 
 
 def patterns(service: Service, remediator: str) -> list[Json]:

@@ -78,7 +78,7 @@ def test_its_role_follows_from_its_permissions(stop_canary, stories):
 def test_its_parameter_is_a_limit_of_its_play(stop_canary, stories):
     from deploy import synth
 
-    plays = {"errors": Play("errors", (stop_canary,), Mode.AUTO, params={"tolerated_errors": 3})}
+    plays = {"errors": Play("errors", ((stop_canary,),), Mode.AUTO, params={"tolerated_errors": 3})}
     service = replace(stories.service(), playbook=plays)
     assert list(synth.used_remediators(service, registry.all_remediators())) == [stop_canary]
 

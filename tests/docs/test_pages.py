@@ -122,7 +122,8 @@ def test_every_field_of_the_configuration_is_told_with_its_default(docs):
 
 def test_each_usual_play_stands_in_the_table(docs):
     rows = docs.table(docs.root / "docs" / "configuration.md", "what")
-    told = {what: tuple(re.findall(r"`(\w+)`", row[1])) for row in rows for what in re.findall(r"`([\w-]+)`", row[0])}
+    ladders = [(row[0], tuple(tuple(re.findall(r"`(\w+)`", rung)) for rung in row[1].split("then"))) for row in rows]
+    told = {what: ladder for whats, ladder in ladders for what in re.findall(r"`([\w-]+)`", whats)}
     assert told == dict(config.USUAL_PLAYS)
 
 

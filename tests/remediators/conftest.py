@@ -33,14 +33,14 @@ from sereno.testing import CollectedTelemetry, Crash, ManualClock, WatchedAws
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 NOON = datetime(2026, 9, 29, 12, 0, tzinfo=UTC)
 TABLE = "sereno-techmoda-ledger"
-SURGE = ("raise_concurrency", "open_incident")
+SURGE = (("raise_concurrency",), ("open_incident",))
 
 
 def service(mode: Mode = Mode.AUTO, **changes: Any) -> Service:
     plays = {
         what: Play(what, SURGE, mode, params={"ceiling": 400}) for what in ("exhaustion", "saturation", "throttles")
     }
-    plays["burn-fast"] = Play("burn-fast", ("open_incident",), mode)
+    plays["burn-fast"] = Play("burn-fast", (("open_incident",),), mode)
     facts: dict[str, Any] = {
         "name": "techmoda",
         "account": ACCOUNT,

@@ -233,5 +233,5 @@ def test_an_answer_with_another_value_is_not_taken_for_done(house, monkeypatch, 
         house.aws.after = lambda number, label: patched.undo() if label == "lambda.put_function_concurrency" else None
         remediation = flow.start(house.watch, house.signal(), "raise_concurrency")
     assert (remediation.status, remediation.reason) == (status, Reason.NOT_TAKEN)
-    assert remediation.escalate_to == "open_incident"
+    assert remediation.escalate_to == ("open_incident",)
     assert house.reserved() == (120 if status is Status.FAILED else 150)

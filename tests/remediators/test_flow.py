@@ -147,7 +147,7 @@ def test_a_refusal_by_the_plan_frees_the_target_and_gives_the_budget_back(house)
 def test_a_refusal_worth_a_person_goes_on_to_an_incident(house):
     house.set_reserved(0)
     remediation = flow.start(house.watch, house.signal(), NAME)
-    assert (remediation.reason, remediation.escalate_to) == (Reason.OPERATOR_STOP, "open_incident")
+    assert (remediation.reason, remediation.escalate_to) == (Reason.OPERATOR_STOP, ("open_incident",))
     house.rounds(1)
 
     assert [one.remediator for one in house.all()] == [NAME, "open_incident"]
@@ -155,11 +155,11 @@ def test_a_refusal_worth_a_person_goes_on_to_an_incident(house):
     (item,) = house.little.ops_items
     assert item["Title"] == "[techmoda] techmoda/read/exhaustion"
     assert "reserved concurrency is 0" in item["Description"]
-    assert house.get(remediation.id).escalate_to is None
+    assert house.get(remediation.id).escalate_to == ()
 
 
 def test_a_spent_budget_is_told_and_goes_on_to_an_incident(house):
-    house.on(playbook={"exhaustion": Play("exhaustion", (NAME, "open_incident"), Mode.AUTO, per_day=0)})
+    house.on(playbook={"exhaustion": Play("exhaustion", ((NAME,), ("open_incident",)), Mode.AUTO, per_day=0)})
     remediation = flow.start(house.watch, house.signal(), NAME)
     assert remediation.reason is Reason.BUDGET_SPENT
     house.rounds(1)
@@ -170,7 +170,7 @@ def test_a_spent_budget_is_told_and_goes_on_to_an_incident(house):
 def test_a_remediator_of_another_kind_is_not_bound(house):
     signal = replace(house.signal(), target=replace(house.signal().target, kind="table"))
     remediation = flow.start(house.watch, signal, NAME)
-    assert remediation.detail == "NOT_BOUND: raise_concurrency changes a function, not a table"
+    assert remediation.detail == "NOT_BOUND: raise_concurrency changes a function, and techmoda-read leads to none"
 
 
 def test_what_cannot_be_taken_back_never_runs_by_itself(house):

@@ -14,7 +14,7 @@ from sereno.lifecycle import Remediation
 from sereno.model import Event, Mode, Reason, Status
 from sereno.service import Play
 
-PLAY = Play("exhaustion", ("raise_concurrency",), per_day=2, cooldown_s=300)
+PLAY = Play("exhaustion", (("raise_concurrency",),), per_day=2, cooldown_s=300)
 
 
 @pytest.fixture

@@ -95,7 +95,7 @@ def test_a_crash_between_the_next_remediators_start_and_its_note_starts_nothing_
     minutes(house, 12, Throttles=50)
     assert len(house.little.ops_items) == 1
     assert [one.remediator for one in house.all()].count("open_incident") == 1
-    assert house.get(raised.id).escalate_to is None
+    assert house.get(raised.id).escalate_to == ()
 
 
 # -- hold and take back

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sereno.guard import check_drift, check_mode, check_signal, daily_cost, effective_mode, target_of
+from sereno.guard import check_drift, check_mode, check_signal, daily_cost, effective_mode, targets_of
 from sereno.model import Call, Mode, Plan, Reason, Signal, Step, Target
-from sereno.service import Function, Play, Service
+from sereno.service import Function, Play, Service, Table
 
 NOON = datetime(2026, 9, 29, 12, 0, tzinfo=UTC)
 READ = Target("function", "techmoda-read", "eu-west-1", "123456789012")
@@ -18,8 +18,9 @@ SERVICE = Service(
     "techmoda",
     "123456789012",
     ("eu-west-1", "eu-central-1"),
-    functions={"read": Function("read", "techmoda-read")},
-    playbook={"exhaustion": Play("exhaustion", ("raise_concurrency", "open_incident"), Mode.AUTO)},
+    functions={"read": Function("read", "techmoda-read", tables=("products", "prices"))},
+    tables={"products": Table("products", "techmoda-products"), "prices": Table("prices", "techmoda-prices")},
+    playbook={"exhaustion": Play("exhaustion", (("raise_concurrency",), ("open_incident",)), Mode.AUTO)},
 )
 
 
@@ -77,7 +78,7 @@ def test_the_first_thing_wrong_is_what_is_told():
     ],
 )
 def test_the_mode_is_the_operators_then_the_playbooks_and_never_more_than_the_whole_watch(play, chosen, mode, why):
-    found, said = effective_mode(Play("exhaustion", ("raise_concurrency",), play), chosen, "raise_concurrency")
+    found, said = effective_mode(Play("exhaustion", (("raise_concurrency",),), play), chosen, "raise_concurrency")
     assert found is mode
     assert why in said
 
@@ -102,6 +103,19 @@ def test_a_plan_that_saves_money_costs_nothing():
 
 
 def test_an_incident_is_a_target_of_its_own_for_each_symptom():
-    assert target_of("function", SIGNAL) == READ
-    assert target_of("table", SIGNAL) is None
-    assert target_of("incident", SIGNAL).key == "123456789012/eu-west-1/incident/techmoda/read/exhaustion"
+    assert targets_of("function", SIGNAL, SERVICE) == (READ,)
+    (incident,) = targets_of("incident", SIGNAL, SERVICE)
+    assert incident.key == "123456789012/eu-west-1/incident/techmoda/read/exhaustion"
+
+
+def test_a_functions_signal_leads_to_the_tables_behind_it():
+    tables = targets_of("table", SIGNAL, SERVICE)
+    assert [(one.kind, one.name) for one in tables] == [("table", "techmoda-products"), ("table", "techmoda-prices")]
+    (account,) = targets_of("account", SIGNAL, SERVICE)
+    assert account.key == "123456789012/eu-west-1/account/123456789012"
+
+
+def test_a_tables_signal_never_leads_back_to_functions():
+    starved = replace(SIGNAL, target=Target("table", "techmoda-products", "eu-west-1", "123456789012"))
+    assert targets_of("function", starved, SERVICE) == ()
+    assert targets_of("table", starved, SERVICE) == (starved.target,)

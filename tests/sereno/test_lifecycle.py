@@ -97,6 +97,8 @@ def test_the_same_signal_and_remediator_have_one_id_that_tells_when_and_what():
     assert one == remediation_id(replace(SIGNAL, reason="told otherwise"), "raise_concurrency")
     assert one.startswith("20260929T120000-raise-concurrency-")
     assert one != remediation_id(SIGNAL, "open_incident")
+    assert one == remediation_id(SIGNAL, "raise_concurrency", SIGNAL.target)
+    assert one != remediation_id(SIGNAL, "raise_concurrency", replace(SIGNAL.target, name="another"))
     assert one != remediation_id(replace(SIGNAL, id="arn@2"), "raise_concurrency")
 
 

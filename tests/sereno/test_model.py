@@ -59,7 +59,7 @@ REMEDIATIONS = st.builds(
     claim_until=st.none() | MOMENTS,
     due_at=st.none() | MOMENTS,
     escalate_at=st.none() | MOMENTS,
-    escalate_to=st.none() | TEXT,
+    escalate_to=st.lists(TEXT, max_size=2).map(tuple),
     sequence=st.integers(0, 100),
     unpublished=st.lists(EVENTS, max_size=2).map(tuple),
 )

@@ -13,9 +13,7 @@ COMPILED = {
     "apis": {"catalogue": {"name": "techmoda-catalogue", "stage": "prod", "kind": "rest"}},
     "functions": {"read": {"name": "techmoda-read", "alias": "live", "reserved": 120, "tables": ["products"]}},
     "tables": {"products": {"name": "techmoda-products"}},
-    "playbook": {
-        "exhaustion": {"remediators": ["raise_concurrency", "open_incident"], "mode": "auto", "hold_s": 600}
-    },
+    "playbook": {"exhaustion": {"rungs": [["raise_concurrency"], ["open_incident"]], "mode": "auto", "hold_s": 600}},
     "events": [{"name": "Fashion Week", "starts": "2026-09-29T08:00Z", "ends": "2026-10-06T20:00Z", "factor": 9}],
     "bindings": {"OldAlarm": ["exhaustion", "read"]},
     "stack": "techmoda",
@@ -28,7 +26,7 @@ def test_everything_compiled_is_read():
     assert service.functions["read"].tables == ("products",)
     assert service.apis["catalogue"].key == "catalogue"
     assert service.playbook["exhaustion"] == Play(
-        "exhaustion", ("raise_concurrency", "open_incident"), Mode.AUTO, hold_s=600
+        "exhaustion", (("raise_concurrency",), ("open_incident",)), Mode.AUTO, hold_s=600
     )
     assert service.events[0].factor == 9
     assert service.bindings == {"OldAlarm": ("exhaustion", "read")}
@@ -52,7 +50,7 @@ def test_a_function_is_found_by_its_name_on_aws():
 
 
 def test_a_play_knows_who_comes_next():
-    play = Play("exhaustion", ("raise_concurrency", "shed_load", "open_incident"))
-    assert play.after("raise_concurrency") == "shed_load"
-    assert play.after("open_incident") is None
-    assert play.after("roll_back") is None
+    play = Play("exhaustion", (("raise_concurrency", "raise_capacity"), ("shed_load",), ("open_incident",)))
+    assert play.after("raise_concurrency") == play.after("raise_capacity") == ("shed_load",)
+    assert play.after("open_incident") == ()
+    assert play.after("roll_back") == ()

@@ -28,7 +28,7 @@ SERVICE = Service(
     ("eu-west-1",),
     functions={"read": Function("read", "techmoda-read")},
     tables={"products": Table("products", "techmoda-products")},
-    playbook={"exhaustion": Play("exhaustion", ("raise_concurrency",), Mode.AUTO)},
+    playbook={"exhaustion": Play("exhaustion", (("raise_concurrency",),), Mode.AUTO)},
     bindings={"Old alarm": ("exhaustion", "read")},
 )
 STATE = {"value": "ALARM", "reason": "forecast 161 over 84", "timestamp": STAMP}

@@ -27,7 +27,7 @@ TECHMODA = Service(
         "ledger": Function("ledger", "techmoda-ledger", reserved=1),
     },
     {"products": Table("products", "techmoda-products")},
-    {"exhaustion": Play("exhaustion", ("raise_concurrency", "open_incident"))},
+    {"exhaustion": Play("exhaustion", (("raise_concurrency",), ("open_incident",)))},
 )
 
 

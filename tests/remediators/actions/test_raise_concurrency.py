@@ -21,7 +21,7 @@ READ = Target("function", "techmoda-read", "eu-west-1", "123456789012")
 
 
 def context(normal=16.0, surge=9.0, ceiling=500, floor=100, **params):
-    play = Play("exhaustion", ("raise_concurrency",), Mode.AUTO, params={"ceiling": ceiling, **params})
+    play = Play("exhaustion", (("raise_concurrency",),), Mode.AUTO, params={"ceiling": ceiling, **params})
     service = Service(
         "techmoda",
         "123456789012",
@@ -212,7 +212,7 @@ def test_declared_provisioned_concurrency_follows_and_goes_back(warm):
 
 
 def test_warm_environments_are_money_and_stay_under_the_days_ceiling(warm):
-    exhaustion = Play("exhaustion", ("raise_concurrency",), Mode.AUTO, cost_per_day=4.8)
+    exhaustion = Play("exhaustion", (("raise_concurrency",),), Mode.AUTO, cost_per_day=4.8)
     warm.on(functions=warm.watch.service.functions, playbook={"exhaustion": exhaustion})
     remediation = flow.start(warm.watch, warm.signal(), "raise_concurrency")
     assert (remediation.status, remediation.reason) == (Status.SKIPPED, Reason.COST_CEILING)
