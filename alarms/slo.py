@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from alarms.api_metrics import NAMESPACE, REQUESTS, metrics_of
 from alarms.spec import AlarmSpec, AnySpec, CompositeSpec, MetricQuery, dimensions
 from alarms.wire import alarm_name
 from sereno.errors import InvalidInput, Problem
@@ -21,7 +22,6 @@ MONTH_MINUTES = 30 * 24 * 60
 # many failures, so a night of little traffic fires nothing, while a full outage passes the floor within ten requests.
 # (A floor of requests would have to be about 7,000 in five minutes, and would hide a full outage at night.)
 FLOOR = 10
-NAMESPACE = "AWS/ApiGateway"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +50,12 @@ def ratio(errors: MetricQuery, requests: MetricQuery, floor: int, label: str) ->
 
 
 def api_errors(api: Api, period: int) -> tuple[MetricQuery, MetricQuery]:
-    """5xx answers and all requests of a REST API's stage, each period in seconds."""
-    where = dimensions({"ApiName": api.name, "Stage": api.stage})
+    """5xx answers and all requests of an API's stage, each period in seconds."""
+    known = metrics_of(api)
+    where = dimensions(dict(known.dimensions))
     return (
-        MetricQuery("errors", None, NAMESPACE, "5XXError", where, period, "Sum", return_data=False),
-        MetricQuery("requests", None, NAMESPACE, "Count", where, period, "Sum", return_data=False),
+        MetricQuery("errors", None, NAMESPACE, known.failed, where, period, "Sum", return_data=False),
+        MetricQuery("requests", None, NAMESPACE, REQUESTS, where, period, "Sum", return_data=False),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
 
+from alarms.api_metrics import metrics_of
 from alarms.spec import AlarmSpec, AnySpec
 from sereno.errors import InvalidInput, Problem
 from sereno.model import Json
@@ -75,6 +76,8 @@ def render(service: Service, alarms: Sequence[AnySpec]) -> str:
         alarm_chunks=_chunks([_arn(service, one.name) for one in alarms]),
         burning=[one for one in metric_alarms if one.what.startswith("burn")],
         of_what=lambda what, key: [one for one in metric_alarms if (one.what, one.target) == (what, key)],
+        metrics_of=metrics_of,
+        flat=lambda dimensions: list(_flat(dimensions)),
         limit_lines=_limit_lines,
         series=series,
         threshold=threshold,

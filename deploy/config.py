@@ -95,7 +95,10 @@ def compile_config(config: Config) -> Json:
             "rpo_s": objectives.rpo,
             "rto_s": objectives.rto,
         },
-        "apis": {key: {"name": one.name, "stage": one.stage} for key, one in resources.apis.items()},
+        "apis": {
+            key: {"name": one.name, "stage": one.stage, "kind": one.kind, "id": one.id}
+            for key, one in resources.apis.items()
+        },
         "functions": {
             key: {
                 "name": one.name,

@@ -31,6 +31,7 @@ def problems(raw: Mapping[str, Any], remediators: Collection[str], usual: Collec
         lambda: _tables(raw),
         lambda: _provisioned(raw),
         lambda: _capacity(raw),
+        lambda: _http_apis(raw),
         lambda: _plays(raw, remediators, usual),
         lambda: _events(raw),
         lambda: _bindings(raw),
@@ -86,14 +87,26 @@ def _names(raw: Mapping[str, Any]) -> Iterator[Problem]:
     for section, key, one in _resources(raw):
         path = f"resources.{section}.{key}.name"
         name = str(one.get("name"))
-        # One API has many stages, and each is watched apart.
-        identity = (section, f"{name}/{one.get('stage')}" if section == "apis" else name)
+        # One API has many stages, and each is watched apart; an HTTP API is known by its id.
+        identity = (section, f"{_api(one)}/{one.get('stage', 'prod')}" if section == "apis" else name)
         if "name" not in one:
             continue
         if identity in seen:
             yield Problem(path, name, f"is the same {_KINDS[section]} as {seen[identity]} (keep one of the two)")
         else:
             seen[identity] = path
+
+
+def _api(one: Mapping[str, Any]) -> str:
+    return f"id {one.get('id')}" if one.get("kind") == "http" else str(one.get("name"))
+
+
+def _http_apis(raw: Mapping[str, Any]) -> Iterator[Problem]:
+    """Without its id, an HTTP API's alarms would name metrics that nobody publishes."""
+    for section, key, one in _resources(raw):
+        if section == "apis" and one.get("kind") == "http" and one.get("id") is None:
+            mend = "is missing (an HTTP API's metrics are keyed by its id; aws apigatewayv2 get-apis lists them)"
+            yield Problem(f"resources.apis.{key}.id", None, mend)
 
 
 def _tables(raw: Mapping[str, Any]) -> Iterator[Problem]:

@@ -49,7 +49,7 @@ def problem(detail: ErrorDetails) -> Problem:
         return Problem(path, None, f"is no known key (known: {', '.join(keys)}){_near(where[-1], keys)}")
     if kind == "scalar":
         return Problem(path, _shown(value), "must be a single text, number, true or false")
-    if kind == "enum":
+    if kind in ("enum", "literal_error"):
         expected = detail.get("ctx", {}).get("expected", "").replace("'", "")
         choices = expected.replace(" or", ",").split(", ")
         return Problem(path, _shown(value), f"must be {expected}{_near(value, choices)}")

@@ -132,6 +132,9 @@ Url = Annotated[str, *_text_like(r"https?://\S+", "is no address (write it like 
 FunctionName = Annotated[
     str, *_text_like(r"[A-Za-z0-9_-]{1,64}", "is no function name (1 to 64 letters, digits, - and _; no ARN)")
 ]
+ApiId = Annotated[
+    str, *_text_like(r"[a-z0-9]{1,32}", "is no API id (ten letters and digits; aws apigatewayv2 get-apis lists them)")
+]
 IndexName = Annotated[
     str, *_text_like(r"[A-Za-z0-9_.-]{3,255}", "is no index name (3 to 255 letters, digits, -, _ and .)")
 ]
@@ -157,10 +160,12 @@ class ObjectivesConfig(Model):
 
 
 class ApiConfig(Model):
-    """A REST API stage under watch."""
+    """A stage of a REST or HTTP API under watch."""
 
-    name: str = Field(min_length=1, description="The API's name: its metrics are keyed by it, not by its id.")
+    name: str = Field(min_length=1, description="The API's name: a REST API's metrics are keyed by it.")
     stage: str = Field(default="prod", min_length=1)
+    kind: Literal["rest", "http"] = "rest"
+    id: ApiId | None = Field(default=None, description="The API's id: an HTTP API's metrics are keyed by it.")
 
 
 class FunctionConfig(Model):

@@ -27,12 +27,14 @@ class Objectives:
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """A REST API stage. Its CloudWatch metrics are keyed by the API's name, not by its id."""
+    """A stage of an API. `kind` is `rest` or `http`: CloudWatch keys the metrics of a REST API by its name, those of
+    an HTTP API by its `id` (None: not declared, which only a REST API may be)."""
 
     key: str
     name: str
     stage: str
     kind: str = "rest"
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

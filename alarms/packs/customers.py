@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from alarms.packs.rest_api import rest_apis
 from alarms.slo import FAST, reachable, runbook_link
 from alarms.spec import AnySpec, CompositeSpec
 from alarms.wire import alarm_name
@@ -12,9 +11,9 @@ WHAT = "customers-hurt"
 
 
 def alarms(service: Service) -> list[AnySpec]:
-    """`customers-hurt`; nothing for a service that has neither a REST API nor a function."""
+    """`customers-hurt`; nothing for a service that has neither an API nor a function."""
     burns = reachable(service, FAST)
-    symptoms = [alarm_name(service.name, api.key, FAST.what if burns else "5xx") for api in rest_apis(service)]
+    symptoms = [alarm_name(service.name, api.key, FAST.what if burns else "5xx") for api in service.apis.values()]
     symptoms += [alarm_name(service.name, function.key, "throttles") for function in service.functions.values()]
     if not symptoms:
         return []

@@ -39,6 +39,7 @@ def test_the_applications_own_metrics_are_not_judged_by_their_dimensions():
         (alarm(metric="UnreservedConcurrentExecutions", statistic="Maximum"), "dimensions", "account only"),
         (alarm("AWS/DynamoDB", "ThrottledRequests", ("TableName",)), "dimensions", "Operation+TableName"),
         (alarm("AWS/ApiGateway", "5XXError", ("ApiId",)), "dimensions", "ApiName"),
+        (alarm("AWS/ApiGateway", "5xx", ("ApiName", "Stage")), "dimensions", "HTTP APIs only"),
         (alarm(metric="Mistakes"), "metric Mistakes", "no such metric"),
         (alarm(metric="ConcurrentExecutions"), "statistic", "use Maximum"),
         (alarm(statistic=None, extended_statistic="p99"), "statistic", "has no sense"),

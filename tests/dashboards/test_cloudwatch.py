@@ -89,6 +89,15 @@ def test_promises_are_drawn_as_lines():
     assert (limit["label"], limit["value"]) == ("declared limit", 120)
 
 
+def test_an_http_api_is_drawn_from_its_own_metrics():
+    found = widgets(shop(apis={"web": Api("web", "shop-web", "$default", "http", "a1b2c3d4e5")}))
+    offered, failed, refused = titled(found, "web: offered and failed")["metrics"]
+    where = ["ApiId", "a1b2c3d4e5", "Stage", "$default"]
+    assert offered[:6] == ["AWS/ApiGateway", "Count", *where]
+    assert (failed[1], refused[1]) == ("5xx", "4xx")
+    assert failed[2:6] == refused[2:6] == where
+
+
 def test_a_function_without_a_declared_limit_has_no_line():
     found = widgets(shop(functions={"cart": Function("cart", "shop-cart")}))
     assert titled(found, "cart: concurrency")["annotations"]["horizontal"] == []

@@ -118,11 +118,6 @@ def test_a_runbook_of_the_services_own_is_linked():
     assert found["shop/f/throttles"] == "https://wiki.example/shop#throttles"
 
 
-def test_http_apis_are_left_alone_for_their_metrics_are_others():
-    service = Service("shop", "123456789012", ("eu-west-1",), apis={"web": Api("web", "shop-web", "prod", "http")})
-    assert not [spec for spec in all_alarms(service) if spec.name.startswith("shop/")]
-
-
 @pytest.mark.parametrize(
     ("availability", "burns"), [(0.9, {"burn-slow"}), (0.8, set()), (0.99, {"burn-fast", "burn-slow"})]
 )
@@ -137,7 +132,7 @@ def test_a_burn_rate_that_not_even_an_outage_reaches_is_left_out(availability, b
 
 def test_packs_are_found_by_being_there():
     found = [pack.__name__.rsplit(".", 1)[1] for pack in packs.packs()]
-    assert {"customers", "lambda_functions", "rest_api", "watchman"} <= set(found)
+    assert {"customers", "http_api", "lambda_functions", "rest_api", "watchman"} <= set(found)
 
 
 class TestWatchman:
