@@ -96,6 +96,9 @@ def _template() -> Template:
         undefined=StrictUndefined,
         autoescape=select_autoescape(("html",)),
     )
+    # The body is JSON and goes through a parser, so nothing needs jinja's escapes for HTML, which cost more than the
+    # encoding itself.
+    environment.filters["tojson"] = json.dumps
     return environment.get_template("cloudwatch.json.j2")
 
 

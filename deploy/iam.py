@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from sereno.errors import InvalidInput, Problem
 from sereno.model import Json
@@ -140,11 +141,12 @@ def allow(permissions: Iterable[Permission], service: Service) -> list[Json]:
     permissions = tuple(permissions)
     _check(permissions)
     grouped: dict[tuple[tuple[str, ...], str], tuple[set[str], Json]] = {}
+    expanded = {one: arns(one, service) for one in {permission.resource for permission in permissions}}
     for permission in permissions:
-        resources = arns(permission.resource, service)
+        resources = expanded[permission.resource]
         if not resources:
             continue  # a knob of tables, say, and the service declares none
-        key = (resources, repr(sorted(permission.condition.items())))
+        key = (resources, repr(sorted(permission.condition.items())) if permission.condition else "")
         allowed, _ = grouped.setdefault(key, (set(), permission.condition))
         allowed.update(actions(permission))
     found: list[Json] = []
@@ -180,7 +182,7 @@ def reasons(permissions: Iterable[Permission]) -> dict[str, str]:
 def arns(template: str, service: Service) -> tuple[str, ...]:
     """The ARNs of a template, one for each resource that the service declares. Raises InvalidInput on a place that
     nobody knows."""
-    names = set(re.findall(r"{(\w*)}", template))
+    names = _named_places(template)
     if unknown := names - _PLACES:
         known = ", ".join(sorted(_PLACES))
         problem = Problem("permissions", template, f"has unknown places {sorted(unknown)} (known: {known})")
@@ -191,12 +193,17 @@ def arns(template: str, service: Service) -> tuple[str, ...]:
         "account": service.account,
         "service": service.name,
     }
-    kinds = sorted(names & set(_EXPANDED))
+    kinds = sorted(names & _EXPANDED.keys())
     found = [fixed]
     for kind in kinds:
         declared = getattr(service, _EXPANDED[kind]).values()
         found = [{**values, kind: one.name} for values in found for one in declared]
     return tuple(dict.fromkeys(template.format(**values) for values in found))
+
+
+@lru_cache(maxsize=1024)
+def _named_places(template: str) -> frozenset[str]:
+    return frozenset(re.findall(r"{(\w*)}", template))
 
 
 def partition(region: str) -> str:
@@ -225,11 +232,15 @@ def _check(permissions: tuple[Permission, ...]) -> None:
             problems.append(Problem("permissions", one.operation, mend))
         problems += [
             Problem("permissions", action, f"is no single IAM action of {one.operation} (write service:Action)")
-            for action in found
-            if not _ACTION.match(action)
+            for action in _no_single(found)
         ]
         if one.resource == "*" and not one.because:
             mend = "is allowed on * without a reason (narrow it, or name the page in because)"
             problems.append(Problem("permissions", one.operation, mend))
     if problems:
         raise InvalidInput("remediator", problems)
+
+
+@lru_cache(maxsize=1024)
+def _no_single(found: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(action for action in found if not _ACTION.match(action))

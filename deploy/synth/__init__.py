@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from alarms.packs import all_alarms
@@ -15,15 +14,16 @@ from alarms.spec import AnySpec
 from dashboards import cloudwatch
 from deploy import config
 from deploy.config_checks import nearest
-from deploy.synth import alarm, functions, names, rules, store
+from deploy.synth import alarm, functions, limits, names, rules, store
+from deploy.synth.limits import packed, text
+from deploy.synth.split import Bundle, split
 from sereno.errors import InvalidInput, Problem
 from sereno.model import Json
 from sereno.ports import Remediator
 from sereno.service import Service
 
-# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
-RESOURCE_LIMIT = 500
-BYTE_LIMIT = 1_000_000
+__all__ = ["Bundle", "bundle", "digest", "packed", "synthesise", "text", "used_remediators"]
+
 FUNCTION, RULE = "AWS::Lambda::Function", "AWS::Events::Rule"
 
 
@@ -34,13 +34,39 @@ def synthesise(
     remediators: Mapping[str, Remediator],
     alarms: Sequence[AnySpec] | None = None,
 ) -> Json:
-    """The template of a watch, as data.
+    """The template of a watch, as data and in one piece.
+
+    As `bundle`, but InvalidInput is also raised when one template is not enough.
+    """
+    template = _whole(service, compiled, remediators=remediators, alarms=alarms)
+    limits.check(template)
+    return template
+
+
+def bundle(
+    service: Service,
+    compiled: Json,
+    *,
+    remediators: Mapping[str, Remediator],
+    alarms: Sequence[AnySpec] | None = None,
+) -> Bundle:
+    """The template of a watch, with nested ones where a single one would come near CloudFormation's limits.
 
     `compiled` is what `deploy.config.compile_config` gave; its digest is in the metadata, so that a change of the
     configuration alone is a change of the template. `alarms` are those of the packs unless given. Raises
-    InvalidInput when the playbook names a remediator or a knob that is not there, and when the template is larger
-    than CloudFormation takes.
+    InvalidInput when the playbook names a remediator or a knob that is not there, and when a part is larger than
+    CloudFormation takes.
     """
+    return split(_whole(service, compiled, remediators=remediators, alarms=alarms))
+
+
+def _whole(
+    service: Service,
+    compiled: Json,
+    *,
+    remediators: Mapping[str, Remediator],
+    alarms: Sequence[AnySpec] | None,
+) -> Json:
     used = used_remediators(service, remediators)
     hands = _hands(service, list(used.values()))
     if alarms is None:
@@ -58,7 +84,7 @@ def synthesise(
             },
         },
     }
-    template: Json = {
+    return {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": f"Sereno watches {service.name}: alarms, remediators, the ledger",
         "Metadata": {"Sereno": {"Service": service.name, "ConfigDigest": digest(compiled)}},
@@ -67,13 +93,6 @@ def synthesise(
         "Resources": found,
         "Outputs": _outputs(service),
     }
-    _check_size(template)
-    return template
-
-
-def text(template: Json) -> str:
-    """The template as a file holds it: short enough lines to read a difference, and the same for the same input."""
-    return json.dumps(template, indent=1, ensure_ascii=False) + "\n"
 
 
 def digest(compiled: Json) -> str:
@@ -161,6 +180,13 @@ PARAMETERS: Json = {
         "AllowedValues": ["python3.11", "python3.12", "python3.13", "python3.14"],
         "Description": "That of the interpreter which packaged the code, or each cold start compiles it anew",
     },
+    "Architecture": {
+        "Type": "String",
+        # Graviton costs a fifth less: https://aws.amazon.com/lambda/pricing/
+        "Default": "arm64",
+        "AllowedValues": ["arm64", "x86_64"],
+        "Description": "The functions' processor. The code is Python alone, so either will do",
+    },
     "Tracing": {
         "Type": "String",
         # Active samples the first request of each second, which for a function that is called so rarely is every
@@ -191,19 +217,3 @@ def _outputs(service: Service) -> Json:
         "Round": {"Description": "The function of the round", "Value": {"Ref": "Round"}},
         "DashboardUrl": {"Description": "The dashboard", "Value": page + names.dashboard(service)},
     }
-
-
-def _check_size(template: Json) -> None:
-    found = template["Resources"]
-    size = len(json.dumps(template, separators=(",", ":")).encode())
-    kinds = Counter(one["Type"].removeprefix("AWS::") for one in found.values())
-    most = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(4))
-    problems = []
-    if len(found) > RESOURCE_LIMIT:
-        mend = f"resources, CloudFormation takes {RESOURCE_LIMIT} ({most}): split the service"
-        problems.append(Problem("template", len(found), mend))
-    if size > BYTE_LIMIT:
-        mend = f"bytes, CloudFormation takes {BYTE_LIMIT} ({most}): split the service"
-        problems.append(Problem("template", size, mend))
-    if problems:
-        raise InvalidInput("sereno.yaml", problems)

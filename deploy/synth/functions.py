@@ -117,7 +117,7 @@ def _function(service: Service, code: Code) -> Json:
             "FunctionName": code.name,
             "Description": code.description,
             "Runtime": {"Ref": "Runtime"},
-            "Architectures": ["arm64"],
+            "Architectures": [{"Ref": "Architecture"}],
             "Handler": code.handler,
             "Code": {"S3Bucket": {"Ref": "CodeBucket"}, "S3Key": {"Ref": "CodeKey"}},
             "Role": {"Fn::GetAtt": [f"{code.id}Role", "Arn"]},
