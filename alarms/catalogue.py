@@ -8,6 +8,7 @@ is a wrong set of dimensions, a statistic without sense, or missing data left to
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -82,11 +83,11 @@ def check(spec: AnySpec) -> list[Problem]:
 def check_all(specs: tuple[AnySpec, ...]) -> list[Problem]:
     """`check` for each alarm, with the alarm's name as place, and what only shows in all of them together: names
     that stand twice, and children of composite alarms that do not exist."""
-    names = [spec.name for spec in specs]
+    names = Counter(spec.name for spec in specs)
     found = [
         Problem(name, None, "stands twice; an alarm's name is its identity")
-        for name in sorted(set(names))
-        if names.count(name) > 1
+        for name in sorted(names)
+        if names[name] > 1
     ]
     for spec in specs:
         found += [Problem(f"{spec.name}: {one.path}", one.value, one.mend) for one in check(spec)]

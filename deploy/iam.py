@@ -224,23 +224,25 @@ def actions(permission: Permission) -> tuple[str, ...]:
 
 
 def _check(permissions: tuple[Permission, ...]) -> None:
-    problems = []
+    problems: list[Problem] = []
     for one in permissions:
-        found = actions(one)
-        if not found:
-            mend = "has no known IAM action (state it in the permission's actions)"
-            problems.append(Problem("permissions", one.operation, mend))
-        problems += [
-            Problem("permissions", action, f"is no single IAM action of {one.operation} (write service:Action)")
-            for action in _no_single(found)
-        ]
-        if one.resource == "*" and not one.because:
-            mend = "is allowed on * without a reason (narrow it, or name the page in because)"
-            problems.append(Problem("permissions", one.operation, mend))
+        problems += _problems(one.operation, actions(one), unreasoned=one.resource == "*" and not one.because)
     if problems:
         raise InvalidInput("remediator", problems)
 
 
 @lru_cache(maxsize=1024)
-def _no_single(found: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(action for action in found if not _ACTION.match(action))
+def _problems(operation: str, found: tuple[str, ...], *, unreasoned: bool) -> tuple[Problem, ...]:
+    problems = []
+    if not found:
+        mend = "has no known IAM action (state it in the permission's actions)"
+        problems.append(Problem("permissions", operation, mend))
+    problems += [
+        Problem("permissions", action, f"is no single IAM action of {operation} (write service:Action)")
+        for action in found
+        if not _ACTION.match(action)
+    ]
+    if unreasoned:
+        mend = "is allowed on * without a reason (narrow it, or name the page in because)"
+        problems.append(Problem("permissions", operation, mend))
+    return tuple(problems)

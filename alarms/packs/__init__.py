@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from importlib import import_module
 from types import ModuleType
 
@@ -20,8 +21,14 @@ from sereno.service import Service
 
 def packs() -> Iterator[ModuleType]:
     """Every pack, in the order of the names."""
-    for found in sorted(pkgutil.iter_modules(__path__), key=lambda one: one.name):
-        yield import_module(f"{__name__}.{found.name}")
+    for name in _names(tuple(__path__)):
+        yield import_module(f"{__name__}.{name}")
+
+
+@lru_cache(maxsize=8)
+def _names(folders: tuple[str, ...]) -> tuple[str, ...]:
+    """Looked up once: a thousand services ask a thousand times."""
+    return tuple(sorted(found.name for found in pkgutil.iter_modules(folders)))
 
 
 def all_alarms(

@@ -8,6 +8,8 @@ import re
 from deploy.iam import partition
 from sereno.service import Service
 
+_MARKS = re.compile(r"[^A-Za-z0-9]+")
+
 
 def function(service: Service, remediator: str) -> str:
     """The function of a remediator, at most 64 characters (Lambda's limit): a longer one ends in a hash."""
@@ -55,5 +57,5 @@ def rule_arn(service: Service, name: str) -> str:
 
 def logical(prefix: str, name: str) -> str:
     """A logical id: letters and digits only, at most 255. A hash keeps names apart that differ in marks alone."""
-    words = "".join(part[:1].upper() + part[1:] for part in re.split(r"[^A-Za-z0-9]+", name))
+    words = "".join([part[:1].upper() + part[1:] for part in _MARKS.split(name)])
     return f"{prefix}{words[:160]}{hashlib.sha256(name.encode()).hexdigest()[:6]}"

@@ -51,6 +51,9 @@ def size(pattern: Json) -> int:
 
 
 def _chunks(service: Service, matchers: list[str | Json]) -> Iterator[list[str | Json]]:
+    if not matchers or size(_pattern(service, matchers)) <= PATTERN_LIMIT:
+        yield from [matchers] if matchers else []
+        return
     chunk: list[str | Json] = []
     for matcher in matchers:
         if size(_pattern(service, [matcher])) > PATTERN_LIMIT:
