@@ -1,4 +1,5 @@
-"""What goes wrong in a drill: windows in which invocations fail, become slow, or the gateway answers 5xx itself."""
+"""What goes wrong in a drill: windows in which invocations fail or become slow, the gateway answers 5xx itself, one
+key of a table draws the crowd, or strangers take the account's concurrency."""
 
 from __future__ import annotations
 
@@ -11,8 +12,18 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-Kind = Literal["errors", "slow", "gateway", "round-silent", "functions-fail", "topic-down", "undelivered"]
-KINDS: tuple[Kind, ...] = ("errors", "slow", "gateway")
+Kind = Literal[
+    "errors",
+    "slow",
+    "gateway",
+    "hot-key",
+    "strangers",
+    "round-silent",
+    "functions-fail",
+    "topic-down",
+    "undelivered",
+]
+KINDS: tuple[Kind, ...] = ("errors", "slow", "gateway", "hot-key", "strangers")
 # What befalls the watchman, not the service.
 WATCH_KINDS: tuple[Kind, ...] = ("round-silent", "functions-fail", "topic-down", "undelivered")
 
@@ -25,7 +36,11 @@ class Fault:
     * `slow`: `value` multiplies the durations (a slow dependency).
     * `gateway`: `value` is the ratio of requests that API Gateway answers 5xx without invoking anything.
 
-    `function` names the function on AWS; None means every function.
+    * `hot-key`: `value` is the part of the requests to a table (or to `index`) that goes to one key.
+    * `strangers`: `value` is the concurrency that functions outside the service take from the unreserved pool.
+
+    `function` names the function on AWS; None means every function. `table` (and `index`) name where the hot key
+    lies; None means every table, and the table itself.
 
     Those of the watchman take neither a value nor a function: `round-silent` (its minute does not come),
     `functions-fail` (Sereno's functions end with an error), `topic-down` (SNS cannot be reached from them),
@@ -37,6 +52,8 @@ class Fault:
     end: float
     value: float
     function: str | None = None
+    table: str | None = None
+    index: str | None = None
 
     def touches(self, function: str, start: float, end: float) -> bool:
         """Whether the fault concerns the function at any time from `start` to `end`."""
@@ -51,6 +68,24 @@ def ratio_at(faults: Sequence[Fault], kind: Kind, function: str, times: Floats) 
 def slowness_at(faults: Sequence[Fault], function: str, times: Floats) -> Floats | None:
     """The factor on durations at each time, None when nothing is slow."""
     return _at(faults, "slow", function, times, 1.0, lambda known, value: known * value)
+
+
+def hot_share_at(faults: Sequence[Fault], table: str, index: str | None, usual: float, at: float) -> float:
+    """The part of the requests that goes to one key at that time, at least `usual`."""
+    shares = (
+        fault.value
+        for fault in faults
+        if fault.kind == "hot-key"
+        and fault.table in {None, table}
+        and fault.index == index
+        and fault.start <= at < fault.end
+    )
+    return max((usual, *shares))
+
+
+def strangers_at(faults: Sequence[Fault], at: float) -> float:
+    """The concurrency that strangers take at that time."""
+    return sum(one.value for one in faults if one.kind == "strangers" and one.start <= at < one.end)
 
 
 def _at(

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drills.lambda_model import BIN, FunctionState
+from drills.table_calls import UNKNOWN_MS, Decided
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -23,9 +24,10 @@ class Harvest:
     """Counts by 10 s and samples of one function. Arrays have one item for each ten seconds.
 
     `offered` are first attempts, `served` those of them that succeeded, `failed` the others. `throttled`,
-    `rejected` (by the gateway) and `started` count all attempts. `errors` counts invocations that failed.
-    `run_ms` and `answer_ms` hold one item for each attempt that ran: its Duration, and Duration with init.
-    `answered` says which of those were first attempts that succeeded.
+    `rejected` (by the gateway), `limited` (by the account's throttle) and `started` count all attempts. `errors`
+    counts invocations that failed, `refusals` those that answered 5xx for a table's sake. A first attempt that waits
+    for a table counts as served or failed when that is known. `run_ms` and `answer_ms` hold one item for each attempt
+    that ran: its Duration, and Duration with init. `answered` says which of those were first attempts that succeeded.
     """
 
     offered: Ints
@@ -33,9 +35,11 @@ class Harvest:
     failed: Ints
     throttled: Ints
     rejected: Ints
+    limited: Ints
     started: Ints
     peak: Ints
     errors: int
+    refusals: int
     run_ms: Floats
     answer_ms: Floats
     end_bin: Ints
@@ -46,6 +50,7 @@ def harvest(state: FunctionState, a: int, b: int) -> Harvest:
     """Counts the steps a..b of the block (whole tens of seconds), and forgets the retries noted meanwhile."""
     low, high = int(state.index[a]), int(state.index[b])
     ran = _ran(state, a, b)
+    stalled = state.stalled[low:high] & ran
     failing = state.fails[low:high] & ran
     first_ms = state.ms[low:high]
     answer = first_ms
@@ -54,6 +59,9 @@ def harvest(state: FunctionState, a: int, b: int) -> Harvest:
         answer[np.array(state.cold_first) - low] += state.model.cold_ms
     ends = state.end[low:high]
     succeeded = ~failing
+    refusals = int((state.refused[low:high] & failing).sum())
+    undecided = _by_bin(np.bincount(state.step_of[low:high][stalled] - a, minlength=b - a))
+    ran &= ~stalled
     if not ran.all():
         first_ms, answer, ends, succeeded = first_ms[ran], answer[ran], ends[ran], succeeded[ran]
     erred = _by_bin(np.bincount(state.step_of[low:high][failing] - a, minlength=b - a))
@@ -61,19 +69,21 @@ def harvest(state: FunctionState, a: int, b: int) -> Harvest:
     offered = _by_bin(state.firsts[a:b])
     result = Harvest(
         offered=offered,
-        served=admitted - erred,
+        served=admitted - erred - undecided,
         failed=offered - admitted + erred,
         throttled=_by_bin(state.throttled[a:b]),
         rejected=_by_bin(state.rejected[a:b]),
+        limited=_by_bin(state.limited[a:b]),
         started=_by_bin(state.started[a:b]),
         peak=state.peak[a:b].reshape(-1, BIN).max(axis=1),
-        errors=int(erred.sum()) + len(state.retry_failed),
+        errors=int(erred.sum()) - refusals + len(state.retry_failed),
+        refusals=refusals + len(state.retry_refused),
         run_ms=first_ms,
         answer_ms=answer,
         end_bin=ends // BIN,
         answered=succeeded,
     )
-    return _with_retries(state, result)
+    return _with_decided(state, _with_retries(state, result), a, b)
 
 
 def _ran(state: FunctionState, a: int, b: int) -> NDArray[np.bool_]:
@@ -91,6 +101,7 @@ def _with_retries(state: FunctionState, result: Harvest) -> Harvest:
     """Adds the retries' samples, and empties the notes."""
     state.cold_first.clear()
     state.retry_failed.clear()
+    state.retry_refused.clear()
     if not state.retry_ms:
         return result
     ms = np.array(state.retry_ms)
@@ -99,12 +110,34 @@ def _with_retries(state: FunctionState, result: Harvest) -> Harvest:
     ends = np.array(state.retry_step) + np.array(state.retry_length)
     for notes in (state.retry_ms, state.retry_step, state.retry_length, state.cold_retry):
         notes.clear()
+    known = ms != UNKNOWN_MS
+    return _joined(result, ms[known], answer[known], ends[known], np.zeros(int(known.sum()), dtype=np.bool_))
+
+
+def _with_decided(state: FunctionState, result: Harvest, a: int, b: int) -> Harvest:
+    """Adds those that waited for a table and whose fate became known, and empties the notes."""
+    if state.calls is None or not state.calls.decided:
+        return result
+    some = Decided.together(state.calls.decided)
+    state.calls.decided.clear()
+    won, lost = some.first & ~some.failed, some.first & some.failed
+    known = replace(
+        result,
+        served=result.served + _by_bin(np.bincount(some.step[won] - a, minlength=b - a)),
+        failed=result.failed + _by_bin(np.bincount(some.step[lost] - a, minlength=b - a)),
+        errors=result.errors + int((some.failed & ~some.refused).sum()),
+        refusals=result.refusals + int(some.refused.sum()),
+    )
+    return _joined(known, some.ms, some.ms + some.cold * state.model.cold_ms, some.end, won)
+
+
+def _joined(result: Harvest, ms: Floats, answer: Floats, ends: Ints, answered: NDArray[np.bool_]) -> Harvest:
     return replace(
         result,
         run_ms=np.concatenate([result.run_ms, ms]),
         answer_ms=np.concatenate([result.answer_ms, answer]),
         end_bin=np.concatenate([result.end_bin, ends // BIN]),
-        answered=np.concatenate([result.answered, np.zeros(len(ms), dtype=np.bool_)]),
+        answered=np.concatenate([result.answered, answered]),
     )
 
 

@@ -30,9 +30,11 @@ from numpy.typing import NDArray
 from drills.clients import FIRST_BACKOFF_S, SECOND_BACKOFF_S, Traffic, lognormals, uniforms
 from drills.faults import Fault, ratio_at, slowness_at
 from drills.function_model import FunctionModel, stream
+from drills.table_calls import GIVEN_UP, WAITING, Calls
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 STEP_S = 0.02
 STEP_MS = STEP_S * 1000
@@ -71,6 +73,7 @@ class FunctionState:
         self._durations = stream(seed, model.name, "durations")
         self._marks = stream(seed, model.name, "marks")
         self._order = stream(seed, model.name, "order within steps")
+        self._limits = stream(seed, model.name, "gateway throttles")
         retries = stream(seed, model.name, "retries")
         self._uniform = uniforms(retries)
         self._retry_ms = lognormals(stream(seed, model.name, "retry durations"), model.log_mean, model.sigma)
@@ -90,14 +93,19 @@ class FunctionState:
         self._started, self.started = _shared(BLOCK)
         self._throttled, self.throttled = _shared(BLOCK)
         self._rejected, self.rejected = _shared(BLOCK)
+        self._limited, self.limited = _shared(BLOCK)
         self._peak, self.peak = _shared(BLOCK)
         self._level, self.level = _shared(BLOCK)
         self.retry_ms: list[float] = []
         self.retry_step: list[int] = []
         self.retry_length: list[int] = []
         self.retry_failed: list[int] = []
+        self.retry_refused: list[int] = []
         self.cold_first: list[int] = []
         self.cold_retry: list[int] = []
+        self.calls = Calls(self, seed) if model.uses else None
+        self.first_step = 0
+        self.limit_ratio = 0.0
 
     # -- a new minute -------------------------------------------------------------------------------------------
 
@@ -110,6 +118,8 @@ class FunctionState:
             carried[TAIL:] = 0
         for fresh in (self.admitted, self.started, self.throttled, self.rejected, self.peak, self.level):
             fresh[:] = 0
+        self.limited[:] = 0
+        self.first_step = block * BLOCK
         times: Floats = np.multiply(block * BLOCK + np.arange(BLOCK) + 0.5, STEP_S, dtype=np.float64)
         self.firsts: Ints = self._arrivals.poisson(self.traffic.rate(times) * (model.share * STEP_S))
         self.index: Ints = np.concatenate([[0], np.cumsum(self.firsts)])
@@ -126,6 +136,9 @@ class FunctionState:
         steps = self.ms / STEP_MS + self._durations.random(many)
         self.steps: Ints = np.maximum(steps.astype(np.int64), 1)
         self.end: Ints = self.step_of + self.steps
+        # Who waits for a table when the second of its arrival is over, and who answers 503 for the table's sake.
+        self.stalled: Bools = np.zeros(many, dtype=np.bool_)
+        self.refused: Bools = np.zeros(many, dtype=np.bool_)
         self._mark_failures(times, late)
         self.scatter: Floats = -2 * np.log1p(-self._order.random(BLOCK))
         seconds = self.firsts.reshape(-1, STEPS_A_SECOND).sum(axis=1)
@@ -151,10 +164,42 @@ class FunctionState:
         else:
             self.gate = self._marks.binomial(self.firsts, self._gate_ratio)
 
+    def begin_second(self, a: int, limit_ratio: float) -> None:
+        """A second begins at step `a` in which the account's throttle turns this part of all attempts away."""
+        self.limit_ratio = limit_ratio
+        if limit_ratio <= 0:
+            return
+        b = a + STEPS_A_SECOND
+        self.limited[a:b] = np.minimum(
+            self._limits.binomial(self.firsts[a:b], limit_ratio), self.firsts[a:b] - self.gate[a:b]
+        )
+        self.gate[a:b] += self.limited[a:b]
+        if self._lists is not None:
+            self._lists[3][a:b] = self.gate[a:b].tolist()
+
+    def lengthen(self, which: Ints, steps: Ints, fails: Bools) -> None:
+        """First attempts, by their number in the block, turn out to take so many steps, and to fail or not."""
+        self.steps[which] = steps
+        self.end[which] = self.step_of[which] + steps
+        self.fails[which] = fails
+        if self._lists is not None:
+            lengths, failing = self._lists[2], self._lists[4]
+            for k, length, fail in zip(which.tolist(), steps.tolist(), fails.tolist(), strict=True):
+                lengths[k], failing[k] = length, fail
+
+    def wanted(self, a: int, b: int) -> Ints:
+        """Attempts that reach the gateway in each second of a..b (whole seconds), as far as is known."""
+        attempts: Ints = self.firsts[a:b] + self.due_first[a:b] + self.due_second[a:b]
+        seconds: Ints = attempts.reshape(-1, STEPS_A_SECOND).sum(axis=1)
+        return seconds
+
     def begin_bin(self) -> None:
         """Ten seconds begin: idle environments have expired, the scaling rate starts anew."""
         self.warm = max(*self._bin_peaks, self.busy, self.provisioned)
         self._created = 0
+        self.limit_ratio = 0.0
+        if self.calls is not None:
+            self.calls.rest()
 
     def note_peak(self, a: int, b: int) -> None:
         """Remembers how many environments the ten seconds a..b used."""
@@ -164,7 +209,9 @@ class FunctionState:
 
     def is_exact(self, limit: int) -> bool:
         """Whether the next slice must be walked: something is unsettled, or the request rate may bind."""
-        if self.turbulent or self.pending or self._gate_ratio is not None:
+        if self.turbulent or self.pending or self._gate_ratio is not None or self.limit_ratio > 0:
+            return True
+        if self.calls is not None and self.calls.busy:
             return True
         return self.busiest_second > REQUESTS_EACH_SECOND_AND_SLOT * limit
 
@@ -210,7 +257,8 @@ class FunctionState:
         ceiling = min(limit, self.warm + NEW_ENVIRONMENTS_EACH_10_S - self._created)
         second = a - a % STEPS_A_SECOND
         tokens = REQUESTS_EACH_SECOND_AND_SLOT * concurrency - int(self.started[second:a].sum())
-        gated, failing = self._gate_ratio is not None, len(self._failing_steps) > 0
+        gated = self._gate_ratio is not None or self.limit_ratio > 0
+        failing = len(self._failing_steps) > 0 or (self.calls is not None and self.calls.chance > 0)
         busy, turbulent = self.busy, False
         for i in range(a, b):
             first, second_try, third_try = firsts[i], due_first[i], due_second[i]
@@ -260,14 +308,20 @@ class FunctionState:
         return self._lists
 
     def _meet_gateway(self, i: int, first: int, second: int, third: int) -> tuple[int, int, int]:
-        """The gateway answers some attempts 5xx itself; the others go on."""
-        assert self._gate_ratio is not None
-        ratio, turned = float(self._gate_ratio[i]), self._as_lists()[3][i]
-        lost_second = sum(next(self._uniform) < ratio for _ in range(second))
-        lost_third = sum(next(self._uniform) < ratio for _ in range(third))
+        """The gateway answers some attempts 5xx itself, or 429 for the account's throttle; the others go on."""
+        fault = 0.0 if self._gate_ratio is None else float(self._gate_ratio[i])
+        limit = self.limit_ratio
+        ratio, turned = limit + (1 - limit) * fault, self._as_lists()[3][i]
+        limited, lost_second, lost_third = self._limited[i], 0, 0
+        for number, chance in enumerate(islice(self._uniform, second + third)):
+            if chance < ratio:
+                limited += chance < limit
+                lost_second += number < second
+                lost_third += number >= second
         lost = turned + lost_second + lost_third
         if lost:
-            self._rejected[i] += lost
+            self._limited[i] = limited
+            self._rejected[i] += lost - limited
             self._failed[i] += lost
             self._try_again(i, turned, lost_second)
         return first - turned, second - lost_second, third - lost_third
@@ -303,25 +357,49 @@ class FunctionState:
         samples = [ms if ms < timeout else timeout for ms in samples]
         chances = islice(self._uniform, many)
         lengths = [int(ms / STEP_MS + chance) or 1 for ms, chance in zip(samples, chances, strict=True)]
+        ratio = 0.0 if self._error_ratio is None else float(self._error_ratio[i])
+        stalled: dict[int, int] = {}
+        if self.calls is not None and self.calls.chance > 0:
+            stalled = self._stall_retries(i, seconds, samples, lengths, ratio)
         for length in lengths:
             ends[i + length] += 1
         self.retry_ms += samples
         self.retry_length += lengths
         self.retry_step += [i] * many
-        ratio = 0.0 if self._error_ratio is None else float(self._error_ratio[i])
         failed = 0
-        if ratio or max(samples) >= timeout:
-            failed = self._fail_retries(i, seconds, ratio, [ms >= timeout for ms in samples], lengths)
+        if ratio or stalled or max(samples) >= timeout:
+            late = [ms >= timeout for ms in samples]
+            failed = self._fail_retries(i, seconds, ratio, late, lengths, stalled)
         self.served_on_retry += many - failed
 
-    def _fail_retries(self, i: int, seconds: int, ratio: float, late: list[bool], lengths: list[int]) -> int:
-        """Function errors among the retries that run; returns how many. Only second attempts try once more."""
+    def _stall_retries(
+        self, i: int, seconds: int, samples: list[float], lengths: list[int], ratio: float
+    ) -> dict[int, int]:
+        """Lengthens those among the retries whose call to a table is throttled; their fates by their number."""
+        assert self.calls is not None
+        stalled = {}
+        for number in range(len(samples)):
+            nth, note = 1 if number < seconds else 2, len(self.retry_ms) + number
+            met = self.calls.delay(i, nth, samples[number], lengths[number], ratio, note)
+            if met is not None:
+                samples[number], lengths[number], stalled[number] = met
+        return stalled
+
+    def _fail_retries(
+        self, i: int, seconds: int, ratio: float, late: list[bool], lengths: list[int], stalled: dict[int, int]
+    ) -> int:
+        """Failures among the retries that run; returns how many, with those that are not decided. Only second
+        attempts try once more."""
         failed = 0
         for number, length in enumerate(lengths):
-            if late[number] or next(self._uniform) < ratio:
+            fate = stalled.get(number)
+            if fate == WAITING:
+                failed += 1
+            elif late[number] or fate == GIVEN_UP or next(self._uniform) < ratio:
                 failed += 1
                 self._failed[i + length] += 1
-                self.retry_failed.append(i)
+                refused = fate == GIVEN_UP and self.model.refuses and not late[number]
+                (self.retry_refused if refused else self.retry_failed).append(i)
                 self._try_again(i + length, 0, int(number < seconds))
         return failed
 

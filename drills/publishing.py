@@ -60,6 +60,8 @@ class FunctionMinute:
     errors: int = 0
     throttles: int = 0
     rejected: int = 0
+    limited: int = 0
+    refusals: int = 0
     duration: Samples = field(default_factory=Samples)
 
     def add(self, part: Harvest) -> None:
@@ -67,6 +69,8 @@ class FunctionMinute:
         self.errors += part.errors
         self.throttles += int(part.throttled.sum())
         self.rejected += int(part.rejected.sum())
+        self.limited += int(part.limited.sum())
+        self.refusals += part.refusals
         self.duration.add(part.run_ms)
 
 
@@ -82,12 +86,12 @@ class Minute:
         """Counts in what a function did in a part of the minute."""
         self.functions[name].add(part)
         answers = part.answer_ms + INVOKE_MS
-        throttled, rejected = int(part.throttled.sum()), int(part.rejected.sum())
+        throttled, turned = int(part.throttled.sum()), int(part.rejected.sum() + part.limited.sum())
         self.integration.add(answers)
         self.integration.add_many(THROTTLED_MS, throttled)
         self.latency.add(answers + GATEWAY_MS)
         self.latency.add_many(THROTTLED_MS + GATEWAY_MS, throttled)
-        self.latency.add_many(GATEWAY_MS, rejected)
+        self.latency.add_many(GATEWAY_MS, turned)
 
 
 class Publisher:
@@ -114,10 +118,17 @@ class Publisher:
         self._fast: dict[int, dict[str, tuple[float, int, float, float]]] = {}
 
     def minute(
-        self, start: float, minute: Minute, concurrency: Mapping[str, Ints], account: Mapping[str, Ints]
+        self,
+        start: float,
+        minute: Minute,
+        concurrency: Mapping[str, Ints],
+        account: Mapping[str, Ints],
+        *,
+        strangers: bool = False,
     ) -> None:
         """Publishes the minute that began at `start` (epoch seconds). `concurrency` holds the executions in
-        flight by step for each function, `account` the same for the account's own metrics."""
+        flight by step for each function, `account` the same for the account's own metrics, to which `strangers` may
+        have contributed."""
         delays: Iterator[float] = iter(self._delays.uniform(*DELAY_S, size=5 * len(self._functions) + 10).tolist())
 
         def put(name: str, dimensions: Mapping[str, str], samples: Samples, percentiles: bool = False) -> None:
@@ -128,7 +139,8 @@ class Publisher:
         for name in self._functions:
             done, named = minute.functions[name], {"FunctionName": name}
             put("Invocations", named, _marks(done.invocations, done.invocations))
-            put("Errors", named, _marks(done.errors, done.invocations))
+            # Who waits for a table may fail in a later minute than it was invoked in.
+            put("Errors", named, _marks(done.errors, max(done.errors, done.invocations)))
             put("Throttles", named, _marks(done.throttles, done.throttles + done.invocations))
             put("Duration", named, done.duration, percentiles=True)
             put("ConcurrentExecutions", named, _gauge(concurrency[name]))
@@ -137,17 +149,18 @@ class Publisher:
         put("Throttles", {}, _marks(throttles, throttles + invocations))
         put("Invocations", {}, _marks(invocations, invocations))
         for name in ("ConcurrentExecutions", "UnreservedConcurrentExecutions", "ClaimedAccountConcurrency"):
-            put(name, {}, _gauge(account[name]) if invocations else Samples())
+            put(name, {}, _gauge(account[name]) if invocations or strangers else Samples())
         self._api(start, minute, delays)
 
     def _api(self, start: float, minute: Minute, delays: Iterator[float]) -> None:
         functions = minute.functions.values()
         requests = minute.latency.count
-        failures = sum(done.errors + done.throttles + done.rejected for done in functions)
+        failures = sum(done.errors + done.refusals + done.throttles + done.rejected for done in functions)
+        limited = sum(done.limited for done in functions)
         published = (
             ("Count", _marks(requests, requests), False),
             ("5XXError", _marks(failures, requests), False),
-            ("4XXError", _marks(0, requests), False),
+            ("4XXError", _marks(limited, requests), False),
             ("Latency", minute.latency, True),
             ("IntegrationLatency", minute.integration, True),
         )

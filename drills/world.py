@@ -1,4 +1,4 @@
-"""The world under a drill: clients, API Gateway and Lambda, and the metrics they would publish.
+"""The world under a drill: clients, API Gateway, Lambda and DynamoDB, and the metrics they would publish.
 
 The world goes on by itself; whoever drives it changes limits between two calls of `advance`. Nothing here knows of
 alarms, remediators, or any AWS API.
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from drills.account import Concurrency, Profile, Throttle
 from drills.clients import Traffic
 from drills.faults import Fault
 from drills.function_model import FunctionModel, stream
@@ -25,7 +26,9 @@ from drills.lambda_model import (
 )
 from drills.metrics import Histogram, MetricStore
 from drills.publishing import FunctionMinute, Minute, Publisher
-from drills.series import Failures, Recorder, Series, Totals, Trouble
+from drills.series import Failures, Recorder, Series, TableSeries, TableTotals, Totals, Trouble
+from drills.table_model import TableModel
+from drills.tables import Tables
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -49,7 +52,12 @@ class World:
 
     `account_limit` is the account's concurrency, of which `reserved_elsewhere` is reserved by functions outside
     this world (Sereno's own). With `fast_namespace` (such as `Sereno/techmoda`) the application publishes the
-    10-second metric DemandMs there.
+    10-second metric DemandMs there. `tables` are those that the functions use. `strangers` is the concurrency that
+    functions outside this world take from the unreserved pool over time (seconds since the start). `gateway_rps` and
+    `gateway_burst` are API Gateway's throttle for the account in a Region.
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+
+    Raises ValueError for a start between two minutes, and for a use of a table that is not here.
     """
 
     def __init__(
@@ -65,15 +73,21 @@ class World:
         reserved_elsewhere: int = 0,
         faults: Sequence[Fault] = (),
         fast_namespace: str | None = None,
+        tables: Sequence[TableModel] = (),
+        strangers: Profile | None = None,
+        gateway_rps: float = 10_000,
+        gateway_burst: int = 5_000,
     ) -> None:
         if start % 60:
             raise ValueError(f"start {start} is no whole minute: CloudWatch's slots would not fit")
         self.start = float(start)
-        self.account_limit = account_limit
-        self.reserved_elsewhere = reserved_elsewhere
+        self._account = Concurrency(account_limit, reserved_elsewhere, strangers, faults)
+        self._gateway = Throttle(gateway_rps, gateway_burst)
         self.store = MetricStore()
         self._latency = Histogram()
         self._states = {one.name: FunctionState(one, seed, traffic, faults) for one in functions}
+        self._all = list(self._states.values())
+        self._tables = Tables(tables, self._all, faults, seed, self.start, self.store)
         self._publisher = Publisher(
             self.store,
             stream(seed, api_name, "metric delays"),
@@ -91,6 +105,7 @@ class World:
         self._awaited: list[_Awaited] = []
         self._step = 0
         self._settled = 0
+        self._by_seconds = False
 
     # -- what may be changed ------------------------------------------------------------------------------------
 
@@ -112,6 +127,17 @@ class World:
         else:
             ready = self._step + round(PROVISIONING_S / STEP_S)
             self._awaited.append(_Awaited(function, value, ready))
+
+    def set_capacity(
+        self, table: str, *, read: float | None = None, write: float | None = None, index: str | None = None
+    ) -> None:
+        """Sets capacity of a table, or of its index (units a second), at once; None leaves it as it is. Raises
+        KeyError for an unknown table, ValueError below 1 or on an on-demand table."""
+        resource = self._tables.resource(table, index)
+        if read is not None:
+            resource.set_capacity("read", read)
+        if write is not None:
+            resource.set_capacity("write", write)
 
     # -- what may be read ---------------------------------------------------------------------------------------
 
@@ -171,11 +197,64 @@ class World:
     def limit(self, function: str) -> int:
         """How many executions of the function Lambda would allow at most: its reserve, or the unreserved pool."""
         reserved = self._states[function].reserved
-        return self._pool() if reserved is None else reserved
+        return self._account.pool(self._all) if reserved is None else reserved
 
-    def _pool(self) -> int:
-        reserved = sum(state.reserved or 0 for state in self._states.values())
-        return max(0, self.account_limit - self.reserved_elsewhere - reserved)
+    @property
+    def account_limit(self) -> int:
+        """The account's concurrency; it may be set."""
+        return self._account.limit
+
+    @account_limit.setter
+    def account_limit(self, value: int) -> None:
+        self._account.limit = value
+
+    @property
+    def reserved_elsewhere(self) -> int:
+        """What functions outside this world have reserved of it; it may be set."""
+        return self._account.reserved_elsewhere
+
+    @reserved_elsewhere.setter
+    def reserved_elsewhere(self, value: int) -> None:
+        self._account.reserved_elsewhere = value
+
+    @property
+    def strangers(self) -> int:
+        """The concurrency that strangers hold in this ten seconds."""
+        return self._account.strangers
+
+    # -- what may be read of the tables -------------------------------------------------------------------------
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        return self._tables.names
+
+    def capacity(self, table: str, index: str | None = None) -> tuple[float, float]:
+        """Read and write capacity in force (units a second); of an on-demand table what it takes at once."""
+        return self._tables.resource(table, index).capacity
+
+    def consumed(self, table: str, index: str | None = None, seconds: float = 60) -> tuple[float, float]:
+        """Read and write units consumed a second over the last `seconds`, by whole tens of seconds."""
+        return self._tables.consumed(self._tables.resource(table, index), seconds)
+
+    @property
+    def table_series(self) -> dict[str, TableSeries]:
+        """By ten seconds for each `table` and each `table/index`."""
+        return self._tables.series
+
+    @property
+    def table_totals(self) -> dict[str, TableTotals]:
+        """Sums for each `table`, each `table/index`, and for `total`."""
+        return self._tables.totals
+
+    @property
+    def first_table_throttle(self) -> dict[str, float | None]:
+        """When the first call was throttled (epoch seconds, a whole second), for each `table`, each `table/index`,
+        and for `total`. Lambda's throttles are apart, in `first_throttle`."""
+        return self._tables.first_throttle
+
+    def table_trouble(self, key: str = TOTAL, quiet: float = 30.0) -> Trouble | None:
+        """From the first throttled call until `quiet` seconds passed without one; None without any."""
+        return self._tables.trouble(key, self.now, quiet)
 
     # -- the passing of time ------------------------------------------------------------------------------------
 
@@ -185,31 +264,36 @@ class World:
         while self._step < target:
             place = self._step % BLOCK
             if place == 0:
-                for state in self._states.values():
+                for state in self._all:
                     state.begin_block(self._step // BLOCK)
-            end = min(place - place % BIN + BIN, place + target - self._step)
+            if place % BIN == 0 and place + target - self._step < place + BIN:
+                self._settle()  # the notes of a bin begun must not mix with those before
             if place % BIN == 0:
-                if end % BIN:
-                    self._settle()  # the notes of a bin begun must not mix with those before
-                self._begin_bin()
-            for limit, group in self._groups():
+                self._begin_bin(place)
+            if self._by_seconds and place % STEPS_A_SECOND == 0:
+                self._gateway.begin_second(self._all, place)
+                self._tables.begin_second(place)
+            length = STEPS_A_SECOND if self._by_seconds else BIN
+            end = min(place - place % length + length, place + target - self._step)
+            for limit, group in self._account.groups(self._all):
                 _run(group, place, end, limit)
             self._step += end - place
+            if self._by_seconds and end % STEPS_A_SECOND == 0:
+                self._gateway.settle(self._all, end - STEPS_A_SECOND, end)
+                self._tables.end_second(end - STEPS_A_SECOND)
             if self._step % BIN == 0:
                 self._end_bin(end)
 
-    def _begin_bin(self) -> None:
+    def _begin_bin(self, a: int) -> None:
         for one in [one for one in self._awaited if one.ready <= self._step]:
             self._states[one.function].provisioned = one.value
             self._awaited.remove(one)
-        for state in self._states.values():
+        for state in self._all:
             state.begin_bin()
-
-    def _groups(self) -> list[tuple[int, list[FunctionState]]]:
-        """Functions that share a limit: each with a reserve for itself, all others the unreserved pool."""
-        alone = [(one.reserved, [one]) for one in self._states.values() if one.reserved is not None]
-        sharing = [one for one in self._states.values() if one.reserved is None]
-        return [*alone, (self._pool(), sharing)] if sharing else alone
+        at = self._step * STEP_S
+        self._account.begin_bin(self._all, a, at)
+        starved, throttled = self._tables.begin_bin(a, at), self._gateway.begin_bin(self._all, a)
+        self._by_seconds = starved or throttled
 
     def _end_bin(self, end: int) -> None:
         for name, state in self._states.items():
@@ -217,6 +301,9 @@ class World:
             limit = np.array([self.limit(name)])
             self._recorders[name].add(limit=limit)
         self._recorders[TOTAL].add(limit=np.array([self.account_limit]))
+        self._tables.end_bin(end - BIN, end, calm=not self._by_seconds)
+        if not self._by_seconds:
+            self._gateway.settle(self._all, end - BIN, end)
         if end == BLOCK or self._fast:
             self._settle()
 
@@ -255,8 +342,10 @@ class World:
         totals.failed += int(part.failed.sum())
         totals.throttled += int(part.throttled.sum())
         totals.rejected += int(part.rejected.sum())
+        totals.limited += int(part.limited.sum())
         totals.invocations += int(part.started.sum())
         totals.errors += part.errors
+        totals.refusals += part.refusals
         totals.served_on_retry = state.served_on_retry
         totals.cold_starts = state.cold_starts
         if self._first_throttle[name] is None and part.throttled.any():
@@ -273,8 +362,8 @@ class World:
         return moments
 
     def _count_total(self, parts: Mapping[str, Harvest], block: int, a: int, b: int) -> None:
-        states, some = self._states.values(), list(parts.values())
-        in_flight, _ = self._in_flight(a, b)
+        some = list(parts.values())
+        in_flight, _ = self._account.in_flight(self._all, a, b)
         nothing = np.zeros((b - a) // BIN, dtype=np.int64)
         self._recorders[TOTAL].add(
             offered=sum((part.offered for part in some), nothing),
@@ -286,37 +375,15 @@ class World:
         if self._first_throttle[TOTAL] is None:
             known = [at for at in self._first_throttle.values() if at is not None]
             self._first_throttle[TOTAL] = min(known, default=None)
-        failed: Ints = sum((state.failed[a:b] for state in states), np.zeros(b - a, dtype=np.int64))
+        failed: Ints = sum((state.failed[a:b] for state in self._all), np.zeros(b - a, dtype=np.int64))
         self._failures[TOTAL].add(self._moments(failed, block + a))
 
-    def _in_flight(self, a: int, b: int) -> tuple[Ints, Ints]:
-        """The most executions in flight in each step: of all functions, and of those that share the pool. Two
-        functions reach their highest within a step at different moments, so only one of them counts with it."""
-        nothing = np.zeros(b - a, dtype=np.int64)
-        level, above, shared, shared_above = nothing, nothing, nothing, nothing
-        for state in self._states.values():
-            now, most = state.level[a:b], state.peak[a:b]
-            level = level + now
-            if state.reserved is None:
-                shared, shared_above = shared + now, np.maximum(shared_above, most - now)
-            else:
-                above = np.maximum(above, most - now)
-        unreserved = np.maximum(np.minimum(shared + shared_above, self._pool()), shared)
-        return level + np.maximum(above, unreserved - shared), unreserved
-
     def _publish(self, block: int) -> None:
-        in_flight, unreserved = self._in_flight(0, BLOCK)
-        free = [name for name, state in self._states.items() if state.reserved is None]
-        # Unreserved executions plus all reserved plus all provisioned concurrency: claimed even when idle.
-        reserved = sum(state.reserved or 0 for state in self._states.values()) + self.reserved_elsewhere
-        provisioned = sum(self._states[name].provisioned for name in free)
-        account = {
-            "ConcurrentExecutions": in_flight,
-            "UnreservedConcurrentExecutions": unreserved,
-            "ClaimedAccountConcurrency": unreserved + reserved + provisioned,
-        }
+        start = self.start + block * STEP_S
         concurrency = {name: state.peak for name, state in self._states.items()}
-        self._publisher.minute(self.start + block * STEP_S, self._minute, concurrency, account)
+        gauges = self._account.gauges(self._all)
+        self._publisher.minute(start, self._minute, concurrency, gauges, strangers=self._account.met_strangers)
+        self._tables.end_minute(start)
         self._minute = Minute({name: FunctionMinute() for name in self._states})
 
 
