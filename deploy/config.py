@@ -17,18 +17,21 @@ from deploy.config_model import CapacityConfig, Config, PlayConfig
 from remediators import registry
 from sereno.errors import InvalidInput, Problem
 from sereno.model import Json
-from sereno.service import Service
+from sereno.service import PLANNED_EVENT, Service
 
 SCHEMA_PATH = Path(__file__).with_name("sereno.schema.json")
 
 Ladder = tuple[tuple[str, ...], ...]
 _SURGE: Ladder = (("raise_concurrency",), ("open_incident",))
 _TELL: Ladder = (("open_incident",),)
+# Before a planned event everything is raised at once; nothing has happened yet that a quota could be asked for.
+_PREWARM: Ladder = (_SURGE[0], ("open_incident",))
 USUAL_PLAYS: Mapping[str, Ladder] = {
     "exhaustion": _SURGE,
     "exhaustion-fast": _SURGE,
     "saturation": _SURGE,
     "throttles": _SURGE,
+    PLANNED_EVENT: _PREWARM,
     "errors": _TELL,
     "latency": _TELL,
     "5xx": _TELL,
@@ -151,7 +154,8 @@ def _capacity(one: CapacityConfig) -> Json:
 
 
 def _playbook(config: Config) -> Json:
-    plays = {what: PlayConfig() for what in USUAL_PLAYS} | dict(config.playbook)
+    usual = [what for what in USUAL_PLAYS if what != PLANNED_EVENT or config.events]
+    plays = {what: PlayConfig() for what in usual} | dict(config.playbook)
     return {
         what: {
             "rungs": [list(rung) for rung in play.remediators or USUAL_PLAYS[what]],

@@ -10,8 +10,8 @@ import difflib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
+from deploy import config_events
 from sereno.errors import Problem
-from sereno.model import instant
 
 _KINDS = {"apis": "api", "functions": "function", "tables": "table"}
 
@@ -33,7 +33,7 @@ def problems(raw: Mapping[str, Any], remediators: Collection[str], usual: Collec
         lambda: _capacity(raw),
         lambda: _http_apis(raw),
         lambda: _plays(raw, remediators, usual),
-        lambda: _events(raw),
+        lambda: config_events.problems([_mapping(event) for event in _list(raw.get("events"))]),
         lambda: _bindings(raw),
     )
     return [problem for check in checks for problem in check()]
@@ -186,22 +186,6 @@ def _plays(raw: Mapping[str, Any], remediators: Collection[str], usual: Collecti
             elif name in seen:
                 yield Problem(f"{path}.remediators{place}", name, "stands twice (name each remediator once)")
             seen.append(name)
-
-
-def _events(raw: Mapping[str, Any]) -> Iterator[Problem]:
-    seen: set[str] = set()
-    for place, event in enumerate(map(_mapping, _list(raw.get("events")))):
-        name = str(event.get("name"))
-        if "name" in event and name in seen:
-            yield Problem(f"events[{place}].name", name, "stands twice (name each event once)")
-        seen.add(name)
-        try:
-            starts, ends = instant(str(event["starts"])), instant(str(event["ends"]))
-        except (KeyError, ValueError):
-            continue  # told by the model, with its own mend
-        if ends <= starts:
-            mend = f"is not after its start, {event['starts']} (let it end later)"
-            yield Problem(f"events[{place}].ends", event["ends"], mend)
 
 
 def _bindings(raw: Mapping[str, Any]) -> Iterator[Problem]:

@@ -33,6 +33,8 @@ _MENDS = {
     "string_pattern_mismatch": "must look like {pattern}",
     "too_short": "must not be empty",
 }
+# What an event's start and end were called before they got the names people say.
+RENAMED = {"starts": "from", "ends": "to"}
 
 
 def problem(detail: ErrorDetails) -> Problem:
@@ -46,6 +48,8 @@ def problem(detail: ErrorDetails) -> Problem:
         return Problem(path, None, _MENDS["missing"])
     if kind == "extra_forbidden":
         keys = _fields(where[:-1])
+        if where[-1] in RENAMED and where[0] == "events":
+            return Problem(path, None, f"is called {RENAMED[str(where[-1])]} (rename the key)")
         return Problem(path, None, f"is no known key (known: {', '.join(keys)}){_near(where[-1], keys)}")
     if kind == "scalar":
         return Problem(path, _shown(value), "must be a single text, number, true or false")
@@ -83,7 +87,7 @@ def _fields(where: list[int | str]) -> list[str]:
             model = next((one for one in get_args(model) if _is_model(one)), None)
         while model is not None and not _is_model(model) and _is_model_or_none(model):
             model = next(one for one in get_args(model) if _is_model(one))
-    return sorted(model.model_fields) if _is_model(model) else []
+    return sorted(field.alias or name for name, field in model.model_fields.items()) if _is_model(model) else []
 
 
 def _is_model(one: Any) -> bool:

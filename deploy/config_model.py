@@ -141,6 +141,10 @@ IndexName = Annotated[
 TableName = Annotated[
     str, *_text_like(r"[A-Za-z0-9_.-]{3,255}", "is no table name (3 to 255 letters, digits, -, _ and .)")
 ]
+# It is printed in tables and told to people, so one short line.
+EventName = Annotated[
+    str, *_text_like(r"\S(?:[^\n\r\t]{0,62}\S)?", "is no event's name (1 to 64 characters on one line)")
+]
 
 
 class Model(BaseModel):
@@ -272,13 +276,14 @@ class PlayConfig(Model):
 
 
 class EventConfig(Model):
-    """A surge that is known beforehand."""
+    """A surge that is known beforehand: from when to when, and over how much of normal traffic."""
 
-    name: str = Field(min_length=1)
-    starts: Moment
-    ends: Moment
+    name: EventName
+    starts: Moment = Field(alias="from")
+    ends: Moment = Field(alias="to")
     factor: Factor
-    prewarm: Minutes = 1800
+    # The round looks once a minute; what is warm for longer than a day costs more than it helps.
+    prewarm: Annotated[Minutes, _between(60, 86_400, "must lie between 1m and 24h")] = 1800
 
 
 class NotificationsConfig(Model):

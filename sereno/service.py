@@ -12,6 +12,9 @@ from typing import Any
 
 from sereno.model import Json, Mode, Target
 
+# The *what* of a planned event. No alarm says it: the round starts it when the prewarm begins.
+PLANNED_EVENT = "planned-event"
+
 
 @dataclass(frozen=True, slots=True)
 class Objectives:

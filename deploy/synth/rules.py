@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from deploy.synth import names
 from sereno.errors import InvalidInput, Problem
 from sereno.model import Json
-from sereno.service import Service
+from sereno.service import PLANNED_EVENT, Service
 
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
 PATTERN_LIMIT = 2048
@@ -22,8 +22,8 @@ TARGET_RETRY = {"MaximumEventAgeInSeconds": MAX_AGE_S, "MaximumRetryAttempts": 1
 
 def first_rung(service: Service, remediator: str) -> list[str]:
     """The *whats* whose first rung this remediator stands on. Later rungs are started by the round, never by an
-    event."""
-    return [what for what, play in service.playbook.items() if remediator in play.first]
+    event; so are planned events, which no alarm announces."""
+    return [what for what, play in service.playbook.items() if what != PLANNED_EVENT and remediator in play.first]
 
 
 def patterns(service: Service, remediator: str) -> list[Json]:

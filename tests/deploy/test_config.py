@@ -96,7 +96,7 @@ def test_a_known_surge_and_a_bound_alarm_reach_the_service():
     service = compiled(
         HEAD
         + ONE_FUNCTION
-        + "events: [{name: sale, starts: 2026-11-27T00:00:00Z, ends: 2026-11-28T00:00:00Z, factor: 5x}]\n"
+        + "events: [{name: sale, from: 2026-11-27T00:00:00Z, to: 2026-11-28T00:00:00Z, factor: 5x}]\n"
         + "bind: {LegacyErrors: {what: errors, resource: checkout}}\n"
     )
     assert (service.events[0].factor, service.events[0].prewarm_s) == (5, 1800)
