@@ -3,8 +3,11 @@ PYTHON ?= python3
 V := .venv
 BIN := $(V)/bin
 STAMP := $(V)/.ready
+# The emulator of the proof pins botocore exactly, so it has an environment of its own.
+PROOF := .venv-proof
+PROOF_STAMP := $(PROOF)/.ready
 
-.PHONY: drill test check bench golden lock clean
+.PHONY: drill test proof check bench golden lock clean
 .DEFAULT_GOAL := drill
 
 $(STAMP): requirements.lock pyproject.toml
@@ -14,11 +17,19 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+$(PROOF_STAMP): requirements-proof.lock
+	$(PYTHON) -m venv $(PROOF)
+	$(PROOF)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-proof.lock
+	@touch $@
+
 drill: $(STAMP)  ## rehearse the surge on the embedded AWS; verdict here, report in out/
 	$(BIN)/sereno drill surge-ramp --report out/surge-ramp.html
 
-test: $(STAMP)  ## every test; no network, no account
+test: $(STAMP) $(PROOF_STAMP)  ## every test; no network, no account
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+proof: $(STAMP) $(PROOF_STAMP)  ## only what ships, run on an emulator of AWS
+	$(BIN)/python -m pytest tests/proof
 
 check: $(STAMP)  ## style, types, import rules, templates, docs
 	$(BIN)/ruff check .
@@ -39,6 +50,7 @@ golden: $(STAMP)  ## write golden files and generated docs anew
 lock: $(STAMP)  ## pin every dependency anew
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --all-extras pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url requirements-proof.in -o requirements-proof.lock
 
 clean:
-	rm -rf $(V) out build dist *.egg-info
+	rm -rf $(V) $(PROOF) out build dist *.egg-info

@@ -1,0 +1,45 @@
+"""One emulator for the whole proof, with the shop and its watch on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from proving import emulator as emulators
+from proving import shop as shops
+from proving import watch as watches
+from proving.emulator import Emulator
+from proving.shop import Shop
+from proving.watch import Shipped, Watch
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All of the proof runs in one process, because there is one emulator; without its environment it is skipped."""
+    here = [item for item in items if "proof" in item.path.parts[-2:-1]]
+    for item in here:
+        item.add_marker(pytest.mark.xdist_group("proof"))
+        if not emulators.READY.exists():
+            item.add_marker(pytest.mark.skip(reason="the emulator is not installed: make proof"))
+
+
+@pytest.fixture(scope="package")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    with emulators.running(tmp_path_factory.mktemp("emulator")) as running, pytest.MonkeyPatch.context() as patch:
+        # It refuses, as AWS does, what is signed minutes from its own time.
+        patch.setattr("botocore.auth.get_current_datetime", lambda: running.clock.now().replace(tzinfo=None))
+        yield running
+
+
+@pytest.fixture(scope="package")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Shipped:
+    return watches.ship(tmp_path_factory.mktemp("shipped"))
+
+
+@pytest.fixture(scope="package")
+def shop(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    return shops.open_shop(emulator, tmp_path_factory.mktemp("shop"))
+
+
+@pytest.fixture(scope="package")
+def watch(emulator: Emulator, shop: Shop, shipped: Shipped) -> Watch:
+    return watches.stand_watch(emulator, shipped)

@@ -1,0 +1,176 @@
+"""Where the emulator is not AWS: what a template says otherwise for it, and what is made past its CloudFormation.
+
+All that is not listed here goes to the emulator as Sereno synthesised it. `test_contract.py` holds each of these: one
+that the emulator has outgrown is to be taken out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Resource = dict[str, Any]
+ClientOf = Callable[[str], Any]
+
+# Stands for aws.cloudwatch on the bus: PutEvents refuses a source of AWS's own, here as on AWS.
+BELL = "proof.cloudwatch"
+FUNCTION, ALIAS, RULE = "AWS::Lambda::Function", "AWS::Lambda::Alias", "AWS::Events::Rule"
+ALARM, COMPOSITE = "AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"
+SCALING = ("AWS::ApplicationAutoScaling::ScalableTarget", "AWS::ApplicationAutoScaling::ScalingPolicy")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a template says otherwise here: why, which resources it is about, and the change in place."""
+
+    why: str
+    about: Callable[[Resource], bool]
+    make: Callable[[Resource], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What the emulator's CloudFormation refuses (then the resource is taken out of the template) or drops in silence
+    (then it stays): why, which resources, and the API calls that make it. None: it cannot be made at all."""
+
+    why: str
+    about: Callable[[Resource], bool]
+    make: Callable[[Mapping[str, Any], ClientOf], None] | None
+    refused: bool = True
+
+
+# -- changes
+
+
+def _starts_sereno(resource: Resource) -> bool:
+    return resource["Type"] == FUNCTION and "SERENO_CONFIG" in _variables(resource)
+
+
+def _variables(function: Resource) -> dict[str, Any]:
+    variables: dict[str, Any] = function["Properties"].get("Environment", {}).get("Variables", {})
+    return variables
+
+
+def _relative_config(function: Resource) -> None:
+    variables = _variables(function)
+    variables["SERENO_CONFIG"] = variables["SERENO_CONFIG"].removeprefix("/var/task/")
+
+
+def _hears_alarms(resource: Resource) -> bool:
+    pattern = resource["Properties"].get("EventPattern", {}) if resource["Type"] == RULE else {}
+    return pattern.get("source") == ["aws.cloudwatch"]
+
+
+# What the bell's event says, with the source that it stands for.
+_AS_AWS_SENDS = """{
+ "version": "0", "id": <id>, "detail-type": <type>, "source": "aws.cloudwatch", "account": <account>,
+ "time": <time>, "region": <region>, "resources": <resources>, "detail": <detail>
+}"""
+_PARTS = {
+    "id": "$.id",
+    "type": "$.detail-type",
+    "account": "$.account",
+    "time": "$.time",
+    "region": "$.region",
+    "resources": "$.resources",
+    "detail": "$.detail",
+}
+
+
+def _hears_the_bell(rule: Resource) -> None:
+    properties = rule["Properties"]
+    properties["EventPattern"] = {**properties["EventPattern"], "source": [BELL]}
+    for target in properties["Targets"]:
+        target["InputTransformer"] = {"InputPathsMap": _PARTS, "InputTemplate": _AS_AWS_SENDS}
+
+
+def _is_the_minute(resource: Resource) -> bool:
+    return resource["Type"] == RULE and "ScheduleExpression" in resource["Properties"]
+
+
+def _rests(rule: Resource) -> None:
+    rule["Properties"]["State"] = "DISABLED"
+
+
+def _is_alias(resource: Resource) -> bool:
+    return bool(resource["Type"] == ALIAS)
+
+
+def _to_latest(alias: Resource) -> None:
+    alias["Properties"]["FunctionVersion"] = "$LATEST"
+
+
+CHANGES = (
+    Change(
+        "the emulator unpacks a zip into a folder of its own, in which the function starts; there is no /var/task",
+        _starts_sereno,
+        _relative_config,
+    ),
+    Change(
+        "the emulator tells of no alarm by itself, and takes no event of aws.cloudwatch from others: the rule hears a "
+        "source that stands for it, and its target puts the right one back",
+        _hears_alarms,
+        _hears_the_bell,
+    ),
+    Change("the story counts its rounds; the schedule has a test of its own", _is_the_minute, _rests),
+    Change("a published version knows no limit here; the function itself does", _is_alias, _to_latest),
+)
+
+
+# -- past CloudFormation
+
+
+def _is_math(resource: Resource) -> bool:
+    return resource["Type"] == ALARM and "Metrics" in resource["Properties"]
+
+
+def _put_alarm(properties: Mapping[str, Any], client: ClientOf) -> None:
+    client("cloudwatch").put_metric_alarm(**properties)
+
+
+def _is_composite(resource: Resource) -> bool:
+    return resource["Type"] == COMPOSITE
+
+
+def _put_composite(properties: Mapping[str, Any], client: ClientOf) -> None:
+    client("cloudwatch").put_composite_alarm(**properties)
+
+
+def _is_reserved(resource: Resource) -> bool:
+    return resource["Type"] == FUNCTION and "ReservedConcurrentExecutions" in resource["Properties"]
+
+
+def _reserve(properties: Mapping[str, Any], client: ClientOf) -> None:
+    client("lambda").put_function_concurrency(
+        FunctionName=properties["FunctionName"],
+        ReservedConcurrentExecutions=properties["ReservedConcurrentExecutions"],
+    )
+
+
+def _is_scaling(resource: Resource) -> bool:
+    return resource["Type"] in SCALING
+
+
+PAST = (
+    Past("its CloudFormation takes no alarm on metric math; its API does, and keeps the state", _is_math, _put_alarm),
+    Past("its CloudFormation knows no composite alarm; its API does", _is_composite, _put_composite),
+    Past("its CloudFormation drops ReservedConcurrentExecutions", _is_reserved, _reserve, refused=False),
+    Past("it has no Application Auto Scaling: a table has the capacity that it was given", _is_scaling, None),
+)
+
+
+def adapted(template: Mapping[str, Any]) -> dict[str, Any]:
+    """The template as the emulator takes it; the one given stays as it is."""
+    found: dict[str, Any] = json.loads(json.dumps(template))
+    found["Resources"] = {
+        logical_id: resource
+        for logical_id, resource in found["Resources"].items()
+        if not any(one.refused and one.about(resource) for one in PAST)
+    }
+    for resource in found["Resources"].values():
+        for change in CHANGES:
+            if change.about(resource):
+                change.make(resource)
+    return found
