@@ -1,7 +1,8 @@
 """The `sereno` command.
 
-Exit codes: 0 done; 1 an objective was missed, or what was asked for cannot be (no such remediation, refused); 2 bad
-input, missing credentials, or AWS out of reach; 3 a fault in Sereno itself; 130 interrupted.
+Exit codes: 0 done; 1 an objective was missed, a deployment failed, or what was asked for cannot be (no such
+remediation, refused); 2 bad input, missing credentials, or AWS out of reach; 3 a fault in Sereno itself;
+130 interrupted.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from console import build, failures, operate, rehearse
+from console import apply, build, failures, operate, rehearse
 from console.show import errors, hush
 from sereno import __version__
 
@@ -53,6 +54,7 @@ app = typer.Typer(
 )
 rehearse.add_to(app)
 build.add_to(app)
+apply.add_to(app)
 operate.add_to(app)
 
 

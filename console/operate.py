@@ -108,7 +108,7 @@ def mode(
         )
     service, ledger = _open(config)
     if remediator is not None and value is not None:
-        ledger.set_mode("*" if remediator == "all" else remediator, value, _who(by), now())
+        ledger.set_mode("*" if remediator == "all" else remediator, value, who(by), now())
     modes = ledger.modes()
     plays = [(play, name) for play in service.playbook.values() for name in play.remediators]
     if remediator not in (None, "all"):
@@ -154,16 +154,16 @@ def keep(id: IdArgument, config: ConfigOption = DEFAULT, by: ByOption = None, js
 
 def _wish(verb: str, given: str, config: Path, by: str | None, json: bool) -> None:
     _, ledger = _open(config)
-    one, who = _find(ledger, given), _who(by)
+    one, asked_by = _find(ledger, given), who(by)
     if one.status not in FITS[verb]:
         fitting = " or ".join(str(status) for status in FITS[verb])
         raise Refused(f"{one.id} is {one.status}; {verb} needs one that is {fitting}")
     try:
-        ledger.wish(one.id, verb, who, now())
+        ledger.wish(one.id, verb, asked_by, now())
     except VersionConflict:
         raise Refused(f"{one.id} is gone") from None
     if json:
-        as_json({"id": one.id, "wish": verb, "by": who})
+        as_json({"id": one.id, "wish": verb, "by": asked_by})
     else:
         screen().print(f"Noted: {verb} {one.id}. The round sees to it within a minute.", soft_wrap=True)
 
@@ -196,7 +196,7 @@ def _find(ledger: Ledger, given: str) -> Remediation:
     raise Refused(f'no remediation "{given}" in the last {SEARCHED_DAYS} days (see: sereno history)')
 
 
-def _who(by: str | None) -> str:
+def who(by: str | None) -> str:
     """The name that stands in the history. Raises InvalidInput when there is none."""
     try:
         name = by if by is not None else getpass.getuser()

@@ -19,6 +19,11 @@ def function(service: Service, remediator: str) -> str:
     return f"{name[:55]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
+def stack(service: Service) -> str:
+    """The stack of a watch."""
+    return f"sereno-{service.name}"
+
+
 def round_function(service: Service) -> str:
     """The function of the round."""
     return f"sereno-{service.name}-round"

@@ -1,0 +1,147 @@
+"""Why a deployment failed: the first resource that did, with its reason and a mend. Pure.
+
+A stack that rolls back ends in a dozen lines that say "cancelled" or "rollback requested by user". What matters is
+the one line before them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from deploy.apply.deployed import STACK
+from sereno.model import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One line of a stack's events. `stack` is the stack's name."""
+
+    at: datetime
+    stack: str
+    logical_id: str
+    physical_id: str
+    kind: str
+    status: str
+    reason: str = ""
+    id: str = ""
+
+    @property
+    def failed(self) -> bool:
+        return self.status.endswith("_FAILED")
+
+    @property
+    def of_stack(self) -> bool:
+        """Whether it tells of the stack itself."""
+        return self.kind == STACK and self.logical_id == self.stack
+
+    @staticmethod
+    def of(event: Json) -> Happening:
+        """From an answer of DescribeStackEvents."""
+        return Happening(
+            at=event["Timestamp"],
+            stack=event["StackName"],
+            logical_id=event.get("LogicalResourceId", ""),
+            physical_id=event.get("PhysicalResourceId", ""),
+            kind=event.get("ResourceType", ""),
+            status=event.get("ResourceStatus", ""),
+            reason=event.get("ResourceStatusReason") or "",
+            id=event["EventId"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What failed first, in AWS's words, and what to do about it (empty where nobody knows)."""
+
+    logical_id: str
+    kind: str
+    name: str
+    reason: str
+    mend: str = ""
+
+    def __str__(self) -> str:
+        name = f" ({self.name})" if self.name and self.name != self.logical_id else ""
+        text = f"{self.logical_id}{name}, {self.kind}: {self.reason.rstrip('.')}"
+        return f"{text}\n{self.mend}" if self.mend else text
+
+    def to_json(self) -> Json:
+        return {
+            "logical_id": self.logical_id,
+            "type": self.kind,
+            "name": self.name,
+            "reason": self.reason,
+            "mend": self.mend,
+        }
+
+
+# What failed only because something else did.
+_FOLLOWS = re.compile(r"cancelled|The following resource\(s\) failed", re.IGNORECASE)
+
+MENDS: Sequence[tuple[str, str]] = (
+    (
+        r"UnreservedConcurrentExecution|ReservedConcurrentExecutions for function decreases",
+        "The account has too little concurrency to spare for Sereno's own functions. Ask for more under Service "
+        "Quotas, Lambda, Concurrent executions, then deploy again.",
+    ),
+    (
+        r"is not authorized to perform|AccessDenied|Access Denied|not authorized",
+        "The credentials that deploy lack the permission that AWS names. docs/first-hour.md lists what deploying "
+        "needs.",
+    ),
+    (
+        r"already exists",
+        "Something of that name is there, outside this stack: left over from an earlier one, or another service of "
+        "the same name. Delete or rename it, then deploy again.",
+    ),
+    (
+        r"Rate exceeded|Throttl|TooManyRequests",
+        "AWS slowed CloudFormation down. Deploy again; what is there already is not made twice.",
+    ),
+    (
+        r"NoSuchKey|NoSuchBucket|The specified key does not exist|PermanentRedirect|GetObject",
+        "Lambda or CloudFormation could not read the code or a template. The bucket must be in the stack's region, "
+        "and the credentials that deploy must be allowed s3:GetObject on it.",
+    ),
+    (
+        r"KMS|kms:",
+        "The customer key does not admit what uses it. Its policy must admit the services that docs/encryption.md "
+        "lists.",
+    ),
+    (
+        r"Limit ?Exceeded|limit exceeded|quota|ServiceQuota",
+        "A quota of the account is used up. AWS names it above; ask for more under Service Quotas, then deploy "
+        "again.",
+    ),
+    (
+        r"composite alarm|AlarmRule",
+        "The rule of a composite alarm names an alarm that is not there. If one was deleted by hand, `sereno plan` "
+        "shows it as gone.",
+    ),
+)
+
+
+def first(happenings: Sequence[Happening]) -> Failure | None:
+    """The first cause among the events of one operation, those of nested stacks included; None when none failed.
+
+    A nested stack that failed is not a cause while one of its own resources is.
+    """
+    failed = sorted((one for one in happenings if one.failed), key=lambda one: one.at)
+    causes = [one for one in failed if not _FOLLOWS.search(one.reason)]
+    resources = [one for one in causes if one.kind != STACK]
+    stacks = [one for one in causes if one.kind == STACK]
+    for candidates in (resources, stacks, failed):
+        if candidates:
+            return _told(candidates[0])
+    return None
+
+
+def mend(reason: str) -> str:
+    """What to do about a reason; empty where nobody knows."""
+    return next((text for pattern, text in MENDS if re.search(pattern, reason)), "")
+
+
+def _told(one: Happening) -> Failure:
+    return Failure(one.logical_id, one.kind, one.physical_id, one.reason or one.status, mend(one.reason))

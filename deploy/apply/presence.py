@@ -1,0 +1,155 @@
+"""Does what `sereno.yaml` names exist on the account? A watch on a misspelt function is a watch on nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from deploy.apply.deployed import describe
+from sereno.errors import Problem
+from sereno.model import Json
+from sereno.ports import Aws
+from sereno.service import Api, Function, Service, Table
+
+# What must stay unreserved of an account's concurrency; Lambda refuses what would leave less.
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
+UNRESERVED_FLOOR = 100
+_GONE = frozenset({"ResourceNotFoundException", "NotFoundException", "NoSuchEntity"})
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """What the account says to the configuration: `missing` is not there at all, `otherwise` is there with another
+    setting than is declared, which thresholds rest on. Both by their place in `sereno.yaml`."""
+
+    missing: tuple[Problem, ...] = ()
+    otherwise: tuple[Problem, ...] = ()
+
+
+def look(aws: Aws, service: Service) -> Presence:
+    """Holds the configuration against the account. Reads only. With another account's credentials that alone is
+    told: nothing else could be true."""
+    found = aws.client("sts").get_caller_identity()["Account"]
+    if found != service.account:
+        mend = f"is not the account of these credentials, {found} (choose another profile, or mend the file)"
+        return Presence((Problem("account", service.account, mend),))
+    seen = [
+        *(one for function in service.functions.values() for one in _function(aws, function)),
+        *(one for table in service.tables.values() for one in _table(aws, table)),
+        *((True, one) for one in _apis(aws, service.apis)),
+        *((True, one) for one in _stack(aws, service)),
+    ]
+    return Presence(
+        tuple(problem for missing, problem in seen if missing),
+        tuple(problem for missing, problem in seen if not missing),
+    )
+
+
+def headroom(aws: Aws, template: Json, deployed: Mapping[str, int]) -> list[Problem]:
+    """Whether the account can spare the concurrency that the watch reserves for itself.
+
+    `deployed` is what each function has reserved already, by its name. A new account often has 10 executions in all:
+    its stack would fail at the first function, after minutes.
+    """
+    wanted = {
+        one["Properties"]["FunctionName"]: int(one["Properties"].get("ReservedConcurrentExecutions", 0))
+        for one in template["Resources"].values()
+        if one["Type"] == "AWS::Lambda::Function"
+    }
+    more = sum(max(0, number - deployed.get(name, 0)) for name, number in wanted.items())
+    limits = aws.client("lambda").get_account_settings()["AccountLimit"]
+    free = limits["UnreservedConcurrentExecutions"] - UNRESERVED_FLOOR
+    if more <= free:
+        return []
+    mend = (
+        f"more concurrent executions must be reserved for Sereno's {len(wanted)} functions, and the account can "
+        f"spare {max(0, free)} (it has {limits['ConcurrentExecutions']}, of which {UNRESERVED_FLOOR} stay "
+        "unreserved: ask for more under Service Quotas, Lambda, Concurrent executions)"
+    )
+    return [Problem("the account", more, mend)]
+
+
+def _function(aws: Aws, one: Function) -> Iterator[tuple[bool, Problem]]:
+    """What is reserved is no finding: raising it is what a remediator does."""
+    client, path = aws.client("lambda"), f"resources.functions.{one.key}"
+    live = _answer(client.get_function_configuration, FunctionName=one.name)
+    if live is None:
+        yield True, Problem(f"{path}.name", one.name, "is no function in this account and region")
+        return
+    if one.alias and _answer(client.get_alias, FunctionName=one.name, Name=one.alias) is None:
+        yield True, Problem(f"{path}.alias", one.alias, f"is no alias of {one.name}")
+    for field, declared, actual, unit in (
+        ("timeout", one.timeout_s, live.get("Timeout"), "s"),
+        ("memory", one.memory_mb, live.get("MemorySize"), " MB"),
+    ):
+        if actual is not None and declared != actual:
+            yield False, Problem(f"{path}.{field}", f"{declared}{unit}", f"is {actual}{unit} on the account")
+
+
+def _table(aws: Aws, one: Table) -> Iterator[tuple[bool, Problem]]:
+    path = f"resources.tables.{one.key}"
+    live = _answer(aws.client("dynamodb").describe_table, TableName=one.name)
+    if live is None:
+        yield True, Problem(f"{path}.name", one.name, "is no table in this account and region")
+        return
+    table = live["Table"]
+    there = {index["IndexName"] for index in table.get("GlobalSecondaryIndexes", [])}
+    for index in (key for key, declared in one.indexes.items() if declared.name not in there):
+        yield True, Problem(f"{path}.indexes.{index}", None, f"is no index of {one.name}")
+    on_demand = table.get("BillingModeSummary", {}).get("BillingMode") == "PAY_PER_REQUEST"
+    if on_demand == one.provisioned:
+        mend = f"is {'on-demand' if on_demand else 'provisioned'} on the account"
+        yield False, Problem(f"{path}.billing", one.billing, mend)
+
+
+def _apis(aws: Aws, apis: Mapping[str, Api]) -> Iterator[Problem]:
+    rest = [one for one in apis.values() if one.kind == "rest"]
+    by_name = _rest_apis(aws.client("apigateway")) if rest else {}
+    for one in rest:
+        path, ids = f"resources.apis.{one.key}", by_name.get(one.name, [])
+        if not ids:
+            yield Problem(f"{path}.name", one.name, "is no REST API in this account and region")
+        elif not any(_stage(aws.client("apigateway").get_stage, restApiId=id, stageName=one.stage) for id in ids):
+            yield Problem(f"{path}.stage", one.stage, f"is no stage of {one.name}")
+    for one in apis.values():
+        if one.kind == "rest":
+            continue
+        path, client = f"resources.apis.{one.key}", aws.client("apigatewayv2")
+        if _answer(client.get_api, ApiId=one.id) is None:
+            yield Problem(f"{path}.id", one.id, "is no HTTP API in this account and region")
+        elif not _stage(client.get_stage, ApiId=one.id, StageName=one.stage):
+            yield Problem(f"{path}.stage", one.stage, f"is no stage of {one.name}")
+
+
+def _rest_apis(client: Any) -> dict[str, list[str]]:
+    """Ids by name: a name may stand for several."""
+    found: dict[str, list[str]] = {}
+    for page in client.get_paginator("get_rest_apis").paginate():
+        for one in page.get("items", []):
+            found.setdefault(one["name"], []).append(one["id"])
+    return found
+
+
+def _stage(operation: Any, **params: Any) -> bool:
+    return _answer(operation, **params) is not None
+
+
+def _stack(aws: Aws, service: Service) -> Iterator[Problem]:
+    if service.stack is None:
+        return
+    if describe(aws.client("cloudformation"), service.stack) is None:
+        yield Problem("stack", service.stack, "is no stack in this account and region")
+
+
+def _answer(operation: Any, **params: Any) -> Json | None:
+    """What AWS answers; None when it says that there is no such thing."""
+    try:
+        found: Json = operation(**params)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _GONE:
+            return None
+        raise
+    return found
