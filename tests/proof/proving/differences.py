@@ -109,8 +109,8 @@ CHANGES = (
         _relative_config,
     ),
     Change(
-        "the emulator tells of no alarm by itself, and takes no event of aws.cloudwatch from others: the rule hears a "
-        "source that stands for it, and its target puts the right one back",
+        "the emulator tells of no alarm by itself, and takes no event of aws.cloudwatch from others: the rule hears "
+        "a source that stands for it, and its target puts the right one back",
         _hears_alarms,
         _hears_the_bell,
     ),

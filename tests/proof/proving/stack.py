@@ -31,10 +31,19 @@ class Stack:
 
 def create(emulator: Emulator, name: str, template: Mapping[str, Any], **parameters: str) -> Stack:
     """Creates every resource of a template. Raises StackFailed, and the emulator's errors."""
+    stands = create_as_it_is(emulator, name, adapted(template), **parameters)
+    for past, resource in _in_order(template["Resources"]):
+        if past.make is not None:
+            past.make(_resolved(resource["Properties"], stands.physical), emulator.client)
+    return stands
+
+
+def create_as_it_is(emulator: Emulator, name: str, template: Mapping[str, Any], **parameters: str) -> Stack:
+    """As `create`, by the emulator's CloudFormation alone."""
     cloudformation = emulator.client("cloudformation")
     # By way of a bucket: the template is larger than the 51,200 bytes that CreateStack takes in its body.
     # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
-    upload(emulator, f"{name}.template.json", json.dumps(adapted(template)).encode())
+    upload(emulator, f"{name}.template.json", json.dumps(template).encode())
     cloudformation.create_stack(
         StackName=name,
         TemplateURL=f"{emulator.url}/{BUCKET}/{name}.template.json",
@@ -43,11 +52,7 @@ def create(emulator: Emulator, name: str, template: Mapping[str, Any], **paramet
     )
     outputs = _outputs(cloudformation, name)
     there = cloudformation.describe_stack_resources(StackName=name)["StackResources"]
-    physical = {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in there}
-    for past, resource in _in_order(template["Resources"]):
-        if past.make is not None:
-            past.make(_resolved(resource["Properties"], physical), emulator.client)
-    return Stack(name, outputs, physical)
+    return Stack(name, outputs, {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in there})
 
 
 def upload(emulator: Emulator, key: str, body: bytes) -> None:
