@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from sereno import planned
 from sereno.model import Mode, Plan, Reason, Signal, Step, Target, Verdict
 from sereno.service import Play, Service
 
@@ -26,6 +27,7 @@ WORTH_A_PERSON = frozenset(
         Reason.OVER_CEILING,
         Reason.NO_HEADROOM,
         Reason.NOT_DEMAND,
+        Reason.HOT_KEY,
         Reason.OPERATOR_STOP,
         Reason.APPROVAL_EXPIRED,
         Reason.DRIFTED,
@@ -40,7 +42,7 @@ def check_signal(signal: Signal, service: Service, remediator: str, now: datetim
     """Whether a signal is this watch's business at all."""
     for verdict in (
         _own(signal, service),
-        _timely(signal, now),
+        _timely(signal, service, now),
         _loud(signal),
         _bound(signal, service, remediator),
     ):
@@ -60,9 +62,24 @@ def _own(signal: Signal, service: Service) -> Verdict:
     return Verdict.yes()
 
 
-def _timely(signal: Signal, now: datetime) -> Verdict:
+def still_planned(signal: Signal, service: Service, now: datetime) -> Verdict:
+    """Whether what follows from a planned event may still begin: an event that is over, or was taken out of the
+    configuration, starts nothing. Yes for everything that no event began."""
+    if not planned.began(signal):
+        return Verdict.yes()
+    until = planned.until(signal, service, now)
+    if until is None:
+        return Verdict.no(Reason.STALE, f"{signal.name} is not planned for this moment any more")
+    if now >= until:
+        return Verdict.no(Reason.STALE, f"{signal.name} was over at {until:%Y-%m-%d %H:%M} UTC")
+    return Verdict.yes(f"{signal.name} lasts until {until:%Y-%m-%d %H:%M} UTC")
+
+
+def _timely(signal: Signal, service: Service, now: datetime) -> Verdict:
     if signal.source in OWN_SOURCES:
         return Verdict.yes()
+    if signal.source == planned.SOURCE:
+        return still_planned(signal, service, now)
     age = now - signal.at
     if age > STALE_AFTER:
         return Verdict.no(
@@ -121,11 +138,15 @@ def check_drift(step: Step, live: Mapping[str, Any], expected: Any) -> Verdict:
 def targets_of(kind: str, signal: Signal, service: Service) -> tuple[Target, ...]:
     """What a remediator of this kind changes when this signal comes; nothing when the signal leads to no such thing.
 
-    A surge that meets a function meets the tables behind it next, so its signal leads to them too. An incident is a
-    target of its own (one for each symptom), so that opening it never waits for a lease on the resource itself; the
-    account's quotas are one target for each region.
+    A surge that meets a function meets the tables behind it next, so its signal leads to them too; a planned event
+    leads to every function and table that is declared. An incident is a target of its own (one for each symptom), so
+    that opening it never waits for a lease on the resource itself; the account's quotas are one target for each
+    region.
     """
     at = signal.target
+    if planned.began(signal) and kind in ("function", "table"):
+        declared = service.functions if kind == "function" else service.tables
+        return tuple(Target(kind, one.name, at.region, at.account) for one in declared.values())
     if kind == "incident":
         return (Target("incident", signal.name, at.region, at.account),)
     if kind == "account":

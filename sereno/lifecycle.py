@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sereno.model import Event, Json, Mode, Plan, Reason, Signal, Status, Target, instant, iso
+from sereno.service import PLANNED_EVENT
 
 # A claim outlives any invocation that could hold it (handler 30 s, round 50 s), and leaves room for a clock that
 # differs by two seconds; whoever comes later may take it over.
@@ -22,6 +23,8 @@ APPLY_WITHIN = timedelta(minutes=10)
 APPROVAL_WITHIN = timedelta(minutes=30)
 # Taking back that AWS keeps refusing, and looks that keep failing, become a person's work after this long.
 REVERT_WITHIN = timedelta(minutes=30)
+# AWS takes this long at most over what it has accepted (UpdateTable takes minutes, an index longer than its table).
+LIVE_WITHIN = timedelta(minutes=30)
 NEXT_LOOK = timedelta(seconds=60)
 
 S = Status
@@ -75,6 +78,10 @@ class Remediation:
     escalate_at: datetime | None = None
     # The rung that takes the symptom over when this remediation cannot help; cleared once it has started.
     escalate_to: tuple[str, ...] = ()
+    # The thread that people see: everything that follows from one signal, and what joined it.
+    incident: str = ""
+    # Whether the change shows on AWS: None when nobody had to wait, False while AWS still carries it out.
+    live: bool | None = None
     # How many events its history has, the unpublished ones included.
     sequence: int = 0
     version: int = 0
@@ -86,6 +93,13 @@ class Remediation:
     @property
     def ended(self) -> bool:
         return self.status in ENDED
+
+    @property
+    def purse(self) -> str:
+        """Whose daily budget it spends: its remediator's. A planned event has one of its own, so that it leaves
+        enough for what nobody planned."""
+        planned = self.signal.what == PLANNED_EVENT
+        return f"{self.remediator}/{PLANNED_EVENT}" if planned else self.remediator
 
     def move(
         self,
@@ -137,6 +151,8 @@ class Remediation:
             "hold_until": _text_of(self.hold_until),
             "escalate_at": _text_of(self.escalate_at),
             "escalate_to": list(self.escalate_to),
+            "incident": self.incident,
+            "live": self.live,
             "sequence": self.sequence,
             "unpublished": [event.to_json() for event in self.unpublished],
         }
@@ -165,6 +181,8 @@ class Remediation:
             hold_until=_moment_of(data["hold_until"]),
             escalate_at=_moment_of(data["escalate_at"]),
             escalate_to=tuple(data["escalate_to"]),
+            incident=data.get("incident", ""),
+            live=data.get("live"),
             sequence=data["sequence"],
             version=version,
             unpublished=tuple(Event.from_json(event) for event in data["unpublished"]),
@@ -187,6 +205,13 @@ def remediation_id(signal: Signal, remediator: str, target: Target | None = None
     named = f"|{target.key}" if target is not None and target != signal.target else ""
     digest = hashlib.sha256(f"{signal.id}|{remediator}{named}".encode()).hexdigest()[:10]
     return f"{signal.at:%Y%m%dT%H%M%S}-{remediator.replace('_', '-')}-{digest}"
+
+
+def incident_id(signal: Signal) -> str:
+    """The incident that a signal begins or belongs to: the same for every rung, attempt and target that follow from
+    it."""
+    digest = hashlib.sha256(signal.origin.encode()).hexdigest()[:10]
+    return f"incident-{signal.at:%Y%m%dT%H%M%S}-{digest}"
 
 
 def claim_free(remediation: Remediation, now: datetime) -> bool:

@@ -69,12 +69,14 @@ class Reason(StrEnum):
     NOTHING_TO_DO = "NOTHING_TO_DO"
     NO_DATA = "NO_DATA"
     NOT_DEMAND = "NOT_DEMAND"
+    HOT_KEY = "HOT_KEY"
     OPERATOR_STOP = "OPERATOR_STOP"
     CHANGE_IN_PROGRESS = "CHANGE_IN_PROGRESS"
     AWAITING_APPROVAL = "AWAITING_APPROVAL"
     APPROVAL_EXPIRED = "APPROVAL_EXPIRED"
     DRIFTED = "DRIFTED"
     STILL_NEEDED = "STILL_NEEDED"
+    NO_DECREASE_LEFT = "NO_DECREASE_LEFT"
     SYMPTOM_PERSISTS = "SYMPTOM_PERSISTS"
     AWS_ERROR = "AWS_ERROR"
     FAULTY = "FAULTY"
@@ -130,7 +132,9 @@ class Signal:
     """A normalised trigger.
 
     `id` of an alarm signal is its ARN and the millisecond of its state change, so that the same change, however
-    often and by whatever road it arrives, is one signal. `name` is the alarm's name, `what` its last part.
+    often and by whatever road it arrives, is one signal. `name` is the alarm's name, `what` its last part. `root` is
+    the id of the signal that all began with, when this one follows from another (the next rung, another attempt).
+    `factor` is how many times the normal traffic a planned event brings (None: as the service's objectives say).
     """
 
     id: str
@@ -145,6 +149,13 @@ class Signal:
     remediator: str = ""
     muted: bool = False
     raw_ref: str = ""
+    root: str = ""
+    factor: float | None = None
+
+    @property
+    def origin(self) -> str:
+        """The id of the signal that all began with: what follows from it is one incident."""
+        return self.root or self.id
 
     def to_json(self) -> Json:
         return {
@@ -160,6 +171,8 @@ class Signal:
             "remediator": self.remediator,
             "muted": self.muted,
             "raw_ref": self.raw_ref,
+            "root": self.root,
+            "factor": self.factor,
         }
 
     @staticmethod

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from sereno.model import Json, Plan, Refusal, Signal, Target, Verdict
-from sereno.service import Play, Service
+from sereno.service import PLANNED_EVENT, Play, Service
 
 
 class Aws(Protocol):
@@ -76,6 +76,17 @@ class Context:
     params: Mapping[str, Any]
     signal: Signal | None = None
     since: datetime | None = None  # when the change took effect, for looks afterwards
+
+    @property
+    def planned(self) -> bool:
+        """Whether the surge is planned and still to come: nothing measured now can speak against it."""
+        return self.signal is not None and self.signal.what == PLANNED_EVENT
+
+    @property
+    def factor(self) -> float:
+        """How many times normal traffic to be ready for: the planned event's own, or the declared surge."""
+        planned = self.signal.factor if self.signal else None
+        return self.service.objectives.surge if planned is None else planned
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ def provisioned_steps(observation: Json, context: Context, reserved: int) -> lis
     if found is None or declared is None or not declared.normal:
         return []
     most = context.params["provisioned_ceiling"] or reserved
-    wanted = min(math.ceil(declared.normal * context.service.objectives.surge), int(most), reserved)
+    wanted = min(math.ceil(declared.normal * context.factor), int(most), reserved)
     if found["target"] is not None:
         return _target_step(context, declared, found["target"], wanted, observation["memory_mb"])
     before = found["requested"]
@@ -54,7 +54,7 @@ def provisioned_steps(observation: Json, context: Context, reserved: int) -> lis
     field = "ProvisionedConcurrentExecutions"
     step = Step(
         do=Call("lambda", "put_provisioned_concurrency_config", {**name, field: wanted}),
-        why=f"warm environments for the mean of the declared surge ({wanted}); they take minutes to come",
+        why=f"warm environments for the mean of the surge to be ready for ({wanted}); they take minutes to come",
         setting="provisioned concurrency",
         before=before,
         after=wanted,

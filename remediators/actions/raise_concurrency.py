@@ -114,13 +114,12 @@ def plan(observation: Json, context: Context) -> Plan | Refusal:
     for gate, verdict in (
         ("operator", _not_stopped(observation)),
         ("update", _not_updating(observation)),
-        ("data", _measured(demand)),
-        ("demand", _is_demand(demand)),
+        ("data", _measured(demand, context)),
+        ("demand", _is_demand(demand, context)),
     ):
         gates.append((gate, verdict))
         if not verdict.ok:
             return Refusal(verdict, tuple(gates))
-    assert demand is not None  # the data gate
     size = _size(observation, demand, context)
     gates += size.gates
     if size.value is None:
@@ -212,7 +211,7 @@ class Size:
     gates: tuple[tuple[str, Verdict], ...]
 
 
-def _size(observation: Json, demand: Demand, context: Context) -> Size:
+def _size(observation: Json, demand: Demand | None, context: Context) -> Size:
     params, before = context.params, observation["reserved"]
     needed, why = _needed(demand, context)
     gates = [("size", Verdict.yes(why))]
@@ -246,22 +245,32 @@ def _size(observation: Json, demand: Demand, context: Context) -> Size:
     return Size(value, why, tuple(gates))
 
 
-def _needed(demand: Demand, context: Context) -> tuple[int, str]:
-    """max(2.5 x demand, declared surge x 1.4), and never less than the surge's own Poisson peaks: for a small
-    function 1.4 x is less than they need."""
-    params, declared = context.params, context.service.function_named(context.target.name)
-    from_demand = params["headroom"] * demand.concurrency
-    normal = declared.normal if declared and declared.normal else demand.usual
-    parts = [f"{params['headroom']} x demand {demand.concurrency:.1f} = {from_demand:.0f}"]
-    needed = from_demand
+def _needed(demand: Demand | None, context: Context) -> tuple[int, str]:
+    """max(2.5 x demand, surge x 1.4), and never less than the surge's own Poisson peaks: for a small function 1.4 x
+    is less than they need. The surge is the declared one, or the planned event's."""
+    params, parts, needed = context.params, [], 0.0
+    if demand is not None:
+        needed = params["headroom"] * demand.concurrency
+        parts.append(f"{params['headroom']} x demand {demand.concurrency:.1f} = {needed:.0f}")
+    normal = _normal(demand, context)
     if normal:
-        surge = context.service.objectives.surge * normal
+        surge = context.factor * normal
         from_surge = max(params["surge_headroom"] * surge, with_peaks(surge, params["sigmas"]))
-        parts.append(
-            f"declared surge {context.service.objectives.surge:g} x {normal:.1f} with peaks = {from_surge:.0f}"
-        )
+        whose = "planned" if context.planned else "declared"
+        parts.append(f"{whose} surge {context.factor:g} x {normal:.1f} with peaks = {from_surge:.0f}")
         needed = max(needed, from_surge)
     return math.ceil(needed), "sized to the larger of " + " and ".join(parts)
+
+
+def _normal(demand: Demand | None, context: Context) -> float | None:
+    """Executions at once of an ordinary busy hour: as declared, or as measured before the surge (before a planned
+    one, what is measured now is the normal)."""
+    declared = context.service.function_named(context.target.name)
+    if declared and declared.normal:
+        return declared.normal
+    if demand is None:
+        return None
+    return demand.usual or (demand.concurrency if context.planned else None)
 
 
 def _reserved_step(context: Context, before: int | None, size: Size) -> tuple[Step, float]:
@@ -300,13 +309,17 @@ def _not_updating(observation: Json) -> Verdict:
     return Verdict.yes("no update of the function is running")
 
 
-def _measured(demand: Demand | None) -> Verdict:
+def _measured(demand: Demand | None, context: Context) -> Verdict:
+    if demand is None and context.planned and _normal(demand, context):
+        return Verdict.yes("nothing is measured; the normal of the function is declared")
     if demand is None:
         return Verdict.no(Reason.NO_DATA, "no minute of the last ten shows an invocation")
     return Verdict.yes(f"demand is {demand.concurrency:.1f} executions at once")
 
 
-def _is_demand(demand: Demand | None) -> Verdict:
+def _is_demand(demand: Demand | None, context: Context) -> Verdict:
+    if context.planned:
+        return Verdict.yes("the demand is planned, and still to come")
     if demand is None or demand.rate_growth is None or demand.slowdown is None:
         return Verdict.yes("there is no earlier hour to compare with")
     grown = f"traffic x {demand.rate_growth:.1f}, duration x {demand.slowdown:.1f} against the hour before"
