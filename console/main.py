@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from console import apply, build, failures, operate, rehearse
+from console import apply, begin, build, failures, operate, rehearse
 from console.show import errors, hush
 from sereno import __version__
 
@@ -53,6 +53,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 rehearse.add_to(app)
+begin.add_to(app)
 build.add_to(app)
 apply.add_to(app)
 operate.add_to(app)
