@@ -26,7 +26,7 @@ from remediators.outbox import Outbox
 from remediators.watch import Watch
 from sereno.lifecycle import Remediation
 from sereno.model import Event, Mode, Signal, Status, iso
-from sereno.service import Api, Function, Objectives, Play, Service
+from sereno.service import Api, Function, Index, Objectives, Play, Service, Table
 from sereno.signal import parse
 from sereno.testing import CollectedTelemetry, Crash, ManualClock, WatchedAws
 
@@ -97,7 +97,9 @@ class Metrics:
     def answer(self, params: dict[str, Any]) -> dict[str, Any]:
         results = []
         for query in params["MetricDataQueries"]:
-            name = query["MetricStat"]["Metric"]["MetricName"]
+            metric = query["MetricStat"]["Metric"]
+            index = {one["Name"]: one["Value"] for one in metric["Dimensions"]}.get("GlobalSecondaryIndexName")
+            name = f"{index}/{metric['MetricName']}" if index else metric["MetricName"]
             found = [p for p in self.points.get(name, []) if params["StartTime"] <= p[0] < params["EndTime"]]
             results.append({"Id": query["Id"], "Timestamps": [p[0] for p in found], "Values": [p[1] for p in found]})
         return {"MetricDataResults": results}
@@ -115,6 +117,7 @@ class LittleAws:
         self.quota = 1000
         self.effects: list[tuple[int | None, int | None]] = []
         self.provisioned: dict[tuple[str, str], int] = {}
+        self.products = Products()
 
     def client(self, name: str, region: str | None = None) -> Any:
         if name == "ssm":
@@ -123,6 +126,8 @@ class LittleAws:
             return _CloudWatch(self.metrics, self.alarms)
         if name == "lambda":
             return _Lambda(self.real.client(name, region), self)
+        if name == "dynamodb":
+            return _DynamoDB(self.real.client(name, region), self.products)
         return self.real.client(name, region)
 
 
@@ -200,6 +205,74 @@ class _Lambda:
             "UnreservedConcurrentExecutions": self.little.quota - reserved,
         }
         return {"AccountLimit": limit}
+
+
+@dataclass
+class Products:
+    """What moto does not know of the table `techmoda-products`: that a change takes minutes and shows the values
+    before meanwhile (while `slow` holds; `settle` ends it), decreases of the day, maxima of an on-demand table."""
+
+    slow: bool = False
+    pending: dict[str, Any] | None = None
+    decreases: dict[str, int] = field(default_factory=dict)
+    decreased_at: datetime | None = None
+    maxima: dict[str, dict[str, int]] = field(default_factory=dict)
+    updates: list[dict[str, Any]] = field(default_factory=list)
+    settled: Callable[[dict[str, Any]], None] = field(default=lambda _: None)
+
+    def settle(self) -> None:
+        """The change under way is done."""
+        pending, self.pending = self.pending, None
+        if pending:
+            self.settled(pending)
+
+
+@dataclass
+class _DynamoDB:
+    real: Any
+    products: Products
+
+    def __getattr__(self, operation: str) -> Any:
+        return getattr(self.real, operation)
+
+    def describe_table(self, **params: Any) -> Any:
+        answer = self.real.describe_table(**params)
+        table = answer["Table"]
+        for name, part in (
+            ("", table),
+            *((one["IndexName"], one) for one in table.get("GlobalSecondaryIndexes", [])),
+        ):
+            part["ProvisionedThroughput"]["NumberOfDecreasesToday"] = self.products.decreases.get(name, 0)
+            if self.products.decreased_at:
+                part["ProvisionedThroughput"]["LastDecreaseDateTime"] = self.products.decreased_at
+            if name in self.products.maxima:
+                part["OnDemandThroughput"] = self.products.maxima[name]
+        if self.products.pending:
+            table["TableStatus"] = "UPDATING"
+        return answer
+
+    def describe_limits(self) -> Any:
+        """moto tells AWS's quotas of years ago."""
+        quotas = {"AccountMax": 80_000, "TableMax": 40_000}
+        return {f"{whose}{kind}CapacityUnits": units for whose, units in quotas.items() for kind in ("Read", "Write")}
+
+    def update_table(self, **params: Any) -> Any:
+        if self.products.pending:
+            error = {"Code": "ResourceInUseException", "Message": "the table is being updated"}
+            raise ClientError({"Error": error}, "UpdateTable")
+        self.products.updates.append(params)
+        self.products.settled = self._change
+        self.products.pending = params
+        if not self.products.slow:
+            self.products.settle()
+        return {"TableDescription": {}}
+
+    def _change(self, params: dict[str, Any]) -> None:
+        if "OnDemandThroughput" in params:
+            params = dict(params)
+            self.products.maxima[""] = params.pop("OnDemandThroughput")
+        if params.keys() > {"TableName"}:
+            self.real.update_table(**params)
 
 
 @dataclass
@@ -405,6 +478,68 @@ def build_house(ground: Ground | None = None) -> House:
     return house
 
 
+def products_table(house: House, billing: str = "PROVISIONED", **changes: Any) -> Products:
+    """Declares the products table and makes it: 300 reads and 50 writes a second, its index by category half of the
+    reads. An hour of a fifth of them."""
+    client, provisioned = house.little.real.client("dynamodb"), billing == "PROVISIONED"
+    if "techmoda-products" in client.list_tables()["TableNames"]:
+        client.delete_table(TableName="techmoda-products")
+
+    def throughput(read: int, write: int) -> dict[str, Any]:
+        units = {"ReadCapacityUnits": read, "WriteCapacityUnits": write}
+        return {"ProvisionedThroughput": units} if provisioned else {}
+
+    client.create_table(
+        TableName="techmoda-products",
+        BillingMode=billing,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[
+            {"AttributeName": "id", "AttributeType": "S"},
+            {"AttributeName": "category", "AttributeType": "S"},
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "by-category",
+                "KeySchema": [{"AttributeName": "category", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "ALL"},
+                **throughput(150, 50),
+            }
+        ],
+        **throughput(300, 50),
+    )
+    units: dict[str, Any] = {"read": 300, "write": 50} if provisioned else {}
+    index: dict[str, Any] = {"read": 150, "write": 50} if provisioned else {}
+    by_category = Index("by-category", **index, normal_read=33, normal_write=10)
+    declared = Table(
+        "products",
+        "techmoda-products",
+        "provisioned" if provisioned else "on-demand",
+        **units,
+        normal_read=66,
+        normal_write=10,
+        indexes={"by-category": by_category},
+    )
+    ladder = (("raise_concurrency", "raise_capacity"), ("open_incident",))
+    plays = {what: Play(what, ladder, Mode.AUTO) for what in ("exhaustion", "throttles")}
+    plays |= {w: Play(w, (ladder[0][1:], ladder[1]), Mode.AUTO) for w in ("read-capacity", "read-throttles")}
+    read = Function("read", "techmoda-read", "live", 120, 16.0, 10, 512, ("products",))
+    house.on(**{"tables": {"products": declared}, "functions": {"read": read}, "playbook": plays, **changes})
+    table_calm(house)
+    return house.little.products
+
+
+def table_calm(house: House, **recent: float) -> None:
+    """An hour of the table's ordinary load (units a second); `recent` gives the last five minutes of a metric."""
+    usual = {
+        "ConsumedReadCapacityUnits": 66.0,
+        "ConsumedWriteCapacityUnits": 10.0,
+        "by-category/ConsumedReadCapacityUnits": 33.0,
+        "by-category/ConsumedWriteCapacityUnits": 10.0,
+    }
+    series = {name: units * 60 for name, units in usual.items()}
+    house.metrics.minutes(house.clock, **series, **{f"recent_{name}": value * 60 for name, value in recent.items()})
+
+
 @dataclass
 class Fault:
     """One thing that goes wrong at one call: an error before it, no answer after it, or the end of the process."""
@@ -602,6 +737,22 @@ def life(house: House) -> Life:
 def make_life(ground: Ground) -> Callable[[], Life]:
     """Makes lives one after the other, each in a house as new."""
     return lambda: Life(build_house(ground), hold_s=120)
+
+
+@pytest.fixture
+def make_products(house: House) -> Iterator[Callable[..., Products]]:
+    """Makes the products table, provisioned or on demand, and gives what a test may know and set of it."""
+    yield lambda *args, **changes: products_table(house, *args, **changes)
+    client = house.little.real.client("application-autoscaling")
+    for one in client.describe_scalable_targets(ServiceNamespace="dynamodb")["ScalableTargets"]:
+        named = {key: one[key] for key in ("ServiceNamespace", "ResourceId", "ScalableDimension")}
+        client.deregister_scalable_target(**named)
+
+
+@pytest.fixture
+def table_load(house: House) -> Callable[..., None]:
+    """Sets the last five minutes of the table's metrics, units or events a second, over an hour of ordinary load."""
+    return lambda **recent: table_calm(house, **recent)
 
 
 @pytest.fixture

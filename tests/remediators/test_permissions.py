@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from deploy.iam import ACTIONS, COMMON, ROUND, statements
+from deploy.iam import COMMON, ROUND, actions, statements
 from remediators import flow
 from remediators.registry import all_remediators, names
 from sereno.service import Function
@@ -70,6 +70,32 @@ def test_an_unreserved_function_needs_only_what_is_declared(house, asked):
     assert emitted <= declared("raise_concurrency")
 
 
+@pytest.mark.parametrize("billing", ["PROVISIONED", "PAY_PER_REQUEST"])
+def test_raising_capacity_stays_within_its_permissions_from_event_to_undo(house, asked, make_products, billing):
+    products = make_products(billing)
+    if billing != "PROVISIONED":
+        products.maxima[""] = {"MaxReadRequestUnits": 500, "MaxWriteRequestUnits": 200}
+    calls = len(house.aws.calls)
+    remediation = flow.start(house.watch, house.signal("read-throttles", "products"), "raise_capacity")
+    house.metrics.points.clear()
+    house.rounds(21)
+    assert house.get(remediation.id).status == "REVERTED"
+    ledger = ("dynamodb.batch", "dynamodb.get", "dynamodb.put", "dynamodb.query", "dynamodb.trans", "sns.")
+    emitted = {call for call in house.aws.calls[calls:] if not call.startswith(ledger)}
+    emitted -= {"cloudwatch.describe_alarms", "dynamodb.update_item"}
+    assert emitted <= declared("raise_capacity")
+    assert {"dynamodb.update_table", "dynamodb.describe_limits"} <= emitted
+
+
+def test_the_tables_of_the_service_are_all_that_may_be_changed(make_products, house):
+    make_products()
+    written = statements(all_remediators()["raise_capacity"], house.watch.service)
+    changing = [one for one in written if "dynamodb:UpdateTable" in one["Action"]]
+    assert [one["Resource"] for one in changing] == [
+        "arn:aws:dynamodb:eu-west-1:123456789012:table/techmoda-products"
+    ]
+
+
 def test_opening_an_incident_stays_within_its_permissions(house, asked):
     emitted = asked.during(lambda: flow.start(house.watch, house.signal("burn-fast"), "open_incident"))
     assert emitted == declared("open_incident")
@@ -87,15 +113,16 @@ def test_the_ledger_the_topic_and_the_round_stay_within_theirs(house):
 
 
 @pytest.mark.parametrize("name", names())
-def test_everything_declared_maps_to_iam_and_every_star_says_why(house, name):
+def test_everything_declared_maps_to_iam_and_every_star_says_why(house, make_products, name):
+    make_products()
     remediator = all_remediators()[name]
     for permission in remediator.permissions:
-        assert permission.operation in ACTIONS
+        assert actions(permission)
         assert permission.resource != "*" or "https://" in permission.because
     written = statements(remediator, house.watch.service)
     allowed = {action for statement in written for action in statement["Action"]}
     for permission in remediator.permissions:
-        assert set(ACTIONS[permission.operation]) <= allowed
+        assert set(actions(permission)) <= allowed
 
 
 def test_no_remediator_may_touch_what_sereno_needs_itself():

@@ -1,0 +1,113 @@
+"""What a raise of a table's capacity did: is the symptom gone, and would the capacity before be enough again?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from remediators.actions._capacity import CAPACITY, MAXIMUM, aftermath_series, read_series, table_facts
+from remediators.actions._capacity_steps import decrease_left
+from remediators.demand import MINUTE
+from remediators.table_demand import minute_peak
+from sereno.model import Json, Plan, Reason, Verdict
+from sereno.ports import Aws, Context
+
+# Without any datapoint for so long after the change the table is idle, and an idle table has no symptom.
+IDLE_AFTER_S = 300.0
+
+
+def symptom(aws: Aws, context: Context) -> Json:
+    """Throttles since the change, what is live now, and by lane the peak demand in the hold (units a second)."""
+    since = context.since or context.now
+    facts = table_facts(aws, context)
+    start = min(since, context.now - timedelta(seconds=context.play.hold_s))
+    series = read_series(aws, context, aftermath_series(facts, context), start)
+    # A minute that has not ended shows fewer throttles than it will have.
+    ended = context.now.timestamp() - MINUTE
+    minutes = sorted({at for points in series.values() for at, _ in points if since.timestamp() <= at <= ended})
+    throttled = [point for key, points in series.items() if key.endswith("|throttles") for point in points]
+    throttles = {minute: sum(value for at, value in throttled if at == minute) for minute in minutes}
+    return {
+        "minutes": len(minutes),
+        "throttles_newest": throttles[minutes[-1]] if minutes else None,
+        "throttles": sum(throttles.values()),
+        "peaks": {name: _peak(series, name, context) for name in facts["lanes"]},
+        "lanes": facts["lanes"],
+        "changing": facts["changing"],
+        "waited_s": (context.now - since).total_seconds(),
+    }
+
+
+def verify(plan: Plan, symptom: Json, context: Context) -> Verdict:
+    """Gone when the newest whole minute since the change saw no throttle, and the capacity is there."""
+    if symptom["changing"]:
+        return Verdict.no(Reason.CHANGE_IN_PROGRESS, "; ".join(symptom["changing"]))
+    if behind := _behind(plan, symptom["lanes"]):
+        return Verdict.no(Reason.CHANGE_IN_PROGRESS, f"not there yet: {behind}")
+    if symptom["throttles_newest"] is None:
+        if symptom["waited_s"] >= IDLE_AFTER_S:
+            return Verdict.yes("idle since the change")
+        return Verdict.no(Reason.NO_DATA, "no whole minute since the change has been published yet")
+    if symptom["throttles_newest"] > 0:
+        return Verdict.no(
+            Reason.SYMPTOM_PERSISTS, f"{symptom['throttles_newest']:.0f} throttled calls in the newest minute"
+        )
+    return Verdict.yes(f"no throttled call in the newest of {symptom['minutes']} minutes since the change")
+
+
+def may_release(plan: Plan, symptom: Json, context: Context) -> Verdict:
+    """The hold's peak must fit in a part of what is restored, lane by lane, and the decrease must leave the operator
+    one. Where auto scaling owns a lane, what is restored is its maximum: up to there it follows demand by itself, and
+    the capacity does not fall with the minimum."""
+    for name, restored in _restored(plan):
+        room = context.params["release_ratio"] * restored
+        peak = minute_peak(symptom["peaks"].get(name, 0.0), context.params["sigmas"])
+        if peak > room:
+            detail = f"{name} peaked at {peak:.0f} in the hold, {restored} would leave room for {room:.0f}"
+            return Verdict.no(Reason.STILL_NEEDED, detail)
+    for step in plan.steps:
+        if step.setting == CAPACITY:
+            verdict = decrease_left(symptom["lanes"], {"before": step.before, "after": step.after}, context.now)
+            if not verdict.ok:
+                return verdict
+    return Verdict.yes("the peaks of the hold fit in what is restored")
+
+
+def _peak(series: Json, name: str, context: Context) -> float:
+    """The busiest minute of the hold in units a second, throttled calls counted as one unit each."""
+    start = context.now.timestamp() - context.play.hold_s
+    total: dict[float, float] = {}
+    for measure_name, each in (("consumed", 1.0), ("throttles", 1.0 / context.params["attempts"])):
+        for at, value in series[f"{name}|{measure_name}"]:
+            if at >= start:
+                total[at] = total.get(at, 0.0) + value * each / MINUTE
+    return max(total.values(), default=0.0)
+
+
+def _restored(plan: Plan) -> list[tuple[str, int]]:
+    """(lane, units restored) of everything that the plan raised."""
+    found: list[tuple[str, int]] = []
+    for step in plan.steps:
+        if step.setting in (CAPACITY, MAXIMUM):
+            found += [(name, units) for name, units in step.before.items() if step.after[name] != units]
+        elif isinstance(step.before, list):
+            found.append((step.setting.removesuffix(" target"), step.before[1]))
+    return found
+
+
+def _behind(plan: Plan, lanes: Mapping[str, Json]) -> str:
+    """Lanes whose capacity in force is not yet what the plan set, in words."""
+    behind = []
+    for step in plan.steps:
+        if step.setting == CAPACITY:
+            wanted = dict(step.after)
+        elif isinstance(step.after, list):
+            wanted = {step.setting.removesuffix(" target"): step.after[0]}
+        else:
+            continue
+        behind += [
+            f"{name} is {lanes[name]['units']} of {units}"
+            for name, units in wanted.items()
+            if name in lanes and lanes[name]["units"] < units
+        ]
+    return ", ".join(behind)
