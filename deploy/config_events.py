@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from sereno import planned
 from sereno.errors import Problem
 from sereno.model import instant
-from sereno.service import PlannedEvent, Service
+from sereno.service import Service
 
 # What lasts longer is no surge over the normal any more, but the normal.
 LONGEST = timedelta(days=31)
@@ -47,18 +48,13 @@ def notes(service: Service) -> Iterator[str]:
                 f"{event.name}: {event.factor:g}x is over objectives.surge, {surge:g}x: the event is sized to its "
                 f"own factor; a surge that nobody announced is sized to {surge:g}x"
             )
-        begins, starts = prewarm_begins(event), instant(event.starts)
+        begins, starts = planned.begins(event), instant(event.starts)
         for other in service.events:
             if other is not event and begins < instant(other.ends) <= starts:
                 yield (
                     f"{event.name}: its prewarm begins while {other.name} still runs and holds the same targets "
                     "(let the one end earlier, or write a shorter prewarm)"
                 )
-
-
-def prewarm_begins(event: PlannedEvent) -> datetime:
-    """The moment from which everything should be raised."""
-    return instant(event.starts) - timedelta(seconds=event.prewarm_s)
 
 
 def _span(event: Mapping[str, Any]) -> Span | None:
