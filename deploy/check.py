@@ -1,4 +1,5 @@
-"""`python -m deploy.check`: are the templates fit for CloudFormation, and the generated files up to date?
+"""`python -m deploy.check`: are the templates fit for CloudFormation, their policies tight, and the generated files
+up to date?
 
 No emulator's CREATE_COMPLETE proves a template; cfn-lint knows the schemas and is the judge.
 """
@@ -9,13 +10,17 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from deploy import golden, synth
+from deploy import golden, policy_lint, synth
+from deploy.apply import artifacts
 from deploy.golden import ROOT
 from sereno.errors import SerenoError
+from sereno.model import Json
 
 EXAMPLES = (ROOT / "examples" / "minimal.yaml", golden.TECHMODA)
 APPLICATION = ROOT / "examples" / "techmoda" / "template.yaml"
-REGION = "eu-west-1"
+REGION, ACCOUNT = "eu-west-1", "123456789012"
+# The policies differ by whether a customer key is given.
+KEYS = ("", f"arn:aws:kms:{REGION}:{ACCOUNT}:key/11111111-2222-3333-4444-555555555555")
 
 
 def lint(text: str, source: str) -> list[str]:
@@ -25,6 +30,12 @@ def lint(text: str, source: str) -> list[str]:
 
     found = find(text, config=ManualArgs(regions=[REGION]))
     return [f"{source}:{one.linenumber}: {one.rule.id} {one.message}" for one in found]
+
+
+def loose(template: Json, source: str) -> list[str]:
+    """Every policy that allows more than it must, with and without a customer key."""
+    found = [one for key in KEYS for one in policy_lint.problems(template, {"KmsKeyArn": key})]
+    return [f"{source}: {one}" for one in dict.fromkeys(found)]
 
 
 def stale(path: Path, text: str) -> Iterator[str]:
@@ -40,9 +51,15 @@ def problems() -> Iterator[str]:
     for path in EXAMPLES:
         source = str(path.relative_to(ROOT))
         try:
-            yield from lint(synth.text(golden.template_of(path)), source)
+            template = golden.template_of(path)
         except SerenoError as error:
             yield str(error)
+            continue
+        yield from lint(synth.text(template), source)
+        yield from loose(template, source)
+    bucket = artifacts.bootstrap(ACCOUNT, REGION)
+    yield from lint(synth.text(bucket), "the artifact bucket")
+    yield from loose(bucket, "the artifact bucket")
     if APPLICATION.exists():
         yield from lint(APPLICATION.read_text(encoding="utf-8"), str(APPLICATION.relative_to(ROOT)))
     for path, text in golden.expected():
@@ -55,7 +72,7 @@ def main() -> int:
     for line in found:
         sys.stdout.write(f"{line}\n")
     if not found:
-        sys.stdout.write("templates pass cfn-lint; schema and golden template are up to date\n")
+        sys.stdout.write("templates pass cfn-lint and the policy linter; schema and golden template are up to date\n")
     return 1 if found else 0
 
 

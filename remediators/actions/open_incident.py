@@ -22,7 +22,12 @@ PARAMS: Mapping[str, Param] = {
 }
 
 PERMISSIONS = (
-    Permission("ssm.create_ops_item", "arn:{partition}:ssm:{region}:{account}:opsitem/*"),
+    Permission(
+        "ssm.create_ops_item",
+        "*",
+        because="CreateOpsItem takes no resource: "
+        "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html",
+    ),
     Permission(
         "ssm.describe_ops_items",
         "*",

@@ -1,0 +1,114 @@
+"""A policy that allows more than it must is found, whichever way it does."""
+
+from __future__ import annotations
+
+import pytest
+
+from deploy import golden, policy_lint
+from deploy.apply import artifacts
+
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+READ = "arn:aws:lambda:eu-west-1:123456789012:function:shop-read"
+PAGE = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html"
+
+
+def role(*statements, trust=None, everything=None, **more):
+    trust = trust or {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    return {
+        "Type": "AWS::IAM::Role",
+        "Metadata": {"Everything": everything or {}},
+        "Properties": {
+            "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]},
+            "Policies": [{"PolicyName": "own", "PolicyDocument": {"Statement": list(statements)}}],
+            **more,
+        },
+    }
+
+
+def allow(action, resource, **more):
+    return {"Sid": "One", "Effect": "Allow", "Action": action, "Resource": resource, **more}
+
+
+def told(resource):
+    return [str(one) for one in policy_lint.problems({"Resources": {"It": resource}})]
+
+
+def test_what_sereno_synthesises_is_tight_with_and_without_a_customer_key():
+    template = golden.template_of(golden.TECHMODA)
+    assert policy_lint.problems(template) == []
+    assert policy_lint.problems(template, {"KmsKeyArn": KEY}) == []
+    assert policy_lint.problems(artifacts.bootstrap("123456789012", "eu-west-1")) == []
+
+
+def test_a_narrow_statement_is_fine():
+    assert told(role(allow(["lambda:GetFunctionConfiguration"], READ))) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        (allow("lambda:*", READ), "has a wildcard"),
+        (allow("*", READ), "has a wildcard"),
+        (allow("lambda:Get*", READ), "has a wildcard"),
+        (allow("lambda:FlyAway", READ), "is no IAM action that AWS knows"),
+        (allow("lambda:UpdateAlias", "*"), "is allowed on everything without a reason"),
+        (allow("lambda:UpdateAlias", READ.replace("shop-read", "*")), "reaches every resource of its kind"),
+        (allow("dynamodb:PutItem", READ), "cannot be allowed on arn:aws:lambda"),
+        (allow("ssm:CreateOpsItem", "arn:aws:ssm:eu-west-1:123456789012:opsitem/*"), "(AWS takes *)"),
+        ({"Effect": "Allow", "NotAction": "iam:*", "Resource": READ}, "NotAction"),
+        ({"Effect": "Allow", "Action": "lambda:GetAlias", "NotResource": READ}, "NotResource"),
+        (allow("iam:PassRole", "arn:aws:iam::123456789012:role/x"), "needs a condition"),
+    ],
+)
+def test_too_much_is_told_with_its_place(statement, said):
+    found = told(role(statement))
+    assert any(said in line and line.startswith("Resources.It.own.") for line in found), found
+
+
+def test_everything_needs_the_page_that_says_why():
+    statement = allow("lambda:GetAccountSettings", "*")
+    assert told(role(statement, everything={"lambda.get_account_settings": PAGE})) == []
+    assert told(role(statement, everything={"lambda.get_account_settings": "because"})) != []
+    assert told(role(statement, everything={"lambda.list_functions": PAGE})) != []
+
+
+def test_a_role_is_for_lambda_alone():
+    for principal in ("*", {"AWS": "123456789012"}, {"Service": ["lambda.amazonaws.com", "ec2.amazonaws.com"]}):
+        trust = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+        assert any("must be lambda.amazonaws.com alone" in line for line in told(role(trust=trust))), principal
+    managed = role(ManagedPolicyArns=["arn:aws:iam::aws:policy/AdministratorAccess"])
+    assert any("AdministratorAccess" in line for line in told(managed))
+
+
+def resource_policy(**statement):
+    statement = {"Effect": "Allow", "Action": "sns:Publish", "Resource": {"Ref": "Topic"}, **statement}
+    return {"Type": "AWS::SNS::TopicPolicy", "Properties": {"PolicyDocument": {"Statement": statement}}}
+
+
+def test_a_service_is_let_in_on_this_accounts_behalf_alone():
+    service = {"Service": "cloudwatch.amazonaws.com"}
+    assert any("on anybody's behalf" in line for line in told(resource_policy(Principal=service)))
+    pin = {"StringEquals": {"AWS:SourceAccount": "123456789012"}}
+    assert told(resource_policy(Principal=service, Condition=pin)) == []
+    assert any("lets everybody in" in line for line in told(resource_policy(Principal="*", Condition=pin)))
+    assert told(resource_policy(Effect="Deny", Principal="*", Action="sns:*")) == []
+
+
+def test_a_function_is_invoked_on_a_named_sources_behalf_alone():
+    open_door = {"Action": "lambda:InvokeFunction", "Principal": "events.amazonaws.com"}
+    kind = "AWS::Lambda::Permission"
+    assert any("SourceArn" in line for line in told({"Type": kind, "Properties": open_door}))
+    assert told({"Type": kind, "Properties": {**open_door, "SourceArn": "arn:x"}}) == []
+    assert told({"Type": kind, "Properties": {**open_door, "Principal": "*"}}) != []
+
+
+def test_the_key_statement_is_looked_at_where_the_key_is_given():
+    template = {
+        "Parameters": {"KmsKeyArn": {"Type": "String", "Default": ""}},
+        "Conditions": {"HasKey": {"Fn::Not": [{"Fn::Equals": [{"Ref": "KmsKeyArn"}, ""]}]}},
+        "Resources": {
+            "It": role({"Fn::If": ["HasKey", allow("kms:*", {"Ref": "KmsKeyArn"}), {"Ref": "AWS::NoValue"}]})
+        },
+    }
+    assert policy_lint.problems(template) == []
+    assert any("has a wildcard" in str(one) for one in policy_lint.problems(template, {"KmsKeyArn": KEY}))
