@@ -54,7 +54,7 @@ def normal_units(name: str, context: Context) -> float | None:
 
 def _need(name: str, demand: LaneDemand | None, context: Context, traffic: float | None) -> Need:
     """The largest of: what is asked now with room to grow; what the functions' traffic asks for as soon as it gets
-    through; the declared surge of the normal hour."""
+    through; the surge to be ready for, over the normal hour (before a planned one, that is what is measured now)."""
     params = context.params
     parts: list[tuple[float, str]] = []
     if demand is not None:
@@ -64,10 +64,13 @@ def _need(name: str, demand: LaneDemand | None, context: Context, traffic: float
             coming = params["surge_headroom"] * traffic * demand.usual
             parts.append((coming, f"traffic x {traffic:.1f} of the usual {demand.usual:.0f}"))
     normal = normal_units(name, context) or (demand.usual if demand else None)
+    if not normal and demand and context.planned:
+        normal = demand.asked
     if normal:
-        surge = context.service.objectives.surge * normal
+        surge = context.factor * normal
         wanted = max(params["surge_headroom"] * surge, minute_peak(surge, params["sigmas"]))
-        parts.append((wanted, f"declared surge {context.service.objectives.surge:g} x {normal:g}"))
+        whose = "planned" if context.planned else "declared"
+        parts.append((wanted, f"{whose} surge {context.factor:g} x {normal:g}"))
     units, why = max(parts, default=(0.0, "no demand"))
     return Need(math.ceil(units), f"{name} {math.ceil(units)} ({why})")
 

@@ -114,7 +114,7 @@ def plan(observation: Json, context: Context) -> Plan | Refusal:
     for gate, verdict in (
         ("update", _not_changing(observation)),
         ("data", _measured(demands, context)),
-        ("keys", _not_hot(demands, observation)),
+        ("keys", _not_hot(demands, observation, context)),
     ):
         gates.append((gate, verdict))
         if not verdict.ok:
@@ -285,8 +285,10 @@ def _measured(demands: Mapping[str, LaneDemand | None], context: Context) -> Ver
     return Verdict.yes("demand is " + ", ".join(f"{name} {one.asked:.0f}" for name, one in known.items()))
 
 
-def _not_hot(demands: Mapping[str, LaneDemand | None], observation: Json) -> Verdict:
+def _not_hot(demands: Mapping[str, LaneDemand | None], observation: Json, context: Context) -> Verdict:
     """Throttled with capacity to spare: more of it would not reach the key that everybody asks for."""
+    if context.planned:
+        return Verdict.yes("the demand is planned, and still to come")
     hot, provisioned = [], observation["billing"] == "provisioned"
     for name, demand in demands.items():
         lane = observation["lanes"][name]
