@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -153,7 +153,7 @@ def deploy(
         rollout.check_room(aws, intent)
         _bucket(aws, intent, yes)
         _announce(rollout.upload(aws, intent))
-        _carry_out(aws, seen, yes, revert_drift=revert_drift)
+        _carry_out(aws, _room_for_moves(aws, seen, yes), yes, revert_drift=revert_drift)
 
 
 def destroy(
@@ -262,7 +262,7 @@ def _ready(aws: Aws, seen: Look, yes: bool) -> Look:
         _ask("Delete the remains? (The ledger stays.)", yes)
         rollout.clear_remains(aws, there, apply_show.tell(console))
     again = deployed.read(aws, seen.intent.stack)
-    return Look(rollout.again(seen.intent, again), seen.drifts, seen.presence, seen.assumptions)
+    return replace(seen, intent=rollout.again(seen.intent, again))
 
 
 def _bucket(aws: Aws, intent: Intent, yes: bool) -> None:
@@ -278,6 +278,22 @@ def _bucket(aws: Aws, intent: Intent, yes: bool) -> None:
 
 def _announce(sent: int) -> None:
     screen().print(f"Uploaded {counted(sent, 'file')}." if sent else "Code and templates are uploaded already.")
+
+
+def _room_for_moves(aws: Aws, seen: Look, yes: bool) -> Look:
+    """Alarms that move to a nested stack are deleted first: their names must be free."""
+    intent, going = seen.intent, rollout.moved(seen.intent)
+    if not going:
+        return seen
+    console = screen()
+    console.print(
+        f"The watch has grown past one template: {counted(len(going), 'resource')} move to nested stacks. They are "
+        "deleted and made anew; their history goes, and until that is done they do not watch.",
+        soft_wrap=True,
+    )
+    _ask("Move them?", yes)
+    rollout.make_way(aws, intent, f"sereno-move-{now():%Y%m%dT%H%M%S}", apply_show.tell(console))
+    return replace(seen, intent=rollout.again(intent, deployed.read(aws, intent.stack)))
 
 
 def _carry_out(aws: Aws, seen: Look, yes: bool, *, revert_drift: bool) -> None:

@@ -7,35 +7,49 @@ from typing import Annotated
 
 import typer
 
+from console.headroom import check_headroom
 from console.show import as_json, counted, screen
 from deploy import config as configuration
+from deploy import config_events
 from deploy import synth as synthesis
+from deploy.synth import fleet
 from remediators import registry
 from sereno.errors import InvalidInput, Problem
 from sereno.service import Play, Service
 
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The service's sereno.yaml.")]
+FilesArgument = Annotated[
+    list[Path] | None, typer.Argument(metavar="FILE", help="One sereno.yaml, or several: one for each service.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON for machines.")]
 DEFAULT = Path("sereno.yaml")
 
 
 def add_to(app: typer.Typer) -> None:
     """Puts the commands on the app."""
-    app.command(short_help="Checks a configuration.")(check)
+    checks = typer.Typer(invoke_without_command=True)
+    checks.callback()(check)
+    checks.command("headroom", short_help="Can the limits hold the surge?")(check_headroom)
+    app.add_typer(checks, name="check", short_help="Checks a configuration, or its headroom.")
     app.command(short_help="Writes the watch's CloudFormation template.")(synth)
     app.command(short_help="Builds the functions' zip.")(package)
     app.command(short_help="Prints the JSON Schema of sereno.yaml.")(schema)
 
 
-def check(config: ConfigOption = DEFAULT, json: JsonOption = False) -> None:
+def check(context: typer.Context, config: ConfigOption = DEFAULT, json: JsonOption = False) -> None:
     """Checks a configuration and says what it amounts to. Every problem is told at once; then the exit code is 2."""
     from alarms.packs import all_alarms
 
+    if context.invoked_subcommand is not None:
+        # `sereno check -c FILE headroom` means the same file.
+        context.default_map = {context.invoked_subcommand: {"config": str(config), "json": json}}
+        return
     service = configuration.service(config)
     synthesis.used_remediators(service, registry.all_remediators())
     alarms = all_alarms(service)
     if json:
-        as_json({"service": service.name, "alarms": [one.name for one in alarms]})
+        notes = list(config_events.notes(service))
+        as_json({"service": service.name, "alarms": [one.name for one in alarms], "notes": notes})
         return
     console = screen(rows=True)
     counts = ((service.functions, "function"), (service.apis, "API"), (service.tables, "table"), (alarms, "alarm"))
@@ -44,6 +58,8 @@ def check(config: ConfigOption = DEFAULT, json: JsonOption = False) -> None:
     console.print(f"{service.name} in {service.region}: {told}", markup=False)
     for what, play in service.playbook.items():
         console.print(f"  {what:16} {play.mode:8} {ladder(play)}", markup=False)
+    for note in config_events.notes(service):
+        console.print(f"note: {note}", markup=False, style="yellow")
 
 
 def ladder(play: Play) -> str:
@@ -52,36 +68,68 @@ def ladder(play: Play) -> str:
 
 
 def synth(
+    files: FilesArgument = None,
     config: ConfigOption = DEFAULT,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write it here (default: standard output).")
     ] = None,
 ) -> None:
-    """Writes the CloudFormation template of the watch."""
-    compiled = configuration.compile_config(configuration.load(config))
-    service = Service.from_json(compiled)
-    template = synthesis.synthesise(service, compiled, remediators=registry.all_remediators())
-    text = synthesis.text(template)
+    """Writes the CloudFormation template of the watch. Of several services it writes one parent template, for a stack
+    or a stack set. Nested templates are written beside it."""
+    if files and len(files) > 1:
+        found = fleet.gather(map(_member, files))
+        root, beside = found.parent, found.files
+    else:
+        bundle = _member(files[0] if files else config).bundle
+        root = bundle.root
+        beside = {file: synthesis.packed(bundle.nested[part]) for part, file in bundle.files.items()}
+    if out is None and beside:
+        mend = f"has {counted(len(beside), 'nested template')} beside it (name a file: --out FILE)"
+        raise InvalidInput("sereno synth", [Problem("--out", None, mend)])
     if out is None:
-        screen(rows=True).out(text, end="")
+        screen(rows=True).out(synthesis.text(root), end="")
         return
     writable(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(text, encoding="utf-8")
-    screen().print(f"{out}: {counted(len(template['Resources']), 'resource')}", markup=False, soft_wrap=True)
+    out.write_text(synthesis.text(root), encoding="utf-8")
+    for file, text in beside.items():
+        out.with_name(file).write_text(text, encoding="utf-8")
+    nested = f", {counted(len(beside), 'nested template')} beside it" if beside else ""
+    told = f"{out}: {counted(len(root['Resources']), 'resource')}{nested}"
+    screen().print(told, markup=False, soft_wrap=True)
+
+
+def _member(path: Path) -> fleet.Member:
+    compiled = configuration.compile_config(configuration.load(path))
+    service = Service.from_json(compiled)
+    return fleet.Member(service, synthesis.bundle(service, compiled, remediators=registry.all_remediators()))
 
 
 def package(
+    files: FilesArgument = None,
     config: ConfigOption = DEFAULT,
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The zip.")] = Path("dist/sereno.zip"),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help="The zip; of several services, a folder of zips.")
+    ] = Path("dist/sereno.zip"),
 ) -> None:
-    """Builds the functions' zip: the same bytes for the same input."""
+    """Builds the functions' zip: the same bytes for the same input. Those of several services are named as their
+    parent template expects them."""
     from deploy.package import build, report
 
-    compiled = configuration.compile_config(configuration.load(config))
-    writable(out)
-    built = build(out, compiled)
-    screen().print(str(report(built)).replace(built.name, str(built), 1), markup=False, soft_wrap=True)
+    if not files or len(files) == 1:
+        compiled = configuration.compile_config(configuration.load(files[0] if files else config))
+        writable(out)
+        built = [build(out, compiled)]
+    else:
+        built = []
+        for path in files:
+            compiled = configuration.compile_config(configuration.load(path))
+            key = fleet.code_key(Service.from_json(compiled), synthesis.digest(compiled))
+            folder = out.with_suffix("") if out.suffix else out
+            writable(folder / key)
+            built.append(build(folder / key, compiled))
+    for one in built:
+        screen().print(str(report(one)).replace(one.name, str(one), 1), markup=False, soft_wrap=True)
 
 
 def schema() -> None:

@@ -100,10 +100,10 @@ def _row(one: Parameter) -> str:
 
 
 def _value(one: Parameter) -> str:
-    if issubclass(one.kind, Enum):
-        return " " + "\\|".join(str(choice.value) for choice in one.kind)
     if one.is_argument or one.kind is bool:
         return ""
+    if issubclass(one.kind, Enum):
+        return " " + "\\|".join(str(choice.value) for choice in one.kind)
     low, high = one.info.min, one.info.max
     bounds = "" if low is None else f" {low}..{'' if high is None else high}"
     return f" <{one.kind.__name__.lower()}{bounds}>"

@@ -147,13 +147,36 @@ def without_moved(intent: Intent) -> Json:
     deployed = intent.deployed
     if deployed is None:
         return {}
-    going = {one.logical_id for one in moved(intent)}
+    resources = deployed.template["Resources"]
+    going = {one.logical_id for one in moved(intent)} | {
+        logical_id for logical_id, one in resources.items() if one["Type"] == STACK
+    }
     kept = {
         logical_id: one
-        for logical_id, one in deployed.template["Resources"].items()
-        if logical_id not in going and one["Type"] != STACK and not going & set(one.get("DependsOn", ()))
+        for logical_id, one in resources.items()
+        if logical_id not in going and not going & set(one.get("DependsOn", ()))
     }
     return {**deployed.template, "Resources": kept}
+
+
+def make_way(aws: Aws, intent: Intent, name: str, hear: Hear = lambda _: None, sleep: Sleep = time.sleep) -> None:
+    """The first of the two deployments that a move takes: what is to move is deleted. Raises Failed."""
+    deployed, service = intent.deployed, intent.service
+    if deployed is None:
+        return
+    packed = synth.packed(without_moved(intent))
+    key = artifacts.template_key(service, packed)
+    artifacts.put(aws, intent.bucket, service.account, key, packed.encode())
+    wanted = Wanted(
+        stack=intent.stack,
+        template_url=artifacts.url(intent.bucket, service.region, key),
+        parameters=deployed.parameters,
+        creates=False,
+        nested=True,
+    )
+    made = change_set.make(aws.client("cloudformation"), wanted, name, sleep)
+    if not made.empty:
+        carry_out(aws, intent, made, hear, sleep)
 
 
 def make_bucket(aws: Aws, service: Service, hear: Hear = lambda _: None, sleep: Sleep = time.sleep) -> str:

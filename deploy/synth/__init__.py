@@ -16,7 +16,7 @@ from deploy import config
 from deploy.config_checks import nearest
 from deploy.synth import alarm, functions, limits, names, rules, store
 from deploy.synth.limits import packed, text
-from deploy.synth.split import Bundle, split
+from deploy.synth.split import Bundle, apart
 from sereno.errors import InvalidInput, Problem
 from sereno.model import Json
 from sereno.ports import Remediator
@@ -57,7 +57,7 @@ def bundle(
     InvalidInput when the playbook names a remediator or a knob that is not there, and when a part is larger than
     CloudFormation takes.
     """
-    return split(_whole(service, compiled, remediators=remediators, alarms=alarms))
+    return apart(_whole(service, compiled, remediators=remediators, alarms=alarms))
 
 
 def _whole(

@@ -54,7 +54,7 @@ class Bundle:
         return sum(len(one["Resources"]) for _, one in self.every())
 
 
-def split(template: Json) -> Bundle:
+def apart(template: Json) -> Bundle:
     """The template as it is when it is small enough, and otherwise split. Raises InvalidInput when even so a part is
     larger than CloudFormation takes."""
     packed = limits.packed(template)

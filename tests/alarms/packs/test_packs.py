@@ -169,3 +169,13 @@ def test_cloudformation_knows_every_property(alarms):
     template = {"AWSTemplateFormatVersion": "2010-09-09", "Resources": resources}
     # Rules beginning with I only give advice about the template around the alarms.
     assert [str(found) for found in lint_all(json.dumps(template)) if found.rule.id[0] in "EW"] == []
+
+
+def test_more_symptoms_than_a_rule_watches_are_watched_in_parts():
+    many = {f"f{number:03d}": Function(f"f{number:03d}", f"shop-f{number:03d}") for number in range(230)}
+    specs = {spec.name: spec for spec in all_alarms(Service("shop", "123456789012", ("eu-west-1",), functions=many))}
+    hurt = specs["shop/shop/customers-hurt"]
+    parts = [specs[name] for name in children(hurt.rule)]
+    assert (len(parts), hurt.severity) == (3, "page")
+    assert {part.severity for part in parts} == {"info"}
+    assert {name for part in parts for name in children(part.rule)} == {f"shop/{key}/throttles" for key in many}
