@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from remediators.ledger import VersionConflict
 from remediators.watch import MARGIN_S, Watch
-from sereno.errors import LedgerUnavailable
+from sereno.errors import LedgerUnavailable, StillChanging
 from sereno.guard import check_drift
 from sereno.lifecycle import Remediation
 from sereno.model import Call, Json, Plan, Reason, Step, Verdict
@@ -33,6 +33,7 @@ PASSING_CODES = frozenset(
         "ServiceException",
         "ServiceUnavailable",
         "ConcurrentUpdateException",  # Application Auto Scaling
+        "ResourceInUseException",  # DynamoDB: the table is being updated
         "RequestTimeout",
         "Throttling",
         "ThrottlingException",
@@ -130,6 +131,8 @@ def _stopped(done: int, raised: Exception) -> Outcome:
     if isinstance(error, AWS_ERRORS):
         verdict = Verdict.no(Reason.AWS_ERROR, str(error))
         return Outcome(done, verdict, passing=is_passing(error), sent=sent)
+    if isinstance(error, StillChanging):
+        return Outcome(done, Verdict.no(Reason.CHANGE_IN_PROGRESS, str(error)), passing=True, sent=sent)
     if isinstance(error, NotTaken):
         return Outcome(done, Verdict.no(Reason.NOT_TAKEN, str(error)), sent=sent)
     # A fault of the remediator itself must not hold its target for ever.
@@ -167,20 +170,19 @@ def _do(
         answer = getattr(watch.aws.client(call.service, context.target.region), call.operation)(**call.params)
     except AWS_ERRORS as error:
         # No answer is not a no: the call may have been done all the same.
-        if not _took_effect(watch, remediator, context, step.setting, wanted):
+        try:
+            done = remediator.read(watch.aws, context).get(step.setting) == wanted
+        except AWS_ERRORS:
+            done = False  # the call's own error says whether trying again may help
+        except StillChanging as change:
+            # Perhaps this very call is being carried out: nobody knows yet, whatever was answered.
+            raise _Sent(change) from error
+        if not done:
             raise _Sent(error) from error
         return Verdict.yes(f"{step.setting} is {wanted}, though the call failed")
     if call is step.do and step.echo and answer.get(step.echo, wanted) != wanted:
         raise _Sent(NotTaken(f"asked for {wanted}, {call.service}.{call.operation} set {answer[step.echo]}"))
     return Verdict.yes()
-
-
-def _took_effect(watch: Watch, remediator: Remediator, context: Context, setting: str, wanted: Any) -> bool:
-    """False too when it cannot be read: the call's own error says then whether trying again may help."""
-    try:
-        return bool(remediator.read(watch.aws, context).get(setting) == wanted)
-    except AWS_ERRORS:
-        return False
 
 
 def _still_mine(watch: Watch, remediation: Remediation) -> None:

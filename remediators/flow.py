@@ -3,67 +3,98 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from remediators import executor
 from remediators.ledger import CostCeiling, VersionConflict
+from remediators.record import Gates, NotRecorded, first_no, new, refuse, skip, tell
 from remediators.watch import Watch
-from sereno.guard import WORTH_A_PERSON, check_mode, check_signal, daily_cost, effective_mode, targets_of
+from sereno import planned
+from sereno.errors import LedgerUnavailable, StillChanging
+from sereno.guard import (
+    check_mode,
+    check_signal,
+    daily_cost,
+    effective_mode,
+    still_planned,
+    targets_of,
+)
 from sereno.lifecycle import (
     APPLY_WITHIN,
     APPROVAL_WITHIN,
-    ENDED,
     ESCALATE_AFTER,
     NEXT_LOOK,
     REVERT_WITHIN,
     VERIFY_AFTER,
     Remediation,
     claim_free,
-    remediation_id,
 )
-from sereno.model import Event, Json, Mode, Plan, Reason, Refusal, Signal, Status, Target, Verdict
+from sereno.model import Mode, Plan, Reason, Refusal, Signal, Status, Target, Verdict
 from sereno.ports import Remediator
 
-Gates = tuple[tuple[str, Verdict], ...]
+
+def answer(watch: Watch, signal: Signal, name: str) -> list[Remediation | None]:
+    """`start_all` for an event's signal: when the ledger cannot be reached, people are told past it, once for each
+    attempt to deliver the event. Raises what `start_all` raises."""
+    try:
+        return start_all(watch, signal, name)
+    except NotRecorded as error:
+        watch.telemetry.log("error", "the ledger cannot be reached", id=error.remediation.id, error=str(error))
+        watch.telemetry.count("NotRecorded")
+        watch.outbox.publish_past_ledger(error.remediation, str(error))
+        raise
 
 
 def start_all(watch: Watch, signal: Signal, name: str) -> list[Remediation | None]:
     """Runs a remediator on every target that a signal leads to; see `start`. A signal that leads to none is refused
-    once, on its own target."""
-    targets = targets_of(watch.load(name).kind, signal, watch.service)
-    return [start(watch, signal, name, target) for target in targets or (None,)]
+    once, on its own target. One target that fails does not keep the others from it: the first error is raised at the
+    end."""
+    started: list[Remediation | None] = []
+    errors: list[Exception] = []
+    for target in targets_of(watch.load(name).kind, signal, watch.service) or (None,):
+        try:
+            started.append(start(watch, signal, name, target))
+        except Exception as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
+    return started
 
 
 def start(watch: Watch, signal: Signal, name: str, target: Target | None = None) -> Remediation | None:
     """Runs a remediator on one target (left out: the first that the signal leads to), as far as it may go now.
 
-    The answer is the remediation as recorded, or None when the signal had one before. Raises LedgerUnavailable when
-    nothing could be recorded: the event is then tried again by its sender.
+    The answer is the remediation as recorded, or None when the signal had one before, or another invocation was
+    faster. Raises NotRecorded when nothing could be recorded (the event is then tried again by its sender), and
+    LedgerUnavailable when that happens later (the round goes on).
     """
     now = watch.clock.now()
     remediator = watch.load(name)
     target = target or next(iter(targets_of(remediator.kind, signal, watch.service)), None)
-    remediation = _new(watch, signal, name, target or signal.target)
+    remediation = new(watch, signal, name, target or signal.target)
     gates: Gates = (("signal", check_signal(signal, watch.service, name, now)), _led_to(remediator, signal, target))
     if not _all_ok(gates):
-        return _refuse(watch, remediation, gates)
+        return refuse(watch, remediation, gates)
     play = watch.play(remediation)
-    mode, permitted = _permitted(watch, remediation, remediator)
-    gates, remediation = (*gates, *permitted), replace(remediation, mode=mode, hold_s=play.hold_s)
+    mode, more = permitted(watch, remediation, remediator)
+    gates, remediation = (*gates, *more), replace(remediation, mode=mode, hold_s=play.hold_s)
     if not _all_ok(gates):
-        return _refuse(watch, remediation, gates)
-    verdict, earlier = watch.ledger.admit(remediation, play, now)
-    if verdict.reason is Reason.DUPLICATE:
-        try:
-            return resume(watch, earlier) if earlier else None
-        except VersionConflict:
-            return None  # the round, or another delivery of the event, was faster
+        return refuse(watch, remediation, gates)
+    try:
+        # A planned event comes once: what cools down after something else does not keep it.
+        verdict, earlier, incident = watch.ledger.admit(remediation, play, now, rested=not planned.began(signal))
+    except LedgerUnavailable as error:
+        raise NotRecorded(remediation, error) from error
     gates = (*gates, ("admission", verdict))
-    if not verdict.ok:
-        return _refuse(watch, remediation, gates)
-    return decide(watch, remediation, remediator, gates)
+    try:
+        if verdict.reason is Reason.DUPLICATE:
+            return resume(watch, earlier) if earlier else None
+        if not verdict.ok:
+            return refuse(watch, replace(remediation, incident=incident or remediation.incident), gates)
+        return decide(watch, remediation, remediator, gates)
+    except VersionConflict:
+        return None  # the round, or another delivery of the event, was faster
 
 
 def _led_to(remediator: Remediator, signal: Signal, target: Target | None) -> tuple[str, Verdict]:
@@ -73,7 +104,7 @@ def _led_to(remediator: Remediator, signal: Signal, target: Target | None) -> tu
     return "target", Verdict.no(Reason.NOT_BOUND, detail)
 
 
-def _permitted(watch: Watch, remediation: Remediation, remediator: Remediator) -> tuple[Mode, Gates]:
+def permitted(watch: Watch, remediation: Remediation, remediator: Remediator) -> tuple[Mode, Gates]:
     """The mode at this moment, and whether it and the changes in progress let anything happen."""
     now, play = watch.clock.now(), watch.play(remediation)
     settings = watch.ledger.settings(remediator.name, watch.service.stack, now)
@@ -89,10 +120,6 @@ def _all_ok(gates: Gates) -> bool:
     return all(verdict.ok for _, verdict in gates)
 
 
-def _first_no(gates: Gates) -> Verdict:
-    return next(verdict for _, verdict in gates if not verdict.ok)
-
-
 def resume(watch: Watch, earlier: Remediation) -> Remediation | None:
     """Goes on with a remediation whose invocation died before acting or in the midst of it; None when it is in
     good hands or over."""
@@ -103,9 +130,9 @@ def resume(watch: Watch, earlier: Remediation) -> Remediation | None:
     if taken.status is Status.APPLYING:
         return carry_out(watch, taken, remediator, resumed=True)
     # Minutes have passed: an operator may have switched it off, a deployment may have begun.
-    mode, gates = _permitted(watch, taken, remediator)
+    mode, gates = permitted(watch, taken, remediator)
     if not _all_ok(gates):
-        return _skip(watch, taken, Refusal(_first_no(gates), gates), ())
+        return skip(watch, taken, Refusal(first_no(gates), gates), ())
     return decide(watch, replace(taken, mode=Mode.strictest(taken.mode, mode)), remediator, gates)
 
 
@@ -120,34 +147,38 @@ def decide(watch: Watch, remediation: Remediation, remediator: Remediator, gates
     context = watch.context(remediation, remediator)
     try:
         answer = remediator.plan(remediator.observe(watch.aws, context), context)
-    except (ClientError, BotoCoreError) as error:
+    except (ClientError, BotoCoreError, StillChanging) as error:
         return _observe_later(watch, remediation, error)
     except Exception as error:
         # A fault in a remediator must not hold its target for ever; nothing has been done yet.
         return _faulty(watch, remediation, error)
     if isinstance(answer, Refusal):
-        return _skip(watch, remediation, answer, gates)
+        return skip(watch, remediation, answer, gates)
     plan = replace(answer, gates=(*gates, *answer.gates))
-    planned = replace(remediation, plan=plan, reason=Reason.OK)
+    decided = replace(remediation, plan=plan, reason=Reason.OK)
     if remediation.mode is Mode.AUTO and plan.steps and not plan.is_lease and remediator.kind != "incident":
         # What cannot be taken back is no lease and never runs by itself.
-        planned = replace(planned, mode=Mode.APPROVE)
-    if planned.mode is Mode.OBSERVE:
-        return _only_observe(watch, planned, remediation)
-    if planned.mode is Mode.APPROVE:
-        return _ask(watch, planned, remediation)
-    return commit(watch, planned, remediation, remediator)
+        decided = replace(decided, mode=Mode.APPROVE)
+    if decided.mode is Mode.OBSERVE:
+        return _only_observe(watch, decided, remediation)
+    if decided.mode is Mode.APPROVE:
+        return _ask(watch, decided, remediation)
+    return commit(watch, decided, remediation, remediator)
 
 
-def commit(watch: Watch, planned: Remediation, before: Remediation, remediator: Remediator) -> Remediation:
+def commit(watch: Watch, decided: Remediation, before: Remediation, remediator: Remediator) -> Remediation:
     """Records the plan with its cost, then carries it out: written before anything is done."""
     now = watch.clock.now()
-    plan = planned.plan or Plan((), "")
-    play = watch.play(planned)
-    applying = planned
-    if planned.status is Status.CLAIMED:
-        applying = applying.move(Status.PLANNED, now, plan.reason)
+    plan = decided.plan or Plan((), "")
+    play = watch.play(decided)
     cost, approved = daily_cost(plan), before.wish == "approve"
+    # Between the decision and this moment half an hour may have passed: somebody was asked, or a process died.
+    timely = still_planned(decided.signal, watch.service, now)
+    if not timely.ok:
+        return skip(watch, before, Refusal(timely, plan.gates), (), clear_wish=approved)
+    applying = decided
+    if decided.status is Status.CLAIMED:
+        applying = applying.move(Status.PLANNED, now, plan.reason)
     # Who let it go on stands in the history, as who took it back or kept it does.
     by = (before.wish_by or "an operator") if approved else "sereno"
     applying = applying.move(Status.APPLYING, now, _changes(plan), by=by)
@@ -158,7 +189,7 @@ def commit(watch: Watch, planned: Remediation, before: Remediation, remediator: 
         recorded = watch.ledger.save(applying, before=before, cost=money, now=now, clear_wish=approved)
     except CostCeiling as error:
         verdict = Verdict.no(Reason.COST_CEILING, str(error))
-        return _skip(watch, before, Refusal(verdict, plan.gates), (), clear_wish=approved)
+        return skip(watch, before, Refusal(verdict, plan.gates), (), clear_wish=approved)
     return carry_out(watch, recorded, remediator)
 
 
@@ -174,7 +205,9 @@ def carry_out(
         now = watch.clock.now()
         step = current.plan.steps[done - 1] if current.plan else None
         moved = current.move(Status.APPLYING, now, f"{step.setting} is {step.after}" if step else "")
-        current = watch.ledger.save(replace(moved, steps_done=done), before=current, now=now)
+        # AWS may take minutes over each step before it takes the next: patience begins anew.
+        moved = replace(moved, steps_done=done, escalate_at=now + APPLY_WITHIN)
+        current = watch.ledger.save(moved, before=current, now=now)
 
     context = watch.context(remediation, remediator)
     try:
@@ -239,16 +272,18 @@ def _not_applied(watch: Watch, before: Remediation, remediator: Remediator, outc
 
 
 def _try_again(watch: Watch, partly: Remediation, before: Remediation, why: str) -> Remediation:
+    """The same trouble as the minute before is no news."""
     now = watch.clock.now()
-    later = replace(partly.move(Status.APPLYING, now, why), claim_until=None, due_at=now + NEXT_LOOK)
-    return watch.ledger.save(later, before=before, now=now)
+    moved = partly if partly.detail == why else partly.move(Status.APPLYING, now, why)
+    return watch.ledger.save(replace(moved, claim_until=None, due_at=now + NEXT_LOOK), before=before, now=now)
 
 
 def _observe_later(watch: Watch, remediation: Remediation, error: Exception) -> Remediation:
     """AWS did not answer: nothing has been done, so the round looks again, until the news is stale."""
     now = watch.clock.now()
     if not executor.is_passing(error) or now - remediation.created > APPLY_WITHIN:
-        return _skip(watch, remediation, Refusal(Verdict.no(Reason.AWS_ERROR, str(error))), ())
+        reason = Reason.CHANGE_IN_PROGRESS if isinstance(error, StillChanging) else Reason.AWS_ERROR
+        return skip(watch, remediation, Refusal(Verdict.no(reason, str(error))), ())
     watch.telemetry.log("warning", "could not observe", id=remediation.id, error=str(error))
     later = replace(remediation, claim_until=None, due_at=now + NEXT_LOOK)
     return watch.ledger.save(later, before=remediation, now=now)
@@ -268,107 +303,22 @@ def _faulty(watch: Watch, remediation: Remediation, error: Exception) -> Remedia
     return tell(watch, moved, remediation, release=True, cooldown=True, refund=True)
 
 
-def _only_observe(watch: Watch, planned: Remediation, before: Remediation) -> Remediation:
+def _only_observe(watch: Watch, decided: Remediation, before: Remediation) -> Remediation:
     now = watch.clock.now()
-    plan = planned.plan or Plan((), "")
-    moved = planned.move(Status.OBSERVED, now, f"would have: {_changes(plan)}. {plan.reason}")
+    plan = decided.plan or Plan((), "")
+    moved = decided.move(Status.OBSERVED, now, f"would have: {_changes(plan)}. {plan.reason}")
     moved = replace(moved, claim_until=None, due_at=now)
     return tell(watch, moved, before, release=True, cooldown=True, refund=True)
 
 
-def _ask(watch: Watch, planned: Remediation, before: Remediation) -> Remediation:
+def _ask(watch: Watch, decided: Remediation, before: Remediation) -> Remediation:
     now = watch.clock.now()
-    plan = planned.plan or Plan((), "")
-    moved = planned.move(Status.AWAITING_APPROVAL, now, f"{_changes(plan)}. {plan.reason}")
+    plan = decided.plan or Plan((), "")
+    moved = decided.move(Status.AWAITING_APPROVAL, now, f"{_changes(plan)}. {plan.reason}")
     until = now + APPROVAL_WITHIN
     moved = replace(moved, reason=Reason.AWAITING_APPROVAL, claim_until=None, due_at=until, escalate_at=until)
     return tell(watch, moved, before)
 
 
-def _skip(
-    watch: Watch, remediation: Remediation, refusal: Refusal, gates: Gates, *, clear_wish: bool = False
-) -> Remediation:
-    """A claimed remediation that must not act: the target is free again and the budget given back."""
-    verdict, now = refusal.verdict, watch.clock.now()
-    data = _gate_data((*gates, *refusal.gates))
-    moved = remediation.move(Status.SKIPPED, now, f"{verdict.reason}: {verdict.detail}", data=data)
-    moved = replace(moved, reason=verdict.reason, claim_until=None, due_at=now)
-    worth = verdict.reason in WORTH_A_PERSON
-    if worth:
-        moved = replace(moved, escalate_to=watch.play(remediation).after(remediation.remediator))
-    watch.telemetry.count("Refused", reason=str(verdict.reason))
-    return tell(watch, moved, remediation, release=True, refund=True, quiet=not worth, clear_wish=clear_wish)
-
-
-def _refuse(watch: Watch, remediation: Remediation, gates: Gates) -> Remediation:
-    """A signal that was not admitted: recorded, counted, and told when a person should know."""
-    verdict, now = _first_no(gates), watch.clock.now()
-    worth = verdict.reason in WORTH_A_PERSON
-    first = replace(remediation, unpublished=(), sequence=0, claim_until=None, due_at=now if worth else None)
-    moved = first.move(Status.SKIPPED, now, f"{verdict.reason}: {verdict.detail}", data=_gate_data(gates))
-    moved = replace(moved, reason=verdict.reason)
-    if worth:
-        moved = replace(moved, escalate_to=watch.play(remediation).after(remediation.remediator))
-    watch.telemetry.count("Refused", reason=str(verdict.reason))
-    watch.ledger.refuse(moved, publish=worth)
-    return moved
-
-
-def tell(
-    watch: Watch,
-    moved: Remediation,
-    before: Remediation,
-    *,
-    release: bool = False,
-    cooldown: bool = False,
-    refund: bool = False,
-    clear_wish: bool = False,
-    quiet: bool = False,
-) -> Remediation:
-    """Publishes (unless it is `quiet`: recorded, but no news), then records both the move and whether people were
-    told: one write, nothing lost.
-
-    A crash between the two publishes once more; a failed publication stays in the row for the round.
-    """
-    now = watch.clock.now()
-    told = quiet or watch.outbox.publish(moved)
-    if not told:
-        watch.telemetry.count("Unpublished")
-        moved = replace(moved, due_at=min(moved.due_at or now + NEXT_LOOK, now + NEXT_LOOK))
-    if moved.status in ENDED and told and not moved.escalate_to:
-        moved = replace(moved, due_at=None)
-    rest = timedelta(seconds=watch.play(moved).cooldown_s) if cooldown else timedelta(0)
-    saved = watch.ledger.save(
-        moved,
-        before=before,
-        published=told,
-        release=release,
-        cooldown=rest,
-        refund=refund,
-        now=now,
-        clear_wish=clear_wish,
-    )
-    watch.telemetry.count("Remediation", status=str(saved.status), remediator=saved.remediator)
-    return saved
-
-
-def _new(watch: Watch, signal: Signal, name: str, target: Target) -> Remediation:
-    now = watch.clock.now()
-    claimed = Event(now, str(Status.CLAIMED), f"{signal.name} is {signal.state}: {signal.reason}")
-    return Remediation(
-        id=remediation_id(signal, name, target),
-        remediator=name,
-        signal=signal,
-        target=target,
-        created=now,
-        sequence=1,
-        unpublished=(claimed,),
-    ).claimed_by(watch.owner, now)
-
-
 def _changes(plan: Plan) -> str:
     return "; ".join(f"{step.setting}: {step.before} -> {step.after}" for step in plan.steps)
-
-
-def _gate_data(gates: Gates) -> Json:
-    return {"gates": [[name, verdict.to_json()] for name, verdict in gates]}

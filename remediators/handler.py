@@ -105,7 +105,7 @@ def handler(event: Any, context: Any) -> Json:
             watch.telemetry.log("error", "malformed event", error=str(error))
             watch.telemetry.count("MalformedEvent")
             raise
-        started = [one for signal in signals for one in flow.start_all(watch, signal, name)]
+        started = [one for signal in signals for one in flow.answer(watch, signal, name)]
         return {"remediations": [_brief(one) for one in started]}
 
 

@@ -6,12 +6,22 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sereno.lifecycle import Remediation
 from sereno.model import Event, Json, Mode, Reason, Verdict, iso
 from sereno.service import Play
 
 MICRO = 1_000_000
+
+
+class Admission(NamedTuple):
+    """What admission said; the earlier remediation of the same signal, when there is one; and the incident that the
+    target belongs to, when it is busy or rests: the refused signal is another sign of that."""
+
+    verdict: Verdict
+    earlier: Remediation | None = None
+    incident: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,30 +165,21 @@ def pointer(table: str, remediation: Remediation) -> Json:
     return {"Put": {"TableName": table, "Item": item(f"D#{day[:10]}", f"{day}#{remediation.id}")}}
 
 
-def take_lock(table: str, remediation: Remediation, now: datetime) -> Json:
-    """Takes the target, if nobody holds it and it has cooled down. One item may stand once in a transaction, so the
-    lock and the cooldown are one row, and its old image tells which of them refused."""
+def take_lock(table: str, remediation: Remediation, now: datetime, *, rested: bool = True) -> Json:
+    """Takes the target, if nobody holds it and it has cooled down; without `rested` it need not have: a person's word
+    and a planned event do not wait. One item may stand once in a transaction, so the lock and the cooldown are one
+    row, and its old image tells which of them refused, and which incident the target belongs to."""
+    cool = " AND (attribute_not_exists(cool) OR cool <= :now)" if rested else ""
     return {
         "Update": {
             "TableName": table,
             "Key": key(f"T#{remediation.target.key}", "LOCK"),
-            "UpdateExpression": "SET holder = :id, taken = :now",
-            "ConditionExpression": "attribute_not_exists(holder) AND (attribute_not_exists(cool) OR cool <= :now)",
-            "ExpressionAttributeValues": values(id=remediation.id, now=now.timestamp()),
+            "UpdateExpression": "SET holder = :id, taken = :now, incident = :incident",
+            "ConditionExpression": f"attribute_not_exists(holder){cool}",
+            "ExpressionAttributeValues": values(
+                id=remediation.id, now=now.timestamp(), incident=remediation.incident
+            ),
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        }
-    }
-
-
-def retake_lock(table: str, remediation: Remediation, now: datetime) -> Json:
-    """Takes the target again for an undo that a person asked for; their word does not wait for a cooldown."""
-    return {
-        "Update": {
-            "TableName": table,
-            "Key": key(f"T#{remediation.target.key}", "LOCK"),
-            "UpdateExpression": "SET holder = :id, taken = :now",
-            "ConditionExpression": "attribute_not_exists(holder)",
-            "ExpressionAttributeValues": values(id=remediation.id, now=now.timestamp()),
         }
     }
 
@@ -196,8 +197,8 @@ def free_lock(table: str, remediation: Remediation, cool_until: datetime) -> Jso
     }
 
 
-def _budget_key(remediator: str, day: datetime) -> Json:
-    return key(f"B#{remediator}#{iso(day)[:10]}", "SPENT")
+def _budget_key(remediation: Remediation) -> Json:
+    return key(f"B#{remediation.purse}#{iso(remediation.created)[:10]}", "SPENT")
 
 
 def change(table: str, stack: str, at: datetime, until: datetime | None, detail: str) -> Json:
@@ -221,41 +222,42 @@ def change(table: str, stack: str, at: datetime, until: datetime | None, detail:
     }
 
 
-def spend(table: str, remediator: str, now: datetime, per_day: int) -> Json:
-    """One of the day's actions (UTC), if any is left. Kept for a week."""
+def spend(table: str, remediation: Remediation, per_day: int) -> Json:
+    """One of the actions of the day it was created on (UTC), if any is left. Kept for a week."""
+    kept_until = int(remediation.created.timestamp()) + 7 * 86_400
     return {
         "Update": {
             "TableName": table,
-            "Key": _budget_key(remediator, now),
+            "Key": _budget_key(remediation),
             "UpdateExpression": "ADD used :one SET #ttl = :ttl",
             # A budget of 0 is none, on the first signal of the day too.
             "ConditionExpression": "used < :limit" + (" OR attribute_not_exists(used)" if per_day > 0 else ""),
             "ExpressionAttributeNames": {"#ttl": "ttl"},
-            "ExpressionAttributeValues": values(one=1, limit=per_day, ttl=int(now.timestamp()) + 7 * 86_400),
+            "ExpressionAttributeValues": values(one=1, limit=per_day, ttl=kept_until),
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
     }
 
 
-def refund(table: str, remediator: str, day: datetime) -> Json:
+def refund(table: str, remediation: Remediation) -> Json:
     """Gives one action back: it was claimed, but nothing was done."""
     return {
         "Update": {
             "TableName": table,
-            "Key": _budget_key(remediator, day),
+            "Key": _budget_key(remediation),
             "UpdateExpression": "ADD used :minus",
             "ExpressionAttributeValues": values(minus=-1),
         }
     }
 
 
-def spend_money(table: str, remediator: str, day: datetime, cost: float, ceiling: float) -> Json:
+def spend_money(table: str, remediation: Remediation, cost: float, ceiling: float) -> Json:
     """Adds a plan's daily cost (USD), if the day's ceiling allows it."""
     micro, most = round(cost * MICRO), round(ceiling * MICRO)
     return {
         "Update": {
             "TableName": table,
-            "Key": _budget_key(remediator, day),
+            "Key": _budget_key(remediation),
             "UpdateExpression": "ADD cost :cost",
             "ConditionExpression": "(attribute_not_exists(cost) AND :cost <= :most) OR cost <= :room",
             "ExpressionAttributeValues": values(cost=micro, most=most, room=most - micro),
@@ -269,21 +271,23 @@ def failed(reason: Json) -> bool:
     return bool(reason.get("Code") == "ConditionalCheckFailed")
 
 
-def explain(reasons: Sequence[Json], play: Play, now: datetime) -> tuple[Verdict, Remediation | None]:
+def explain(reasons: Sequence[Json], play: Play, now: datetime) -> Admission:
     """Which gate refused: the order is that of `Ledger.admit`'s writes."""
     same, lock, budget = reasons[0], reasons[1], reasons[2]
     if failed(same):
         earlier = remediation_from(same["Item"]) if same.get("Item") else None
-        return Verdict.no(Reason.DUPLICATE, "this signal has its remediation"), earlier
+        return Admission(Verdict.no(Reason.DUPLICATE, "this signal has its remediation"), earlier)
     if failed(lock):
         row = lock.get("Item", {})
+        incident = row.get("incident", {}).get("S") or None
         if "holder" in row:
-            return Verdict.no(Reason.TARGET_BUSY, f"held by {row['holder']['S']}"), None
+            return Admission(Verdict.no(Reason.TARGET_BUSY, f"held by {row['holder']['S']}"), incident=incident)
         left = float(row["cool"]["N"]) - now.timestamp() if "cool" in row else 0
-        return Verdict.no(Reason.COOLDOWN, f"{left:.0f} s of the cooldown of {play.cooldown_s} s are left"), None
+        resting = Verdict.no(Reason.COOLDOWN, f"{left:.0f} s of the cooldown of {play.cooldown_s} s are left")
+        return Admission(resting, incident=incident)
     if failed(budget):
-        return Verdict.no(Reason.BUDGET_SPENT, f"{play.per_day} actions a day are used up"), None
-    return Verdict.no(Reason.DUPLICATE, "its history exists"), None
+        return Admission(Verdict.no(Reason.BUDGET_SPENT, f"{play.per_day} actions a day are used up"))
+    return Admission(Verdict.no(Reason.DUPLICATE, "its history exists"))
 
 
 def remediation_from(row: Json) -> Remediation:

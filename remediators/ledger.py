@@ -5,8 +5,8 @@ One table, keys `pk` and `sk`:
     R#<id>       STATE        the remediation as it stands; `open` and `due_at` put it into the round's index
     R#<id>       E#<number>   its history, append-only
     D#<day>      <time>#<id>  a pointer for listing, written with the claim
-    T#<target>   LOCK         who holds the target, and until when it cools down
-    B#<remediator>#<day> SPENT  how often it acted and what that costs (micro-USD a day)
+    T#<target>   LOCK         who holds the target, until when it cools down, and the incident that it belongs to
+    B#<purse>#<day> SPENT     how often its remediator acted and what that costs (micro-USD a day)
     MODE         *|<remediator>  what operators set at run time
     CHANGE       <stack>      a change on AWS is in progress (CloudFormation, CodeDeploy)
 
@@ -87,19 +87,19 @@ class Ledger:
 
     # -- admission
 
-    def admit(self, remediation: Remediation, play: Play, now: datetime) -> tuple[Verdict, Remediation | None]:
-        """Claims the target, or says which gate refused. One transaction; the second value is the earlier
-        remediation of the same signal when the refusal is DUPLICATE. Raises LedgerUnavailable."""
+    def admit(self, remediation: Remediation, play: Play, now: datetime, *, rested: bool = True) -> items.Admission:
+        """Claims the target, or says which gate refused, in one transaction. Without `rested` the cooldown is no
+        gate. Raises LedgerUnavailable."""
         writes = [
             items.put_new(self._table, remediation, self._service),
-            items.take_lock(self._table, remediation, now),
-            items.spend(self._table, remediation.remediator, remediation.created, play.per_day),
+            items.take_lock(self._table, remediation, now, rested=rested),
+            items.spend(self._table, remediation, play.per_day),
             items.pointer(self._table, remediation),
             *items.history(self._table, remediation),
         ]
         reasons = self._transact(writes)
         if reasons is None:
-            return Verdict.yes(f"{remediation.target.name} was free"), None
+            return items.Admission(Verdict.yes(f"{remediation.target.name} was free"))
         return items.explain(reasons, play, now)
 
     def refuse(self, remediation: Remediation, *, publish: bool) -> bool:
@@ -139,13 +139,13 @@ class Ledger:
         """
         along: list[Json] = []
         if retake:
-            along.append(items.retake_lock(self._table, remediation, now))
+            along.append(items.take_lock(self._table, remediation, now, rested=False))
         if release:
             along.append(items.free_lock(self._table, remediation, now + cooldown))
         if refund:
-            along.append(items.refund(self._table, remediation.remediator, remediation.created))
+            along.append(items.refund(self._table, remediation))
         if cost is not None:
-            along.append(items.spend_money(self._table, remediation.remediator, remediation.created, *cost))
+            along.append(items.spend_money(self._table, remediation, *cost))
         saved, reasons = self._write(remediation, before, along, published=published, clear_wish=clear_wish)
         late = items.late_wish(reasons[0], before.version) if reasons else None
         if late is not None:

@@ -7,12 +7,13 @@ the round sees to those that stay. The key of a message lets the notifier show i
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sereno.lifecycle import Remediation
-from sereno.model import Json, Status
+from sereno.model import Json, Reason, Status
 
 SUBJECT_LIMIT = 100  # SNS: ASCII, fewer than 100 characters
 EVENTS_LIMIT = 50  # a message stays far below SNS's 256 KB, however long the topic was away
@@ -28,9 +29,20 @@ class Outbox:
 
     def publish(self, remediation: Remediation) -> bool:
         """Tells of every unpublished event; False when the topic could not be reached."""
-        if not remediation.unpublished:
-            return True
-        body = message(remediation)
+        return self._send(message(remediation)) if remediation.unpublished else True
+
+    def publish_past_ledger(self, remediation: Remediation, why: str) -> bool:
+        """Tells that a signal came while the ledger could not be reached: nothing was recorded, so nothing was
+        changed. The same key each time that the event is delivered; False when the topic could not be reached."""
+        detail = f"the ledger cannot be reached, and nothing was changed: {why}"
+        now = remediation.created
+        body = message(replace(remediation.move(Status.FAILED, now, detail), reason=Reason.AWS_ERROR))
+        # Should the signal be recorded later, its first news must not be taken for this.
+        body["key"] = f"{remediation.id}#not-recorded"
+        body["do"] = "Look at the ledger's table; the round starts what is still red as soon as it can be reached"
+        return self._send(body)
+
+    def _send(self, body: Json) -> bool:
         try:
             self._client.publish(
                 TopicArn=self._topic,
@@ -60,6 +72,7 @@ def message(remediation: Remediation) -> Json:
         # The number of the newest event: the same after a crash between telling and recording, so it is shown once.
         "key": f"{remediation.id}#{remediation.sequence:06d}",
         "id": remediation.id,
+        "incident": remediation.incident,
         "remediator": remediation.remediator,
         "target": remediation.target.to_json(),
         "what": remediation.signal.what,

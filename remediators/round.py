@@ -14,22 +14,18 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from remediators import flow
+from remediators import flow, prewarm
+from remediators.attempts import GRACE_S, again, attempt_number
 from remediators.handler import invocation
 from remediators.items import remediation_from
 from remediators.ledger import VersionConflict
-from remediators.tend import again, tend
+from remediators.tend import tend
 from remediators.watch import MARGIN_S, Watch
 from sereno.errors import MalformedEvent, SerenoError
 from sereno.guard import targets_of
 from sereno.lifecycle import remediation_id
 from sereno.model import Json, Signal, instant
 from sereno.signal import alarm_signal
-
-# An event has this long to arrive before the round takes its alarm for missed.
-GRACE_S = 90.0
-# A red alarm without a remediation is tried again after 5, 10, 20, 40 ... minutes.
-RETRY_S = 300.0
 
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-describing-stacks.html
 STACK_BUSY = "_IN_PROGRESS"
@@ -50,6 +46,7 @@ def make(watch: Watch) -> Json:
         with _apart(watch, done, row.get("pk", {}).get("S", "")):
             done["tended"] += 1 if tend(watch, remediation_from(row)) else 0
     _start_missed(watch, done)
+    _prewarm(watch, done)
     watch.telemetry.count("RoundCompleted")
     watch.telemetry.log("info", "round", **done)
     if done["failed"]:
@@ -77,20 +74,19 @@ def _start_missed(watch: Watch, done: Json) -> None:
             if watch.time_left() < MARGIN_S:
                 break
             play = watch.service.playbook.get(signal.what)
-            if play is not None:
-                with _apart(watch, done, signal.name):
-                    for name in play.first:
-                        done["started"] += _start_if_missed(watch, signal, name)
+            for name in play.first if play else ():
+                with _apart(watch, done, f"{name} for {signal.name}"):
+                    done["started"] += _start_if_missed(watch, signal, name)
     except (ClientError, BotoCoreError) as error:
         watch.telemetry.log("warning", "could not read the alarms", error=str(error))
         watch.telemetry.count("LookFailed", remediator="round")
 
 
 def _start_if_missed(watch: Watch, signal: Signal, name: str) -> int:
-    now = watch.clock.now()
-    attempt = attempt_number((now - signal.at).total_seconds())
-    if attempt is None:
-        return 0
+    age_s = (watch.clock.now() - signal.at).total_seconds()
+    if age_s < GRACE_S:
+        return 0  # its event may still arrive
+    attempt = attempt_number(age_s)
     signal = again(signal, attempt) if attempt else signal
     started = 0
     for target in targets_of(watch.load(name).kind, signal, watch.service):
@@ -99,15 +95,14 @@ def _start_if_missed(watch: Watch, signal: Signal, name: str) -> int:
     return started
 
 
-def attempt_number(age_s: float) -> int | None:
-    """Which attempt an alarm of this age (seconds) is due: None while its event may still arrive, 0 for the event
-    itself, then 1, 2, 3 ... from 5, 10, 20 ... minutes on."""
-    if age_s < GRACE_S:
-        return None
-    attempt = 0
-    while age_s >= RETRY_S * 2**attempt:
-        attempt += 1
-    return attempt
+def _prewarm(watch: Watch, done: Json) -> None:
+    """What must be ready for the planned events of this moment."""
+    for signal, name, target in prewarm.wanted(watch):
+        if watch.time_left() < MARGIN_S:
+            done["left"] += 1
+            continue
+        with _apart(watch, done, f"{name} on {target.name} for {signal.name}"):
+            done["started"] += prewarm.start(watch, signal, name, target)
 
 
 def _red(watch: Watch) -> Iterator[Signal]:

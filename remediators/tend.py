@@ -9,17 +9,20 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from remediators import executor, flow
 from remediators.ledger import TargetBusy, VersionConflict
+from remediators.record import skip, tell
 from remediators.watch import Watch
-from sereno.errors import LedgerUnavailable
+from sereno import planned
+from sereno.errors import LedgerUnavailable, StillChanging
 from sereno.guard import check_drift
 from sereno.lifecycle import (
     ESCALATE_AFTER,
+    LIVE_WITHIN,
     NEXT_LOOK,
     REVERT_WITHIN,
     Remediation,
     claim_free,
 )
-from sereno.model import Json, Plan, Reason, Signal, Status, Verdict
+from sereno.model import Json, Plan, Reason, Refusal, Status, Verdict
 from sereno.ports import Remediator
 
 # Statuses whose news is out before the next look; in the others it goes with the next step's.
@@ -31,6 +34,9 @@ def tend(watch: Watch, remediation: Remediation) -> Remediation | None:
 
     Raises LedgerUnavailable, VersionConflict (somebody else is at it), and whatever a faulty remediator raises.
     """
+    if remediation.ended and remediation.unpublished and remediation.escalate_to:
+        # Should the next rung not start, people know at least that this one could not help.
+        remediation = _tell_late(watch, remediation)
     if remediation.escalate_to:
         remediation = _start_next(watch, remediation)
     if remediation.wish:
@@ -59,8 +65,25 @@ def _work(watch: Watch, remediation: Remediation) -> Remediation | None:
                 return _take_back(watch, remediation, remediator)
     except (LedgerUnavailable, VersionConflict):
         raise
+    except StillChanging as change:
+        return _await(watch, remediation, change)
     except Exception as error:
         return _blind(watch, remediation, error)
+    return None
+
+
+def _await(watch: Watch, remediation: Remediation, change: StillChanging) -> Remediation | None:
+    """AWS is still carrying a change out: no news, and patience with the symptom begins when the values are there. A
+    change that never comes to its end is a person's work."""
+    now = watch.clock.now()
+    first = remediation.live is None if remediation.status is Status.VERIFYING else remediation.escalate_at is None
+    if first:
+        live = False if remediation.status is Status.VERIFYING else remediation.live
+        patient = replace(remediation, live=live, escalate_at=now + LIVE_WITHIN)
+        return watch.ledger.save(patient, before=remediation, now=now)
+    if remediation.escalate_at and now >= remediation.escalate_at:
+        verdict = Verdict.no(Reason.CHANGE_IN_PROGRESS, f"AWS has not come to the end of it: {change}")
+        return _escalate(watch, remediation, verdict, {})
     return None
 
 
@@ -84,18 +107,25 @@ def _blind(watch: Watch, remediation: Remediation, error: Exception) -> Remediat
 
 
 def _start_next(watch: Watch, remediation: Remediation) -> Remediation:
-    """The ladder's next rung takes the symptom over. Its signals' ids follow from this one's, so that a second try,
-    or another remediation of the same rung that cannot help either, starts nothing twice."""
-    now = watch.clock.now()
+    """The ladder's next rung takes the symptom over. Its signal's id follows from this one's, so that a second try,
+    or another remediation of this rung that cannot help either, starts nothing twice. One remediator of the rung
+    that cannot be started does not keep the others from it; the round tries it again."""
+    signal = replace(
+        remediation.signal,
+        id=f"{remediation.signal.id}>{'+'.join(remediation.escalate_to)}",
+        root=remediation.signal.origin,
+        source="escalation",
+        reason=f"{remediation.remediator} {remediation.status} ({remediation.detail})"[:1023],
+    )
+    errors: list[Exception] = []
     for name in remediation.escalate_to:
-        signal = replace(
-            remediation.signal,
-            id=f"{remediation.signal.id}>{name}",
-            source="escalation",
-            reason=f"{remediation.remediator} {remediation.status} ({remediation.detail})"[:1023],
-        )
-        flow.start_all(watch, signal, name)
-    return watch.ledger.save(replace(remediation, escalate_to=()), before=remediation, now=now)
+        try:
+            flow.start_all(watch, signal, name)
+        except Exception as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
+    return watch.ledger.save(replace(remediation, escalate_to=()), before=remediation, now=watch.clock.now())
 
 
 def _tell_again(watch: Watch, remediation: Remediation) -> Remediation | None:
@@ -124,13 +154,12 @@ def _carry_out_wish(watch: Watch, remediation: Remediation) -> Remediation | Non
     now, by, wish = watch.clock.now(), remediation.wish_by or "an operator", remediation.wish
     status = remediation.status
     if wish == "approve" and status is Status.AWAITING_APPROVAL:
-        remediator = watch.load(remediation.remediator)
-        return flow.commit(watch, replace(remediation, reason=Reason.OK), remediation, remediator)
+        return _approve(watch, remediation)
     if wish == "keep" and status in (Status.VERIFYING, Status.HOLDING, Status.ESCALATED):
         kept = remediation.move(Status.KEPT, now, f"kept by {by}", by=by)
         kept = replace(kept, claim_until=None, due_at=now)
         release = not remediation.ended
-        return flow.tell(watch, kept, remediation, release=release, cooldown=release, clear_wish=True)
+        return tell(watch, kept, remediation, release=release, cooldown=release, clear_wish=True)
     lease = remediation.plan is not None and remediation.plan.is_lease and remediation.steps_done > 0
     revertible = (Status.VERIFYING, Status.HOLDING, Status.ESCALATED, Status.KEPT)
     if wish == "revert" and lease and status in revertible:
@@ -143,11 +172,24 @@ def _carry_out_wish(watch: Watch, remediation: Remediation) -> Remediation | Non
     if wish == "revert" and status is Status.AWAITING_APPROVAL:
         refused = remediation.move(Status.SKIPPED, now, f"refused by {by}", by=by)
         refused = replace(refused, reason=Reason.AWAITING_APPROVAL, due_at=now)
-        return flow.tell(watch, refused, remediation, release=True, refund=True, clear_wish=True)
+        return tell(watch, refused, remediation, release=True, refund=True, clear_wish=True)
     if status in (Status.CLAIMED, Status.APPLYING, Status.REVERTING):
         return _work(watch, remediation)  # the wish stays in the row until the work in hand is done
     watch.telemetry.log("warning", "a wish does not fit", id=remediation.id, wish=wish, status=str(status))
     return watch.ledger.save(remediation, before=remediation, now=now, clear_wish=True)
+
+
+def _approve(watch: Watch, remediation: Remediation) -> Remediation | None:
+    """A person's word counts for the plan they saw, but not over who has switched everything off since; while the
+    stack is being changed it waits, as long as an approval may."""
+    remediator = watch.load(remediation.remediator)
+    _, gates = flow.permitted(watch, remediation, remediator)
+    refused = next((verdict for _, verdict in gates if not verdict.ok), None)
+    if refused is None:
+        return flow.commit(watch, replace(remediation, reason=Reason.OK), remediation, remediator)
+    if refused.reason is Reason.CHANGE_IN_PROGRESS:
+        return _expire(watch, remediation)
+    return skip(watch, remediation, Refusal(refused, gates), (), clear_wish=True, loud=True)
 
 
 def _expire(watch: Watch, remediation: Remediation) -> Remediation | None:
@@ -161,7 +203,7 @@ def _expire(watch: Watch, remediation: Remediation) -> Remediation | None:
         due_at=now,
         escalate_to=watch.play(remediation).after(remediation.remediator),
     )
-    return flow.tell(watch, expired, remediation, release=True, refund=True)
+    return tell(watch, expired, remediation, release=True, refund=True)
 
 
 def _drift(watch: Watch, remediation: Remediation, remediator: Remediator) -> Verdict:
@@ -178,12 +220,17 @@ def _verify(watch: Watch, remediation: Remediation, remediator: Remediator) -> R
     drift = _drift(watch, remediation, remediator)
     if not drift.ok:
         return _keep_drifted(watch, remediation, drift)
+    if remediation.live is False:
+        now = watch.clock.now()
+        shown = replace(remediation, live=True, applied_at=now, escalate_at=now + ESCALATE_AFTER)
+        remediation = watch.ledger.save(shown, before=remediation, now=now)
     symptom, verdict, now = _symptom(watch, remediation, remediator)
     if verdict.ok:
-        hold_until = now + timedelta(seconds=remediation.hold_s)
+        ends = planned.until(remediation.signal, watch.service, now)
+        hold_until = ends or now + timedelta(seconds=remediation.hold_s)
         moved = remediation.move(Status.HOLDING, now, f"{verdict.detail}; held until {hold_until:%H:%M} UTC at least")
         moved = replace(moved, hold_until=hold_until, due_at=now + NEXT_LOOK, escalate_at=None)
-        return flow.tell(watch, moved, remediation)
+        return tell(watch, moved, remediation)
     if remediation.escalate_at and now >= remediation.escalate_at:
         return _escalate(watch, remediation, verdict, symptom)
     return None
@@ -201,7 +248,9 @@ def _hold(watch: Watch, remediation: Remediation, remediator: Remediator) -> Rem
     if verdict.reason is Reason.SYMPTOM_PERSISTS:
         moved = remediation.move(Status.VERIFYING, now, f"the symptom is back: {verdict.detail}", data=symptom)
         moved = replace(moved, due_at=now + NEXT_LOOK, escalate_at=now + ESCALATE_AFTER)
-        return flow.tell(watch, moved, remediation)
+        return tell(watch, moved, remediation)
+    if planned.began(remediation.signal):
+        remediation = _hold_as_planned(watch, remediation)
     if remediation.hold_until and now < remediation.hold_until:
         return None
     release = remediator.may_release(_plan(remediation), symptom, watch.context(remediation, remediator))
@@ -211,13 +260,31 @@ def _hold(watch: Watch, remediation: Remediation, remediator: Remediator) -> Rem
         return None
     # Said once, not once a minute.
     stays = remediation.move(Status.HOLDING, now, f"{release.reason}: {release.detail}", data=symptom)
-    return flow.tell(watch, replace(stays, reason=release.reason), remediation)
+    return tell(watch, replace(stays, reason=release.reason), remediation)
+
+
+def _hold_as_planned(watch: Watch, remediation: Remediation) -> Remediation:
+    """A planned event is held as the configuration says at this moment: it may have been prolonged, cut short or
+    called off since."""
+    now = watch.clock.now()
+    until = planned.until(remediation.signal, watch.service, now)
+    if until == remediation.hold_until or (
+        until is None and remediation.hold_until and now >= remediation.hold_until
+    ):
+        return remediation
+    said = f"planned until {until:%Y-%m-%d %H:%M} UTC now" if until else "not planned any more"
+    moved = remediation.move(Status.HOLDING, now, f"the event is {said}")
+    return tell(watch, replace(moved, hold_until=until or now), remediation)
 
 
 def _symptom(watch: Watch, remediation: Remediation, remediator: Remediator) -> tuple[Json, Verdict, datetime]:
     context = watch.context(remediation, remediator, since=remediation.applied_at)
     symptom = remediator.symptom(watch.aws, context)
-    return symptom, remediator.verify(_plan(remediation), symptom, context), context.now
+    verdict = remediator.verify(_plan(remediation), symptom, context)
+    if verdict.reason is Reason.NO_DATA and planned.began(remediation.signal):
+        # What is ready before anybody comes needs no symptom to have gone.
+        verdict = Verdict.yes(f"ready; {verdict.detail}")
+    return symptom, verdict, context.now
 
 
 def _revert(watch: Watch, remediation: Remediation, why: str, by: str = "sereno") -> Remediation:
@@ -253,7 +320,7 @@ def _undo(watch: Watch, remediation: Remediation, remediator: Remediator) -> Rem
         back = "; ".join(f"{step.setting} is {step.before} again" for step in _plan(remediation).steps)
         moved = remediation.move(Status.REVERTED, now, back)
         moved = replace(moved, claim_until=None, due_at=now)
-        return flow.tell(watch, moved, remediation, release=True, cooldown=True)
+        return tell(watch, moved, remediation, release=True, cooldown=True)
     if outcome.verdict.reason is Reason.DRIFTED:
         return _keep_drifted(watch, remediation, outcome.verdict)
     if outcome.passing and remediation.escalate_at and now < remediation.escalate_at:
@@ -266,7 +333,7 @@ def _keep_drifted(watch: Watch, remediation: Remediation, drift: Verdict) -> Rem
     now = watch.clock.now()
     moved = remediation.move(Status.KEPT, now, f"{drift.reason}: {drift.detail}; left as it is")
     moved = replace(moved, reason=drift.reason, claim_until=None, due_at=now)
-    return flow.tell(watch, moved, remediation, release=True, cooldown=True)
+    return tell(watch, moved, remediation, release=True, cooldown=True)
 
 
 def _escalate(watch: Watch, remediation: Remediation, verdict: Verdict, symptom: Json) -> Remediation:
@@ -279,16 +346,10 @@ def _escalate(watch: Watch, remediation: Remediation, verdict: Verdict, symptom:
         due_at=now,
         escalate_to=watch.play(remediation).after(remediation.remediator),
     )
-    return flow.tell(watch, moved, remediation, release=True, cooldown=True)
+    return tell(watch, moved, remediation, release=True, cooldown=True)
 
 
 def _plan(remediation: Remediation) -> Plan:
     if remediation.plan is None:
         raise ValueError(f"{remediation.id} is {remediation.status} without a plan")
     return remediation.plan
-
-
-def again(signal: Signal, attempt: int) -> Signal:
-    """The signal of an alarm that is still red, for another attempt. Its id follows from the attempt alone, so that
-    an attempt is made once, however many rounds see it due."""
-    return replace(signal, id=f"{signal.id}#r{attempt}", source="round")

@@ -37,7 +37,7 @@ def remediation(house):
 
 
 def admitted(ledger, house, one, play=PLAY):
-    verdict, _ = ledger.admit(one, play, house.clock.now())
+    verdict = ledger.admit(one, play, house.clock.now()).verdict
     assert verdict.ok, verdict
     return one
 
@@ -57,14 +57,14 @@ def test_a_free_target_is_admitted_and_held(house, ledger, remediation):
 
 def test_the_same_signal_again_is_a_duplicate_and_its_remediation_is_told(house, ledger, remediation):
     one = admitted(ledger, house, remediation("r1"))
-    verdict, earlier = ledger.admit(one, PLAY, house.clock.now())
+    verdict, earlier, _ = ledger.admit(one, PLAY, house.clock.now())
     assert verdict.reason is Reason.DUPLICATE
     assert earlier == one
 
 
 def test_a_held_target_is_busy(house, ledger, remediation):
     admitted(ledger, house, remediation("r1"))
-    verdict, _ = ledger.admit(remediation("r2"), PLAY, house.clock.now())
+    verdict, *_ = ledger.admit(remediation("r2"), PLAY, house.clock.now())
     assert (verdict.reason, verdict.detail) == (Reason.TARGET_BUSY, "held by r1")
     assert ledger.get("r2") is None
 
@@ -72,7 +72,7 @@ def test_a_held_target_is_busy(house, ledger, remediation):
 def test_a_target_rests_after_a_change(house, ledger, remediation):
     ended(ledger, house, admitted(ledger, house, remediation("r1")), cooldown=timedelta(seconds=300))
     house.clock.forward(60)
-    verdict, _ = ledger.admit(remediation("r2"), PLAY, house.clock.now())
+    verdict, *_ = ledger.admit(remediation("r2"), PLAY, house.clock.now())
     assert (verdict.reason, verdict.detail) == (Reason.COOLDOWN, "240 s of the cooldown of 300 s are left")
     house.clock.forward(240)
     assert ledger.admit(remediation("r2"), PLAY, house.clock.now())[0].ok
@@ -82,7 +82,7 @@ def test_the_days_budget_is_spent_given_back_and_new_the_next_day(house, ledger,
     ended(ledger, house, admitted(ledger, house, remediation("r1")), refund=True)
     ended(ledger, house, admitted(ledger, house, remediation("r2")))
     ended(ledger, house, admitted(ledger, house, remediation("r3")))
-    verdict, _ = ledger.admit(remediation("r4"), PLAY, house.clock.now())
+    verdict, *_ = ledger.admit(remediation("r4"), PLAY, house.clock.now())
     assert (verdict.reason, verdict.detail) == (Reason.BUDGET_SPENT, "2 actions a day are used up")
     house.clock.forward(12 * 3600)
     admitted(ledger, house, remediation("r4"))
