@@ -9,6 +9,7 @@ from enum import Enum
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
+from typer import Context, Typer
 from typer.models import ArgumentInfo, OptionInfo
 
 from console import main
@@ -21,6 +22,10 @@ else on standard output. Colour follows `NO_COLOR` and goes away in a pipe. `ser
 
 The commands that read or write the ledger need credentials for the watched account, and of that account only the
 ledger: `dynamodb:GetItem`, `Query`, `PutItem` and `UpdateItem` on `sereno-<service>-ledger` and its index.
+
+`--live` reads settings, quotas and metrics, and changes nothing: `lambda:GetAccountSettings`, `GetFunction`,
+`GetFunctionConcurrency` and `GetProvisionedConcurrencyConfig`, `dynamodb:DescribeTable` and `DescribeLimits`,
+`application-autoscaling:DescribeScalableTargets`, `cloudwatch:GetMetricData`, `servicequotas:GetServiceQuota`.
 """
 
 
@@ -48,9 +53,22 @@ def render() -> str:
 
 
 def commands() -> dict[str, Callable[..., Any]]:
-    """The function behind each command, by the command's name, sorted."""
-    found = {one.callback.__name__: one.callback for one in main.app.registered_commands if one.callback}
-    return dict(sorted(found.items()))
+    """The function behind each command, by the command's name (`event list` for one of a group), sorted."""
+    return dict(sorted(_named(main.app)))
+
+
+def _named(app: Typer, group: str = "") -> Iterator[tuple[str, Callable[..., Any]]]:
+    for one in app.registered_commands:
+        if one.callback:
+            yield f"{group}{one.name or one.callback.__name__}", one.callback
+    for inner in app.registered_groups:
+        sub = inner.typer_instance
+        if sub is None:
+            continue
+        own = sub.registered_callback
+        if own is not None and own.callback is not None:
+            yield f"{group}{inner.name}", own.callback
+        yield from _named(sub, f"{group}{inner.name} ")
 
 
 def parameters(command: Callable[..., Any]) -> list[Parameter]:
@@ -58,6 +76,8 @@ def parameters(command: Callable[..., Any]) -> list[Parameter]:
     hints = get_type_hints(command, include_extras=True)
     found = []
     for name, one in inspect.signature(command).parameters.items():
+        if hints[name] is Context:
+            continue  # the framework's own, which nobody types
         kind, info = get_args(hints[name])[:2]
         plain = [part for part in get_args(kind) if part is not NoneType]
         found.append(Parameter(name, plain[0] if plain else kind, info, one.default))

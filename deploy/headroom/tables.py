@@ -59,13 +59,21 @@ def _bounded(look: Look, table: Table, key: Key, lane: LaneFacts, need: int) -> 
         return look.ceiling("table", f"{key[1]}_ceiling", table.key, what, unit, need)
     most = lane.target[1] if lane.target else has
     whose = "auto scaling's maximum" if lane.target else "no play raises it"
-    name = "auto scaling maximum" if lane.target else "capacity" if lane.units else "on-demand maximum"
-    mend = f"{name} of {table.name} {what}: {most} -> {need}, or a play with {RAISE['table']}"
+    mend = f"{_place(table, key, lane)}: {most} -> {need}, or a play with {RAISE['table']}"
     found = look.holds(table.key, what, unit, need, most, whose=whose, mend=mend)
     if found.state is State.HOLDS:
         late = "auto scaling follows within minutes; what comes faster is throttled"
         return look.say(State.LOOK, table.key, what, unit, need, most, whose, late)
     return found
+
+
+def _place(table: Table, key: Key, lane: LaneFacts) -> str:
+    """Where the number stands: what auto scaling owns, and an on-demand maximum, are on AWS alone."""
+    index, kind = key
+    if lane.target or not lane.units:
+        name = "auto scaling maximum" if lane.target else "on-demand maximum"
+        return f"{name} of {table.name} {lane_name(key)}"
+    return f"resources.tables.{table.key}{f'.indexes.{index}' if index else ''}.{kind}"
 
 
 def _on_demand(look: Look, table: Table, key: Key, lane: LaneFacts) -> Finding:

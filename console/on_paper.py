@@ -1,0 +1,26 @@
+"""The account that questions are asked in: as declared, or as it is."""
+
+from __future__ import annotations
+
+from console.show import now
+from deploy import synth as synthesis
+from deploy.account import declared
+from deploy.on_paper import Paper
+from deploy.synth import functions
+from remediators import registry
+from remediators.clients import BotocoreAws
+from sereno.service import Service
+
+
+def paper_of(service: Service, *, live: bool) -> Paper:
+    """A service in its account. With `live` AWS is read; otherwise nothing is asked. Raises InvalidInput."""
+    known = registry.all_remediators()
+    used = synthesis.used_remediators(service, known).values()
+    codes = [functions.of_remediator(service, one) for one in used] + [functions.of_round(service, used)]
+    own = {code.name: code.concurrency for code in codes}
+    if not live:
+        return Paper(service, declared(service, sum(own.values())), known, now())
+    from deploy import account_live
+
+    account = account_live.read(BotocoreAws(service.region), service, own, now())
+    return Paper(service, account, known, now())
