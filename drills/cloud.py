@@ -189,11 +189,12 @@ def embedded_aws(
     *,
     fast: bool,
     quota: int,
+    prepare: Callable[[Cloud], None] = lambda _: None,
 ) -> Iterator[Cloud]:
     """An account with the service and its watch, at the moment `start` (epoch seconds).
 
     The service comes from its SAM template, the watch from the synthesised one; what the embedded AWS cannot create
-    is an error (see `deploy.embedded`).
+    is an error (see `deploy.embedded`). `prepare` makes of the account what a scenario wants, before the watch looks.
     """
     with ExitStack() as stack:
         stack.enter_context(_environment({**_CREDENTIALS, "MOTO_ACCOUNT_ID": service.account}))
@@ -205,19 +206,21 @@ def embedded_aws(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         config_path = folder / "sereno.json"
         config_path.write_text(json.dumps(compiled))
-        wanted = {"DemandMetric": "1"} if fast else {}
-        _stack(
-            "service",
-            sam.translate(service_template, wanted, region=service.region, account=service.account),
-            service,
-        )
+        _stack("service", translated(service_template, service, fast=fast), service)
         template = synthesise(service, compiled, remediators=registry.all_remediators())
         created = _stack("sereno", template, service, PARAMETERS)
         cloud = Cloud(service, answers, traveller, config_path, created, clients)
         _look_around(cloud, template)
+        prepare(cloud)
         stack.callback(entry._watches.clear)
         entry._watches.clear()
         yield cloud
+
+
+def translated(template: Path, service: Service, *, fast: bool) -> Json:
+    """CloudFormation's own template of a SAM template; `fast` has the service publish its demand each ten seconds."""
+    wanted = {"DemandMetric": "1"} if fast else {}
+    return sam.translate(template, wanted, region=service.region, account=service.account)
 
 
 _CREDENTIALS = {

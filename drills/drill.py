@@ -8,18 +8,31 @@ from pathlib import Path
 
 from alarms.spec import AnySpec
 from deploy import config as configuration
-from drills.engine import QUOTA, Delays, Engine, Happening, Run, make_world, once
-from drills.judge import Case, availability, judge, recovered_s
+from deploy.config_model import Config, EventConfig
+from drills import ground, twin
+from drills.auto_scaling import Scaled
+from drills.cloud import translated
+from drills.engine import QUOTA, Delays, Engine, Happening, Run, once
+from drills.judge import Case, availability, judge, recovered_s, table_recovered_s
 from drills.scenario import Scenario
 from drills.series import RESOLUTION_S
+from drills.table_model import KINDS
 from drills.world import TOTAL, World
+from remediators import registry
 from sereno.errors import InvalidInput, Problem
 from sereno.model import Json
 from sereno.service import Service
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 # What can be told of a twin: the others speak of a watch that it does not have.
-OF_THE_WORLD = ("availability", "p99", "zero-throttles", "recovered-within")
+OF_THE_WORLD = (
+    "availability",
+    "p99",
+    "zero-throttles",
+    "zero-table-throttles",
+    "recovered-within",
+    "table-recovered-within",
+)
 
 
 def run(
@@ -34,31 +47,39 @@ def run(
     """Runs the scenario and answers the result (see `drills.contract`). `config` is another `sereno.yaml` than the
     scenario's own. `tick` hears of the progress from 0 to 1. Raises InvalidInput."""
     compiled, service = _configured(scenario, config)
-    twin = make_world(scenario, seed, service, QUOTA)
     duration = float(scenario.duration_s)
-    for moment in range(60, scenario.duration_s + 1, 60):
-        twin.advance(scenario.start_s + moment)
-        tick(0.2 * moment / duration)
+    scaled = _scaled(scenario, service)
+    unattended = twin.run(scenario, seed, service, QUOTA, scaled, lambda at: tick(0.2 * at / duration))
     engine = Engine(
         scenario,
         seed,
         service,
         compiled,
-        EXAMPLES / scenario.service / "template.yaml",
+        _template(scenario),
         delays=delays,
         watch_over=watch_over,
         tick=lambda at: tick(0.2 + 0.8 * at / duration),
     )
-    return result_of(engine.run(), twin)
+    return result_of(engine.run(), unattended)
+
+
+def _template(scenario: Scenario) -> Path:
+    return EXAMPLES / scenario.service / "template.yaml"
+
+
+def _scaled(scenario: Scenario, service: Service) -> tuple[Scaled, ...]:
+    """What Application Auto Scaling owns of the scenario's tables."""
+    if not scenario.tables:
+        return ()
+    return ground.scaled_by_template(translated(_template(scenario), service, fast=False), scenario)
 
 
 def _configured(scenario: Scenario, path: Path | None) -> tuple[Json, Service]:
     """The compiled configuration and its service, as the scenario wants them."""
     config = configuration.load(path or EXAMPLES / scenario.service / "sereno.yaml")
-    compiled = configuration.compile_config(config)
-    if scenario.hold_s is not None:
-        for play in compiled["playbook"].values():
-            play["hold_s"] = scenario.hold_s
+    compiled = configuration.compile_config(_with_events(config, scenario))
+    for play in compiled["playbook"].values():
+        _limit(play, scenario)
     if scenario.demand_metric:
         for one in compiled["functions"].values():
             one["fast_metric"] = True
@@ -74,10 +95,40 @@ def _configured(scenario: Scenario, path: Path | None) -> tuple[Json, Service]:
     return compiled, service
 
 
-def result_of(run: Run, twin: World) -> Json:
-    """The result of a run beside its twin."""
+def _with_events(config: Config, scenario: Scenario) -> Config:
+    """The configuration with the scenario's planned events instead of its own."""
+    if not scenario.events:
+        return config
+    planned = [
+        EventConfig.model_validate(
+            {
+                "name": one["name"],
+                "from": one["starts"],
+                "to": one["ends"],
+                "factor": f"{one['factor']:g}x",
+                "prewarm": f"{one['prewarm_s']}s",
+            }
+        )
+        for one in scenario.events
+    ]
+    return config.model_copy(update={"events": planned})
+
+
+def _limit(play: Json, scenario: Scenario) -> None:
+    """Gives a play the scenario's hold and limits."""
+    if scenario.hold_s is not None:
+        play["hold_s"] = scenario.hold_s
+    for name, value in scenario.limits.items():
+        if name in {"cost_per_day", "per_day"}:
+            play[name] = value
+        elif any(name in registry.load(one).params for rung in play["rungs"] for one in rung):
+            play["params"][name] = value
+
+
+def result_of(run: Run, beside: World) -> Json:
+    """The result of a run beside its unattended twin's world."""
     scenario, world = run.scenario, run.world
-    attended, unattended = Case(run, world, twin), Case(None, twin, twin)
+    attended, unattended = Case(run, world, beside), Case(None, beside, beside)
     of_the_world = tuple(one for one in scenario.objectives if one.name in OF_THE_WORLD)
     start = scenario.start_s
     return {
@@ -91,14 +142,19 @@ def result_of(run: Run, twin: World) -> Json:
         "objectives": judge(scenario.objectives, attended),
         "requests": _requests(world),
         "without": {
-            "requests": _requests(twin),
-            "first_throttle_s": _since(twin.first_throttle[TOTAL], start),
-            "recovered_s": recovered_s(twin),
+            "requests": _requests(beside),
+            "first_throttle_s": _since(beside.first_throttle[TOTAL], start),
+            "recovered_s": recovered_s(beside),
+            **_tables_of(beside, start),
             "objectives": judge(of_the_world, unattended),
         },
         "first_throttle_s": _since(world.first_throttle[TOTAL], start),
-        "raised_s": _since(_raised(run, twin), start),
+        "raised_s": _since(_raised(run, beside), start),
         "recovered_s": recovered_s(world),
+        **_tables_of(world, start),
+        "capacity_changes": run.capacity_changes,
+        "incidents": run.incidents,
+        "own_functions": {"runs": run.own_runs, "throttled": run.own_throttled},
         "signals": run.signals,
         "alarms": _alarms(run),
         "remediations": run.remediations,
@@ -109,14 +165,28 @@ def result_of(run: Run, twin: World) -> Json:
             "step_s": RESOLUTION_S,
             "t": list(range(0, scenario.duration_s, RESOLUTION_S)),
             "with": _series(world, scenario.duration_s),
-            "without": _series(twin, scenario.duration_s),
+            "without": _series(beside, scenario.duration_s),
         },
     }
 
 
-def _raised(run: Run, twin: World) -> float | None:
+def _tables_of(world: World, start: float) -> Json:
+    """What is told of the tables, apart from Lambda's throttles; nothing without tables."""
+    if not world.tables:
+        return {}
+    totals = world.table_totals[TOTAL]
+    return {
+        "tables": {
+            "throttled_calls": totals.throttled,
+            "first_throttle_s": _since(world.first_table_throttle[TOTAL], start),
+            "recovered_s": table_recovered_s(world),
+        }
+    }
+
+
+def _raised(run: Run, beside: World) -> float | None:
     """When the limit was raised of the function that throttles first without Sereno; of any, if none does."""
-    first = {name: at for name, at in twin.first_throttle.items() if name in run.raised_at and at is not None}
+    first = {name: at for name, at in beside.first_throttle.items() if name in run.raised_at and at is not None}
     if first:
         return run.raised_at[min(first, key=lambda name: first[name])]
     return min(run.raised_at.values(), default=None)
@@ -164,4 +234,15 @@ def _series(world: World, duration_s: int) -> Json:
         name: {"concurrency": series[name].peak[:slots].tolist(), "limit": series[name].limit[:slots].tolist()}
         for name in world.functions
     }
-    return {**a_second, "functions": functions}
+    tables = {
+        name: {
+            kind: {
+                "consumed": [round(value, 1) for value in getattr(one, kind)[:slots].tolist()],
+                "capacity": getattr(one, f"{kind}_capacity")[:slots].tolist(),
+                "throttled": getattr(one, f"{kind}_throttled")[:slots].tolist(),
+            }
+            for kind in KINDS
+        }
+        for name, one in world.table_series.items()
+    }
+    return {**a_second, "functions": functions, "tables": tables}

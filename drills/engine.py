@@ -17,9 +17,12 @@ from typing import Any
 import numpy as np
 
 from alarms.spec import CompositeSpec
-from drills import bell
+from drills import bell, cloud_tables
 from drills.cloud import Cloud, Failure, embedded_aws
+from drills.ground import make_world
+from drills.ledger_rows import ledger_rows
 from drills.scenario import Scenario
+from drills.table_stage import TableStage
 from drills.world import World
 from sereno.model import Json
 from sereno.service import Service
@@ -35,6 +38,9 @@ COLD_S, WARM_S = (0.8, 1.4), (0.1, 0.3)
 IDLE_S = 600.0
 # "Changes take effect within seconds": PutFunctionConcurrency is no transaction.
 EFFECT_S = 1.0
+# A throttled asynchronous invocation is tried again after a second, then ever later, up to five minutes.
+# https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+THROTTLED_S = (1.0, 300.0)
 # Asynchronous invocation: the first try again after a minute, the second after two more.
 # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 TRY_AGAIN_S = (60.0, 120.0)
@@ -67,11 +73,17 @@ class Run:
     notifications: list[Json] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     dead_letters: int = 0
-    limits_before: dict[str, int | None] = field(default_factory=dict)
-    limits_after: dict[str, int | None] = field(default_factory=dict)
+    # What was set before and after: reserved concurrency by function; of tables what `cloud_tables.settings` says.
+    limits_before: dict[str, Any] = field(default_factory=dict)
+    limits_after: dict[str, Any] = field(default_factory=dict)
     # When each function's limit was first raised (epoch seconds).
     raised_at: dict[str, float] = field(default_factory=dict)
+    capacity_changes: list[Json] = field(default_factory=list)
     pages: list[Json] = field(default_factory=list)
+    incidents: list[Json] = field(default_factory=list)
+    # How often each of Sereno's own functions began, and how often it found no place.
+    own_runs: dict[str, int] = field(default_factory=dict)
+    own_throttled: dict[str, int] = field(default_factory=dict)
 
 
 def once(_: Json, rng: np.random.Generator) -> Iterable[float]:
@@ -98,6 +110,7 @@ class Engine:
         """The whole drill. Raises what a fault in Sereno or in the scenario raises; AWS's errors are part of it."""
         start = self.scenario.start_s
         world = make_world(self.scenario, self.seed, self.service, self.quota)
+        quota = self.scenario.account.concurrency or self.quota
         account = embedded_aws(
             self.service,
             self.compiled,
@@ -105,7 +118,8 @@ class Engine:
             world.store,
             start,
             fast=self.scenario.demand_metric,
-            quota=self.quota,
+            quota=quota,
+            prepare=lambda cloud: cloud_tables.prepare(cloud, self.scenario),
         )
         with account as cloud:
             belfry = bell.Belfry.hang(cloud.alarms, cloud.composites, world.store, start, self.seed)
@@ -116,24 +130,6 @@ class Engine:
             run = Run(self.scenario, self.seed, self.service, world, belfry)
             _Stage(self, cloud, run).play()
         return run
-
-
-def make_world(scenario: Scenario, seed: int, service: Service, quota: int) -> World:
-    """The scenario's world under the service's declared limits."""
-    functions = service.functions.values()
-    return World(
-        scenario.models(
-            {one.name: one.reserved for one in functions}, {one.name: float(one.timeout_s) for one in functions}
-        ),
-        scenario.traffic(seed),
-        seed,
-        scenario.start_s,
-        api_name=next(iter(service.apis.values())).name,
-        stage=next(iter(service.apis.values())).stage,
-        account_limit=quota,
-        faults=scenario.faults_for(seed),
-        fast_namespace=f"Sereno/{service.name}" if scenario.demand_metric else None,
-    )
 
 
 class _Stage:
@@ -152,11 +148,14 @@ class _Stage:
         self._warm: dict[str, float] = {}
         self._now = self._start
         self._watch_faults = engine.scenario.watch_faults_for(engine.seed)
+        self._tables = TableStage(engine.scenario, engine.seed, run, cloud, self._at, self._hear)
+        self._own_reserved: dict[str, int | None] = {}
 
     def play(self) -> None:
         """From the first second to the last."""
         functions = [one.name for one in self._engine.service.functions.values()]
-        self._run.limits_before = {name: self._cloud.reserved(name) for name in functions}
+        self._run.limits_before = self._settings(functions)
+        self._tables.begin()
         for moment, number in self._run.belfry.first_ticks():
             self._at(moment, partial(self._evaluate, number))
         for rule in self._cloud.rules:
@@ -223,12 +222,25 @@ class _Stage:
 
     # -- functions
 
-    def _start_function(self, function: str, event: Json, attempt: int = 0) -> None:
-        """An invocation begins now; its work is done when its start-up is over."""
+    def _start_function(self, function: str, event: Json, attempt: int = 0, waited: float = 0.0) -> None:
+        """An invocation begins now; its work is done when its start-up is over. Without a place it waits its turn."""
+        if not self._has_place(function):
+            self._run.own_throttled[function] = self._run.own_throttled.get(function, 0) + 1
+            self._put("AWS/Lambda", "Throttles", {"FunctionName": function}, [1.0])
+            wait = min(max(2 * waited, THROTTLED_S[0]), THROTTLED_S[1])
+            self._at(self._now + wait, lambda: self._start_function(function, event, attempt, wait))
+            return
+        self._run.own_runs[function] = self._run.own_runs.get(function, 0) + 1
         cold = self._now - self._warm.get(function, -IDLE_S) >= IDLE_S
         delay = float(self._rng.uniform(*(COLD_S if cold else WARM_S)))
         self._warm[function] = self._now
         self._at(self._now + delay, lambda: self._work(function, event, attempt))
+
+    def _has_place(self, function: str) -> bool:
+        """What a function has reserved is its own; any other needs a place in the account's pool."""
+        if function not in self._own_reserved:
+            self._own_reserved[function] = self._cloud.reserved(function)
+        return bool(self._own_reserved[function]) or self._world.unreserved_left > 0
 
     def _work(self, function: str, event: Json, attempt: int) -> None:
         self._cloud.answers.topic_down = self._suffers("topic-down")
@@ -240,6 +252,7 @@ class _Stage:
         self._count_invocation(function, failed=failure is not None)
         self._read_output()
         self._take_limits()
+        self._tables.after_work(self._now)
         if failure is None:
             return
         self._run.failures.append(failure)
@@ -343,48 +356,16 @@ class _Stage:
         self._read_messages()
         run, cloud = self._run, self._cloud
         run.dead_letters = cloud.dead_letters()
-        run.limits_after = {name: cloud.reserved(name) for name in functions}
+        run.limits_after = self._settings(functions)
+        run.incidents = [{key: one[key] for key in ("OpsItemId", "Title")} for one in cloud.answers.ops_items]
         run.remediations = ledger_rows(cloud, self._start, self._end)
+
+    def _settings(self, functions: list[str]) -> Json:
+        found: Json = {name: self._cloud.reserved(name) for name in functions}
+        return {**found, **cloud_tables.settings(self._cloud, self._world.tables)}
 
 
 def _readable(body: Json) -> str:
     if "AlarmName" in body:
         return f"{body['NewStateReason']}"
     return f"{body['detail']} ({body['do']})"
-
-
-def ledger_rows(cloud: Cloud, start: float, end: float) -> list[Json]:
-    """Every remediation in the ledger with its history, oldest first, for the result."""
-    from datetime import UTC, datetime, timedelta
-
-    from remediators.ledger import Ledger
-
-    table = cloud.created.physical("Ledger")
-    ledger = Ledger(cloud.clients("dynamodb"), table, cloud.service.name)
-    day, last = datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC)
-    ids: list[str] = []
-    while day.date() <= last.date():
-        ids += ledger.day(f"{day:%Y-%m-%d}")
-        day += timedelta(days=1)
-    rows = []
-    for one in ids:
-        found = ledger.get(one)
-        if found is None:
-            continue
-        events = ledger.events(one)
-        rows.append(
-            {
-                "id": found.id,
-                "remediator": found.remediator,
-                "target": found.target.to_json(),
-                "status": str(found.status),
-                "reason": str(found.reason),
-                "detail": found.detail,
-                "mode": str(found.mode),
-                "what": found.signal.what,
-                "at_s": found.created.timestamp() - start,
-                "plan": found.plan.to_json() if found.plan else None,
-                "events": [{**event.to_json(), "at_s": event.at.timestamp() - start} for event in events],
-            }
-        )
-    return rows

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from drills.engine import Run
+from drills.leases import changed_at
 from drills.scenario import Objective
 from drills.world import TOTAL, World
 from sereno.errors import InvalidInput, Problem
@@ -51,6 +52,12 @@ def recovered_s(world: World) -> float | None:
     return trouble.seconds
 
 
+def table_recovered_s(world: World) -> float | None:
+    """The same of the tables: seconds from the first throttled call until 30 s without one began."""
+    trouble = world.table_trouble(TOTAL, QUIET_S)
+    return 0.0 if trouble is None else trouble.seconds
+
+
 def _availability(case: Case, target: object) -> Finding:
     measured = availability(case.world)
     return Finding(measured, measured is not None and measured >= float(str(target)))
@@ -64,6 +71,11 @@ def _p99(case: Case, target: object) -> Finding:
 def _zero_throttles(case: Case, _: object) -> Finding:
     measured = case.world.totals[TOTAL].throttled
     return Finding(measured, measured == 0, target=0)
+
+
+def _zero_table_throttles(case: Case, _: object) -> Finding:
+    measured = case.world.table_totals[TOTAL].throttled
+    return Finding(measured, measured == 0, "calls to tables, each attempt of an SDK counted", 0)
 
 
 def _raised_before(case: Case, target: object) -> Finding:
@@ -82,6 +94,11 @@ def _raised_before(case: Case, target: object) -> Finding:
 
 def _recovered_within(case: Case, target: object) -> Finding:
     measured = recovered_s(case.world)
+    return Finding(measured, measured is not None and measured <= float(str(target)))
+
+
+def _table_recovered_within(case: Case, target: object) -> Finding:
+    measured = table_recovered_s(case.world)
     return Finding(measured, measured is not None and measured <= float(str(target)))
 
 
@@ -120,6 +137,59 @@ def _alarm_fires(case: Case, target: object) -> Finding:
     return Finding(min(at, default=None), bool(at), "seconds after the start")
 
 
+def _refused_with(case: Case, target: object) -> Finding:
+    """At least one remediation was refused for this reason; the first one's time and words."""
+    rows = case.run.remediations if case.run else []
+    refused = [one for one in rows if one["status"] == "SKIPPED" and one["reason"] == target]
+    if not refused:
+        found = sorted({str(one["reason"]) for one in rows if one["status"] == "SKIPPED"})
+        return Finding(None, False, f"refused for {', '.join(found)}" if found else "nothing was refused")
+    first = min(refused, key=lambda one: float(one["at_s"]))
+    return Finding(first["at_s"], True, f"{first['remediator']}: {first['detail']}")
+
+
+def _not_raised(case: Case, target: object) -> Finding:
+    """No lease on anything of this kind."""
+    rows = case.run.remediations if case.run else []
+    raised = [one for one in rows if one["target"]["kind"] == target and changed_at(one) is not None]
+    return Finding(len(raised), not raised, "; ".join(str(one["id"]) for one in raised[:3]))
+
+
+def _told(case: Case, target: object) -> Finding:
+    """People know: how many incidents were opened for them, or how often they were paged."""
+    if case.run is None:
+        return Finding(None, False)
+    found = case.run.incidents if target == "incident" else case.run.pages
+    titles = [str(one.get("Title") or one.get("subject")) for one in found]
+    return Finding(len(found), bool(found), "; ".join(titles[:3]))
+
+
+def _asks(case: Case, target: object) -> Finding:
+    """The remediator has a plan, and asked for leave before it did anything."""
+    rows = case.run.remediations if case.run else []
+    asked = [
+        (event["at_s"], one)
+        for one in rows
+        if one["remediator"] == target
+        for event in one["events"]
+        if event["phase"] == "AWAITING_APPROVAL"
+    ]
+    if not asked:
+        return Finding(None, False, f"{target} asked nobody")
+    at, one = min(asked, key=lambda pair: float(pair[0]))
+    return Finding(at, True, str((one["plan"] or {}).get("reason", "")))
+
+
+def _own_functions_ran(case: Case, _: object) -> Finding:
+    """None of Sereno's own functions was throttled, though others had taken the account's concurrency."""
+    if case.run is None:
+        return Finding(None, True)
+    runs, throttled = sum(case.run.own_runs.values()), sum(case.run.own_throttled.values())
+    names = ", ".join(sorted(case.run.own_throttled))
+    detail = f"throttled {throttled} times: {names}" if throttled else "each time they were started"
+    return Finding(runs, runs > 0 and not throttled, detail, "never throttled")
+
+
 JUDGES: Mapping[str, Callable[[Case, object], Finding]] = {
     "availability": _availability,
     "p99": _p99,
@@ -130,6 +200,13 @@ JUDGES: Mapping[str, Callable[[Case, object], Finding]] = {
     "no-remediation": _no_remediation,
     "all-reverted": _all_reverted,
     "alarm-fires": _alarm_fires,
+    "zero-table-throttles": _zero_table_throttles,
+    "table-recovered-within": _table_recovered_within,
+    "refused-with": _refused_with,
+    "not-raised": _not_raised,
+    "told": _told,
+    "asks": _asks,
+    "own-functions-ran": _own_functions_ran,
 }
 
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from drills import table_shims
 from drills.metrics import MetricStore
+from drills.quota_shims import Quotas
 from sereno.model import Json
 
 Answer = Callable[["Answers", Json], Json | None]
@@ -20,8 +22,8 @@ Answer = Callable[["Answers", Json], Json | None]
 
 @dataclass
 class Answers:
-    """What the answers are drawn from: the world's metrics, the account's quota, OpsItems, and the alarms that the
-    drill rings (until it does, the embedded AWS tells of those deployed)."""
+    """What the answers are drawn from: the world's metrics, the account's quota, OpsItems, the alarms that the drill
+    rings (until it does, the embedded AWS tells of those deployed), and the world's tables (None: there are none)."""
 
     store: MetricStore
     clock: Callable[[], float]
@@ -29,17 +31,32 @@ class Answers:
     quota: int = 1000
     alarms: Callable[[], Json] | None = None
     ops_items: list[Json] = field(default_factory=list)
+    tables: table_shims.Tables | None = None
     # Set by every call that may have changed a function's concurrency; who applies it to the world clears it.
     limits_touched: bool = True
+    # Set by every call that may have changed a scalable target; Application Auto Scaling acts on it at once.
+    targets_touched: bool = False
     # While this holds, SNS cannot be reached.
     topic_down: bool = False
+    quotas: Quotas = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.quotas = Quotas(lambda: self.quota, self.clock)
 
 
 @dataclass(frozen=True, slots=True)
 class ApiShim:
-    """One operation: who answers, and why the embedded AWS cannot."""
+    """One operation: who answers (None: the embedded AWS does), and why it cannot alone."""
 
     answer: Answer
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """One operation whose answer is completed: by whom, and what the embedded AWS leaves out."""
+
+    complete: Callable[[Answers, Json, Json], None]
     why: str
 
 
@@ -132,6 +149,17 @@ def describe_alarms(answers: Answers, params: Json) -> Json | None:
     }
 
 
+def update_table(answers: Answers, params: Json) -> Json | None:
+    """A change that takes its time."""
+    return answers.tables.update(params) if answers.tables else None
+
+
+def describe_table(answers: Answers, params: Json, found: Json) -> None:
+    """The change under way, and the day's decreases."""
+    if answers.tables:
+        answers.tables.describe(params, found)
+
+
 ANSWERED: Mapping[str, ApiShim] = {
     "cloudwatch.DescribeAlarms": ApiShim(
         describe_alarms, "moto takes one filter where AWS takes all, and has no composite alarms"
@@ -140,12 +168,33 @@ ANSWERED: Mapping[str, ApiShim] = {
     "cloudwatch.GetMetricData": ApiShim(
         get_metric_data, "moto stores what is put; the world's metrics appear late, and AWS/ namespaces take no puts"
     ),
+    "dynamodb.DescribeLimits": ApiShim(
+        lambda _, __: dict(table_shims.LIMITS), "moto answers the quotas of years ago, below what a table gets today"
+    ),
+    "dynamodb.UpdateTable": ApiShim(
+        update_table, "moto's takes effect at once; AWS's takes 20 s to minutes, one at a time, decreases counted"
+    ),
+    "service-quotas.GetServiceQuota": ApiShim(
+        lambda answers, params: answers.quotas.get(params), "moto knows the quotas of VPC alone"
+    ),
+    "service-quotas.ListRequestedServiceQuotaChangeHistoryByQuota": ApiShim(
+        lambda answers, params: answers.quotas.history(params), "moto does not implement it"
+    ),
+    "service-quotas.RequestServiceQuotaIncrease": ApiShim(
+        lambda answers, params: answers.quotas.request(params), "moto does not implement it"
+    ),
     "ssm.CreateOpsItem": ApiShim(create_ops_item, "moto has no OpsCenter"),
     "ssm.DescribeOpsItems": ApiShim(describe_ops_items, "moto has no OpsCenter"),
 }
 
+COMPLETED: Mapping[str, Patch] = {
+    "dynamodb.DescribeTable": Patch(
+        describe_table, "moto's tables are always ACTIVE, and it counts no decreases of capacity"
+    ),
+}
 
 LIMITS = ("PutFunctionConcurrency", "DeleteFunctionConcurrency")
+TARGETS = ("RegisterScalableTarget", "DeregisterScalableTarget")
 
 
 @contextmanager
@@ -159,8 +208,14 @@ def installed(answers: Answers) -> Iterator[None]:
             (f"before-parameter-build.{name}", _keep_params),
             (f"before-call.{name}", _answering(shim.answer, answers)),
         ]
+    for name, patch in COMPLETED.items():
+        added += [
+            (f"before-parameter-build.{name}", _keep_params),
+            (f"after-call.{name}", _completing(patch.complete, answers)),
+        ]
     added.append(("before-call.sns.Publish", _unreachable(answers)))
     added += [(f"after-call.lambda.{name}", _touching(answers)) for name in LIMITS]
+    added += [(f"after-call.application-auto-scaling.{name}", _retargeting(answers)) for name in TARGETS]
     handlers.BUILTIN_HANDLERS.extend(added)
     try:
         yield
@@ -194,6 +249,20 @@ def _unreachable(answers: Answers) -> Callable[..., None]:
 def _touching(answers: Answers) -> Callable[..., None]:
     def after_call(**_: Any) -> None:
         answers.limits_touched = True
+
+    return after_call
+
+
+def _retargeting(answers: Answers) -> Callable[..., None]:
+    def after_call(**_: Any) -> None:
+        answers.targets_touched = True
+
+    return after_call
+
+
+def _completing(complete: Callable[[Answers, Json, Json], None], answers: Answers) -> Callable[..., None]:
+    def after_call(parsed: Json, context: Json, **_: Any) -> None:
+        complete(answers, context["drill_params"], parsed)
 
     return after_call
 

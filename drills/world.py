@@ -222,6 +222,12 @@ class World:
         """The concurrency that strangers hold in this ten seconds."""
         return self._account.strangers
 
+    @property
+    def unreserved_left(self) -> int:
+        """How many executions the unreserved pool could still begin now."""
+        sharing = [one for one in self._all if one.reserved is None]
+        return max(0, self._account.pool(self._all) - sum(max(one.busy, one.provisioned) for one in sharing))
+
     # -- what may be read of the tables -------------------------------------------------------------------------
 
     @property

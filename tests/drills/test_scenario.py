@@ -134,7 +134,7 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path):
         ("traffic[0]", "is no point", {"traffic": ["10m"]}),
         ("daily", "stands beside traffic", {"daily": {"low": "1/s", "peak": "2/s"}}),
         ("daily.low", "above the peak", {"traffic": None, "daily": {"low": "3/s", "peak": "2/s"}}),
-        ("traffic", "account throttle", {"normal": "2000/s"}),
+        ("traffic", "in a reasonable time", {"normal": "3000/s"}),
         ("functions", "100%", {"functions": {"read": {"name": "r", "share": "90%", "mean": "1ms"}}}),
         ("functions.read.mean", "is missing", {"functions": {"read": {"name": "r", "share": "100%"}}}),
         ("faults[0].kind", "did you mean slow?", {"faults": [{"kind": "slo", "from": "1m", "to": "2m"}]}),
