@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drills.lambda_model import BIN, FunctionState
-from drills.table_calls import UNKNOWN_MS, Decided
+from drills.stalled import Decided
+from drills.table_retries import UNKNOWN_MS
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

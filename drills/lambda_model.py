@@ -30,7 +30,8 @@ from numpy.typing import NDArray
 from drills.clients import FIRST_BACKOFF_S, SECOND_BACKOFF_S, Traffic, lognormals, uniforms
 from drills.faults import Fault, ratio_at, slowness_at
 from drills.function_model import FunctionModel, stream
-from drills.table_calls import GIVEN_UP, WAITING, Calls
+from drills.stalled import GIVEN_UP, WAITING
+from drills.table_calls import Calls
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -360,36 +361,27 @@ class FunctionState:
         ratio = 0.0 if self._error_ratio is None else float(self._error_ratio[i])
         stalled: dict[int, int] = {}
         if self.calls is not None and self.calls.chance > 0:
-            stalled = self._stall_retries(i, seconds, samples, lengths, ratio)
+            stalled = self.calls.retries.delay(i, seconds, samples, lengths, ratio, len(self.retry_ms))
         for length in lengths:
             ends[i + length] += 1
         self.retry_ms += samples
         self.retry_length += lengths
         self.retry_step += [i] * many
         failed = 0
-        if ratio or stalled or max(samples) >= timeout:
+        if ratio or max(samples) >= timeout:
             late = [ms >= timeout for ms in samples]
             failed = self._fail_retries(i, seconds, ratio, late, lengths, stalled)
+        elif stalled:
+            failed = len(stalled)
+            for number, fate in stalled.items():
+                if fate == GIVEN_UP:
+                    self._lose_retry(i, lengths[number], number < seconds, refused=self.model.refuses)
         self.served_on_retry += many - failed
-
-    def _stall_retries(
-        self, i: int, seconds: int, samples: list[float], lengths: list[int], ratio: float
-    ) -> dict[int, int]:
-        """Lengthens those among the retries whose call to a table is throttled; their fates by their number."""
-        assert self.calls is not None
-        stalled = {}
-        for number in range(len(samples)):
-            nth, note = 1 if number < seconds else 2, len(self.retry_ms) + number
-            met = self.calls.delay(i, nth, samples[number], lengths[number], ratio, note)
-            if met is not None:
-                samples[number], lengths[number], stalled[number] = met
-        return stalled
 
     def _fail_retries(
         self, i: int, seconds: int, ratio: float, late: list[bool], lengths: list[int], stalled: dict[int, int]
     ) -> int:
-        """Failures among the retries that run; returns how many, with those that are not decided. Only second
-        attempts try once more."""
+        """Failures among the retries that run; returns how many, with those that are not decided yet."""
         failed = 0
         for number, length in enumerate(lengths):
             fate = stalled.get(number)
@@ -397,11 +389,18 @@ class FunctionState:
                 failed += 1
             elif late[number] or fate == GIVEN_UP or next(self._uniform) < ratio:
                 failed += 1
-                self._failed[i + length] += 1
                 refused = fate == GIVEN_UP and self.model.refuses and not late[number]
-                (self.retry_refused if refused else self.retry_failed).append(i)
-                self._try_again(i + length, 0, int(number < seconds))
+                self._lose_retry(i, length, number < seconds, refused=refused)
         return failed
+
+    def _lose_retry(self, i: int, length: int, again: bool, *, refused: bool) -> None:
+        """One fails that started in step `i`. Only second attempts try once more."""
+        end = i + length
+        self._failed[end] += 1
+        (self.retry_refused if refused else self.retry_failed).append(i)
+        if again:
+            self._due_second[end + 1 + int(next(self._uniform) * _SECOND_BACKOFF_STEPS)] += 1
+            self.pending += 1
 
     def _fail(self, i: int, low: int, first: int, steps: list[int], fails: list[bool]) -> None:
         """Function errors among the first attempts that run: the client learns it when the invocation ends."""

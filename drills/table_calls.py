@@ -7,94 +7,37 @@ end are drawn again in the second of their next attempt.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from drills.clients import FIRST_BACKOFF_S, SECOND_BACKOFF_S, uniforms
+from drills.clients import FIRST_BACKOFF_S, SECOND_BACKOFF_S
 from drills.function_model import stream
+from drills.stalled import (
+    GIVEN_UP,
+    PASSED,
+    SECOND,
+    STEP_MS,
+    STEP_S,
+    TIMED_OUT,
+    WAITING,
+    Decided,
+    Stalled,
+    Tally,
+    waits_s,
+)
+from drills.table_retries import Retries
 
 if TYPE_CHECKING:
     from drills.lambda_model import FunctionState
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
-
-STEP_S = 0.02
-STEP_MS = STEP_S * 1000
-SECOND = 50
-# "MAX_BACKOFF" of botocore's standard retry mode.
-LONGEST_WAIT_S = 20.0
-
-WAITING, PASSED, GIVEN_UP, TIMED_OUT = 0, 1, 2, 3
-# Stands for the duration of a retry that is not known yet.
-UNKNOWN_MS = -1.0
-
-
-@dataclass(slots=True)
-class Stalled:
-    """Invocations with a throttled call; arrays with one item for each.
-
-    Times are steps of 20 ms since the world's start: when the invocation started and its next attempt is due, and
-    where its end is booked for the time being. `lane` is twice the number of the use, plus 1 for the hottest
-    partition. `tries` counts attempts of the call, `nth` those of the client before this one. `fails` says that the
-    invocation will fail whatever the table does.
-    """
-
-    start: Floats
-    own_ms: Floats
-    due: Floats
-    lane: Ints
-    tries: Ints
-    nth: Ints
-    fails: Bools
-    cold: Bools
-    booked: Ints
-
-    def __len__(self) -> int:
-        return len(self.start)
-
-    def only(self, which: Bools) -> Stalled:
-        """Those of them."""
-        return Stalled(*(getattr(self, one.name)[which] for one in fields(Stalled)))
-
-    def and_also(self, more: Stalled) -> Stalled:
-        """Both."""
-        return Stalled(*(np.concatenate([getattr(self, f.name), getattr(more, f.name)]) for f in fields(Stalled)))
-
-    @staticmethod
-    def none() -> Stalled:
-        """Nobody."""
-        number, truth = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.bool_)
-        real = np.zeros(0)
-        return Stalled(real, real, real, number, number, number, truth, truth, number)
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """Stalled invocations whose outcome became known; arrays with one item for each. `step` is when, counted in the
-    block, `end` the step in which they end."""
-
-    step: Ints
-    end: Ints
-    ms: Floats
-    cold: Bools
-    first: Bools
-    failed: Bools
-    refused: Bools
-
-    @staticmethod
-    def together(some: Sequence[Decided]) -> Decided:
-        """All of them as one."""
-        return Decided(*(np.concatenate([getattr(one, f.name) for one in some]) for f in fields(Decided)))
 
 
 class Calls:
-    """The calls of one function. `refused`, `stuck` and `passed` count by lane what happened in the second."""
+    """The calls of one function. `tally` counts what happened in the second."""
 
     def __init__(self, state: FunctionState, seed: int) -> None:
         self._state = state
@@ -102,17 +45,13 @@ class Calls:
         self.uses = state.model.uses
         lanes = 2 * len(self.uses)
         self._rng = stream(seed, state.model.name, "table calls")
-        self._uniform = uniforms(stream(seed, state.model.name, "table calls of retries"))
+        self.retries = Retries(state, stream(seed, state.model.name, "table calls of retries"))
         self._refusing: Floats = np.zeros(lanes)
         self._reach: Floats = np.zeros(lanes)
         self.chance = 0.0
         self.waiting = Stalled.none()
         self._arrived: tuple[Ints, Stalled, Ints] | None = None
-        self._late: list[tuple[float, float, float, int, int, int, bool, bool, int]] = []
-        self._late_notes: list[int] = []
-        self.refused: Floats = np.zeros(lanes)
-        self.stuck: Floats = np.zeros(lanes)
-        self.passed: Floats = np.zeros(lanes)
+        self.tally = Tally.of(lanes)
         self.decided: list[Decided] = []
         self._timeout_steps = int(self._model.timeout_s / STEP_S)
         self._init_steps = int(self._model.cold_ms / STEP_MS)
@@ -134,13 +73,14 @@ class Calls:
         `reach` the chance of an invocation to be stopped by that lane's throttling at its first call."""
         self._refusing, self._reach = refusing, np.cumsum(reach)
         self.chance = float(self._reach[-1])
-        self.refused[:] = self.stuck[:] = self.passed[:] = 0.0
+        self.tally = Tally.of(len(refusing))
         self._until = self._state.first_step + a + SECOND
         self._arrived = None
         if len(self.waiting):
             self._resume(a)
         if self.chance > 0:
             self._draw_arrivals(a)
+        self.retries.begin_second(a, self.chance, refusing, self._reach)
 
     @property
     def busy(self) -> bool:
@@ -152,15 +92,9 @@ class Calls:
         if self._arrived is not None:
             self._take_in(*self._arrived)
             self._arrived = None
-        if self._late:
-            columns = zip(*self._late, strict=True)
-            kinds = (float, float, float, np.int64, np.int64, np.int64, np.bool_, np.bool_, np.int64)
-            late = Stalled(*(np.array(column, dtype=kind) for column, kind in zip(columns, kinds, strict=True)))
-            late.cold[:] = np.isin(self._late_notes, self._state.cold_retry)
-            late.booked[late.cold] += self._init_steps
+        late = self.retries.end_second(self.tally)
+        if late is not None:
             self.waiting = self.waiting.and_also(late)
-            self._late.clear()
-            self._late_notes.clear()
 
     # -- those that wait ----------------------------------------------------------------------------------------
 
@@ -169,12 +103,10 @@ class Calls:
         if not ready.any():
             return
         going, staying = self.waiting.only(ready), self.waiting.only(~ready)
-        tries = going.tries.copy()
+        before = going.tries.copy()
         fate = self._chase(going)
-        self.refused += np.bincount(
-            going.lane, weights=going.tries - tries - (fate == PASSED), minlength=len(self.refused)
-        )
-        self.passed += np.bincount(going.lane[fate == PASSED], minlength=len(self.passed))
+        passed = fate == PASSED
+        self.tally.add(going.lane, going.tries - before - passed, passed, first=False)
         over = fate != WAITING
         if over.any():
             self._decide(a, going.only(over), fate[over])
@@ -185,21 +117,25 @@ class Calls:
         fate: Ints = np.zeros(len(some), dtype=np.int64)
         deadline = some.start + self._timeout_steps
         while True:
-            fate[(fate == WAITING) & (some.due >= deadline)] = TIMED_OUT
             ready = np.flatnonzero((fate == WAITING) & (some.due < self._until))
             if not len(ready):
                 return fate
-            some.tries[ready] += 1
-            refused = self._rng.random(len(ready)) < self._refusing[some.lane[ready]]
-            fate[ready[~refused]] = PASSED
-            self._back_off(some, fate, ready[refused])
+            over = some.due[ready] >= deadline[ready]
+            fate[ready[over]] = TIMED_OUT
+            trying = ready[~over]
+            some.tries[trying] += 1
+            refused = self._rng.random(len(trying)) < self._refusing[some.lane[trying]]
+            fate[trying[~refused]] = PASSED
+            self._back_off(some, fate, trying[refused])
 
     def _back_off(self, some: Stalled, fate: Ints, which: Ints) -> None:
+        """The SDK gives up, or waits; not beyond the function's timeout."""
         over = some.tries[which] >= self._model.sdk_attempts
         fate[which[over]] = GIVEN_UP
         again = which[~over]
-        longest = np.minimum(self._model.sdk_base_s * 2.0 ** (some.tries[again] - 1), LONGEST_WAIT_S)
-        some.due[again] += self._rng.random(len(again)) * longest / STEP_S
+        longest = waits_s(self._model.sdk_base_s, some.tries[again])
+        due = some.due[again] + self._rng.random(len(again)) * longest / STEP_S
+        some.due[again] = np.minimum(due, some.start[again] + self._timeout_steps)
 
     def _decide(self, a: int, some: Stalled, fate: Ints) -> None:
         """Books their ends, and what their clients do about failures."""
@@ -286,56 +222,11 @@ class Calls:
         steps = state.step_of[which]
         place = which - state.index[steps] - state.gate[steps]
         came = (place >= 0) & (place < state.admitted[steps])
-        lanes, passed = len(self.refused), came & (fate == PASSED)
-        self.stuck += np.bincount(some.lane[came], minlength=lanes)
-        self.refused += np.bincount(some.lane[came], weights=(some.tries - (fate == PASSED))[came], minlength=lanes)
-        self.passed += np.bincount(some.lane[passed], minlength=lanes)
+        passed = fate[came] == PASSED
+        self.tally.add(some.lane[came], some.tries[came] - passed, passed, first=True)
         staying = came & (fate == WAITING)
         if staying.any():
             some.cold[:] = np.isin(which, state.cold_first)
             init = np.where(some.cold, self._init_steps, 0)
             some.booked[:] = state.first_step + steps + state.steps[which] + init
             self.waiting = self.waiting.and_also(some.only(staying))
-
-    # -- clients' further attempts ------------------------------------------------------------------------------
-
-    def delay(
-        self, i: int, nth: int, ms: float, length: int, error_ratio: float, note: int
-    ) -> tuple[float, int, int] | None:
-        """What becomes of a client's further attempt that starts in step `i` of the block and would take `ms`
-        milliseconds and `length` steps: its milliseconds, steps and fate; None when its call is not throttled.
-        `note` is its place among the notes of retries."""
-        uniform = self._uniform
-        drawn = next(uniform)
-        if drawn >= self.chance:
-            return None
-        lane = int(np.searchsorted(self._reach, drawn, side="right"))
-        start = self._state.first_step + i + next(uniform)
-        due, tries, fate = start, 1, WAITING
-        refusing, deadline = float(self._refusing[lane]), start + self._timeout_steps
-        while fate == WAITING:
-            if tries >= self._model.sdk_attempts:
-                fate = GIVEN_UP
-                break
-            longest = min(self._model.sdk_base_s * 2.0 ** (tries - 1), LONGEST_WAIT_S)
-            due += next(uniform) * longest / STEP_S
-            if due >= deadline:
-                fate = TIMED_OUT
-            elif due >= self._until:
-                break
-            else:
-                tries += 1
-                fate = PASSED if next(uniform) >= refusing else WAITING
-        self.stuck[lane] += 1
-        self.refused[lane] += tries - (fate == PASSED)
-        self.passed[lane] += fate == PASSED
-        if fate == WAITING:
-            fails = next(uniform) < error_ratio
-            booked = self._state.first_step + i + self._timeout_steps
-            self._late.append((start, ms, due, lane, tries, nth, fails, False, booked))
-            self._late_notes.append(note)
-            return UNKNOWN_MS, self._timeout_steps, WAITING
-        waited = (due - start) * STEP_MS
-        if ms + waited >= self._model.timeout_s * 1000 or fate == TIMED_OUT:
-            return self._model.timeout_s * 1000, self._timeout_steps, TIMED_OUT
-        return ms + waited, length + int(due) - int(start), fate

@@ -59,10 +59,12 @@ class Use:
     """What one invocation of a function asks of a table, or of one of its indexes.
 
     `read_units` and `write_units` are the mean capacity units of an invocation; `ratio` (0-1) is the part of
-    invocations that make the call at all, so a call takes `read_units / ratio`. `operation` is DynamoDB's name of
-    the call, a dimension of its metrics; without one it is PutItem for a write, Query for a read of an index, and
-    else GetItem. Writes go to the table: its indexes follow by themselves. Raises ValueError for numbers out of
-    range.
+    invocations that make the call at all, so a call takes `read_units / ratio`. Where the ratios of a function's uses
+    add up to 1 at most, an invocation makes one of the calls; otherwise it makes them in turn.
+
+    `operation` is DynamoDB's name of the call, a dimension of its metrics; without one it is PutItem for a write,
+    Query for a read of an index, and else GetItem. Writes go to the table: its indexes follow by themselves. Raises
+    ValueError for numbers out of range.
     """
 
     table: str

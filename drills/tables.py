@@ -21,7 +21,7 @@ from drills.series import RESOLUTION_S, Failures, TableRecorder, TableSeries, Ta
 from drills.table_calls import Calls
 from drills.table_model import KINDS, Kind, TableModel, Use
 from drills.table_publishing import TablePublisher
-from drills.table_state import Cause, Meter, Resource
+from drills.table_state import NOTHING, Cause, Meter, Resource
 
 Floats = NDArray[np.float64]
 TOTAL = "total"
@@ -75,6 +75,38 @@ class _User:
     calls: Calls
     routes: tuple[_Route, ...]
     let_in: float = 1.0
+
+    @property
+    def alternatives(self) -> bool:
+        """Whether an invocation makes one call at most. Otherwise it makes its calls in turn; who got past a
+        throttled one makes the later ones unhindered."""
+        return sum(route.use.ratio for route in self.routes) <= 1 + NOTHING
+
+    def chances(self) -> tuple[Floats, Floats]:
+        """By lane (two for each use: the other partitions, and the hottest): the chance that a call is throttled,
+        and that an invocation meets this as its first throttled call."""
+        lanes, left = 2 * len(self.routes), 1.0
+        refusing, reach = np.zeros(lanes), np.zeros(lanes)
+        for number, route in enumerate(self.routes):
+            hottest = route.resource.hottest
+            for hot, share in ((False, 1 - hottest), (True, hottest)):
+                lane = 2 * number + hot
+                refusing[lane] = max(0.0, 1 - route.passes(hot=hot))
+                reach[lane] = left * route.use.ratio * share * refusing[lane]
+            if not self.alternatives:
+                left -= float(reach[2 * number : 2 * number + 2].sum())
+        return refusing, reach
+
+    def calls_passed(self, started: int) -> list[float]:
+        """By use, how many calls passed in a second in which so many invocations started."""
+        tally, reached, passed = self.calls.tally, float(started), []
+        for number, route in enumerate(self.routes):
+            lanes = slice(2 * number, 2 * number + 2)
+            gone_on = float(tally.passed[lanes].sum() - tally.stuck[lanes].sum())
+            passed.append(max(0.0, reached * route.use.ratio + gone_on))
+            if not self.alternatives:
+                reached += gone_on
+        return passed
 
 
 class Tables:
@@ -203,8 +235,7 @@ class Tables:
                 # What the table itself throttles does not come to its indexes.
                 one.look_ahead("write", self._resources[one.table].meters["write"].passage.mean)
         for user in self._users:
-            refusing, reach = _chances(user.routes)
-            user.calls.begin_second(a, refusing, reach)
+            user.calls.begin_second(a, *user.chances())
 
     def _expect(self, a: int) -> None:
         for user in self._users:
@@ -231,12 +262,10 @@ class Tables:
             turned = int(state.throttled[a:b].sum() + state.rejected[a:b].sum() + state.limited[a:b].sum())
             user.let_in = started / (started + turned) if started else float(turned == 0)
             at = self._start + (state.first_step + a) * STEP_S
-            for number, route in enumerate(user.routes):
-                lanes = slice(2 * number, 2 * number + 2)
-                calls_made = started * route.use.ratio - calls.stuck[lanes].sum() + calls.passed[lanes].sum()
-                _consume(route, max(0.0, float(calls_made)))
+            for number, (route, passed) in enumerate(zip(user.routes, user.calls_passed(started), strict=True)):
+                _consume(route, passed)
                 for hot in (False, True):
-                    refused = int(calls.refused[2 * number + hot])
+                    refused = int(calls.tally.refused[2 * number + hot])
                     if refused:
                         self._blame(route, route.blame(hot=hot), refused, at)
         self._settle(1.0)
@@ -293,17 +322,3 @@ def _consume(route: _Route, calls: float) -> None:
         route.resource.meters[kind].consume(calls * units, calls)
     for index in route.followers:
         index.meters["write"].consume(calls * route.use.units("write"), calls)
-
-
-def _chances(routes: Sequence[_Route]) -> tuple[Floats, Floats]:
-    """By lane (two for each use: the other partitions, and the hottest): the chance that a call is throttled, and
-    that an invocation meets this as its first throttled call."""
-    refusing, reach, left = np.zeros(2 * len(routes)), np.zeros(2 * len(routes)), 1.0
-    for number, route in enumerate(routes):
-        hottest = route.resource.hottest
-        for hot, share in ((False, 1 - hottest), (True, hottest)):
-            lane = 2 * number + hot
-            refusing[lane] = max(0.0, 1 - route.passes(hot=hot))
-            reach[lane] = left * route.use.ratio * share * refusing[lane]
-        left -= float(reach[2 * number : 2 * number + 2].sum())
-    return refusing, reach
