@@ -150,7 +150,7 @@ def _implicit(scope: Scope, log: Log) -> list[str]:
             elif isinstance(given, Unknown):
                 why = f"{given.why}: the API of this event is not in the template"
                 log.cannot(f"{look.place}.Events.{name}", given.expression, why, "it is not written")
-            elif given is not None and given not in known:
+            elif given is not None and text_of(given) not in known:
                 said = f"belongs to API {shown(given)}, which is not in this template"
                 log.note(f"{look.place}.Events.{name}", said)
     return wanted

@@ -153,7 +153,8 @@ def _scaled(look: Look, resource: str) -> int | None:
     for logical_id in look.scope.of_kind("AWS::ApplicationAutoScaling::ScalableTarget"):
         target = Look(look.scope, logical_id, look.log)
         if text_of(target.raw(("ResourceId",), Trace())) == resource:
-            return whole(target.raw(("MinCapacity",), Trace()))
+            minimum = whole(target.raw(("MinCapacity",), Trace()))
+            return minimum if minimum and 1 <= minimum <= MOST else None
     return None
 
 

@@ -246,6 +246,8 @@ def _length(scope: Scope, argument: Any, trace: Trace) -> Any:
 
 def _json_text(scope: Scope, argument: Any, trace: Trace) -> Any:
     value = resolve(scope, argument, trace)
+    if value is NO_VALUE:
+        return _odd("Fn::ToJsonString", argument)
     return unknown_in(value) or json.dumps(value)
 
 

@@ -14,6 +14,8 @@ from deploy.intake.values import Trace, Unknown, shown, text_of, unknown_in
 from sereno.errors import InvalidInput
 
 NESTING_LIMIT = 8
+# More are a mistake, or made to hang a reader: ten nested stacks of ten nested stacks each.
+TEMPLATES_LIMIT = 300
 _LOCATION = {"AWS::CloudFormation::Stack": "TemplateURL", "AWS::Serverless::Application": "Location"}
 _FAR = ("http://", "https://", "s3://")
 
@@ -66,6 +68,8 @@ class Opener:
             found = located
         elif (folder / located).resolve() in chain or len(chain) > NESTING_LIMIT:
             found = Unknown(located, "is nested in itself")
+        elif len(self.scopes) >= TEMPLATES_LIMIT:
+            found = Unknown(located, f"is one of more than {TEMPLATES_LIMIT} templates")
         else:
             try:
                 found = self._open_child(parent, logical_id, folder / located, chain)
@@ -104,12 +108,14 @@ def _location(parent: Scope, logical_id: str) -> str | Unknown:
     """The path of a nested template, as written; Unknown when it lies elsewhere."""
     metadata = parent.resources[logical_id].get("Metadata")
     asset = metadata.get("aws:asset:path") if isinstance(metadata, Mapping) else None
-    if isinstance(asset, str):  # the CDK says beside the bucket's address where it put the template
+    if (
+        isinstance(asset, str) and asset.isprintable()
+    ):  # the CDK says beside the bucket's address where it put the template
         return asset
     written = parent.properties(logical_id).get(_LOCATION[parent.kind(logical_id)])
     value = parent.resolve(written, Trace())
     text = text_of(value)
-    if text is None:
+    if text is None or not text.isprintable():
         if isinstance(value, Unknown):
             return value
         why = "is kept in the Serverless Application Repository" if isinstance(value, dict) else "names no template"

@@ -75,7 +75,7 @@ class Roles:
 
     def _read_role(self, scope: Scope, logical_id: str) -> None:
         name = scope.name_of(logical_id, Trace())
-        properties = scope.resolve(scope.properties(logical_id), Trace())
+        properties = scope.resolved(logical_id, Trace())
         place = f"{scope.prefix}Resources.{logical_id}"
         self._attached.setdefault(name, []).extend(texts_in(properties.get("ManagedPolicyArns")))
         policies = properties.get("Policies")
@@ -84,7 +84,7 @@ class Roles:
                 self._granted.setdefault(name, []).extend(statements(policy.get("PolicyDocument"), place))
 
     def _read_policy(self, scope: Scope, logical_id: str) -> None:
-        properties = scope.resolve(scope.properties(logical_id), Trace())
+        properties = scope.resolved(logical_id, Trace())
         place = f"{scope.prefix}Resources.{logical_id}"
         found = list(statements(properties.get("PolicyDocument"), place))
         if scope.kind(logical_id) == "AWS::IAM::ManagedPolicy":

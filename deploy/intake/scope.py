@@ -163,6 +163,11 @@ class Scope:
             self._properties[logical_id] = sam_globals.merged(self.globals, self.kind(logical_id), own)
         return self._properties[logical_id]
 
+    def resolved(self, logical_id: str, trace: Trace) -> dict[str, Any]:
+        """The properties with every expression resolved; empty when a macro makes them."""
+        found = self.resolve(self.properties(logical_id), trace)
+        return found if isinstance(found, dict) else {}
+
     def name_of(self, logical_id: str, trace: Trace) -> str:
         """The resource's name on AWS: as deployed, as its property says, or as CloudFormation would begin it."""
         if logical_id not in self._names:

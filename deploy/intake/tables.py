@@ -37,12 +37,12 @@ def scaled(scope: Scope) -> Minimums:
     found = {}
     for logical_id in scope.of_kind("AWS::ApplicationAutoScaling::ScalableTarget"):
         trace = Trace()
-        properties = scope.resolve(scope.properties(logical_id), trace)
-        if scope.present(logical_id, Trace()) is False or not isinstance(properties, dict):
+        properties = scope.resolved(logical_id, trace)
+        if scope.present(logical_id, Trace()) is False:
             continue
         dimension, minimum = text_of(properties.get("ScalableDimension")), whole(properties.get("MinCapacity"))
         resource = text_of(properties.get("ResourceId"))
-        if resource and minimum and dimension and dimension.startswith("dynamodb:"):
+        if resource and minimum and 1 <= minimum <= MOST and dimension and dimension.startswith("dynamodb:"):
             found[resource, "read" if "Read" in dimension else "write"] = minimum, trace
     return found
 
@@ -66,7 +66,9 @@ def _table(look: Look, minimums: Minimums) -> Draft:
             units[unit] = minimum or _declared(look, properties, unit, trace)
         if missing := [(unit, value) for unit, value in units.items() if not isinstance(value, int)]:
             _without_units(look, draft, index, *missing[0])
-            return draft
+            if not index:
+                return draft
+            continue
         capacity[index] = units
     draft.fields |= {"billing": "provisioned", **capacity.pop("")}
     if capacity:
@@ -75,10 +77,10 @@ def _table(look: Look, minimums: Minimums) -> Draft:
 
 
 def _without_units(look: Look, draft: Draft, index: str, unit: str, value: Any) -> None:
-    where = f"index {index}" if index else "the table"
+    where, instead = (f"index {index}", "the index is not written") if index else ("the table", _INSTEAD)
     expression, why = (value.expression, value.why) if isinstance(value, Unknown) else (where, f"has no {unit} units")
-    draft.doubt("name", f"unresolved: the {unit} capacity of {where} is not told; {_INSTEAD}")
-    look.cannot(("ProvisionedThroughput",), expression, why, _INSTEAD)
+    draft.doubt("name", f"unresolved: the {unit} capacity of {where} is not told; {instead}")
+    look.cannot(("ProvisionedThroughput",), expression, why, instead)
 
 
 def _is_provisioned(look: Look, draft: Draft) -> bool:
