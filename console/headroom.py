@@ -133,15 +133,14 @@ def _mends(found: tuple[Finding, ...], state: State, source: str) -> list[str]:
 def _notes(paper: Paper) -> list[str]:
     notes = list(config_events.notes(paper.service))
     watched: dict[Mode, list[str]] = {}
-    for surge in headroom.surges(paper.service):
+    for surge in headroom.surges(paper.service, paper.now):
         for play in surge.plays:
             if play.mode is not Mode.AUTO and play.what not in watched.setdefault(play.mode, []):
                 watched[play.mode].append(play.what)
     for mode, whats in watched.items():
-        does = {Mode.OFF: "does nothing", Mode.OBSERVE: "plans, and changes nothing", Mode.APPROVE: "asks first"}[
-            mode
-        ]
-        notes.append(f"{', '.join(whats)}: mode {mode} {does}: a ceiling holds only what is raised to it")
+        notes.append(
+            f"{', '.join(whats)}: in mode {mode} Sereno {DOES[mode]}; a ceiling holds only what is raised to it"
+        )
     return notes
 
 

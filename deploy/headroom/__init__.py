@@ -7,6 +7,7 @@ without limits; what they may raise it to is held against that.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 
 from deploy.account import KINDS
 from deploy.headroom import functions, tables
@@ -14,6 +15,7 @@ from deploy.headroom.finding import RAISE, Finding, Look, State, Surge
 from deploy.on_paper import Paper
 from remediators.actions.raise_concurrency import UNRESERVED_MINIMUM
 from sereno import planned
+from sereno.model import instant
 from sereno.service import PLANNED_EVENT, Service
 
 __all__ = ["Finding", "State", "Surge", "check", "short", "surges"]
@@ -26,8 +28,8 @@ UNITS_QUOTA = {
 }
 
 
-def surges(service: Service) -> tuple[Surge, ...]:
-    """The declared surge first, then the planned events as they come."""
+def surges(service: Service, now: datetime) -> tuple[Surge, ...]:
+    """The declared surge first, then the planned events that are not over, as they come."""
     sudden = tuple(
         play
         for what, play in service.playbook.items()
@@ -35,7 +37,7 @@ def surges(service: Service) -> tuple[Surge, ...]:
     )
     usual = service.playbook.get(PLANNED_EVENT)
     found = [Surge("surge", service.objectives.surge, sudden)]
-    for event in sorted(service.events, key=planned.begins):
+    for event in sorted((one for one in service.events if now < instant(one.ends)), key=planned.begins):
         found.append(Surge(event.name, event.factor, (usual,) if usual else (), planned.signal_of(event, service)))
     return tuple(found)
 
@@ -43,7 +45,7 @@ def surges(service: Service) -> tuple[Surge, ...]:
 def check(paper: Paper) -> tuple[Finding, ...]:
     """Every limit against every declared surge. When nothing is short, the promise can be kept. What is not known, or
     true whatever the surge, is told with the first alone."""
-    first, *others = surges(paper.service)
+    first, *others = surges(paper.service, paper.now)
     found = list(_findings(Look(first, paper)))
     told = {(one.where, one.what) for one in found if one.need is None or one.what == functions.TIMEOUT}
     for surge in others:
