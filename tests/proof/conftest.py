@@ -10,21 +10,29 @@ from proving import shop as shops
 from proving import watch as watches
 from proving.emulator import Emulator
 from proving.shop import Shop
+from proving.stand_in import SETTINGS, StandIn, standing_in
 from proving.watch import Shipped, Watch
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """All of the proof runs in one process, because there is one emulator; without its environment it is skipped."""
-    here = [item for item in items if "proof" in item.path.parts[-2:-1]]
+    here = [item for item in items if isinstance(item, pytest.Function) and "proof" in item.path.parts[-2:-1]]
     for item in here:
         item.add_marker(pytest.mark.xdist_group("proof"))
-        if not emulators.READY.exists():
+        if "emulator" in item.fixturenames and not emulators.READY.exists():
             item.add_marker(pytest.mark.skip(reason="the emulator is not installed: make proof"))
 
 
 @pytest.fixture(scope="package")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    with emulators.running(tmp_path_factory.mktemp("emulator")) as running, pytest.MonkeyPatch.context() as patch:
+def stand_in() -> Iterator[StandIn]:
+    with standing_in() as here:
+        yield here
+
+
+@pytest.fixture(scope="package")
+def emulator(stand_in: StandIn, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    place, settings = tmp_path_factory.mktemp("emulator"), dict.fromkeys(SETTINGS, stand_in.url)
+    with emulators.running(place, **settings) as running, pytest.MonkeyPatch.context() as patch:
         # It refuses, as AWS does, what is signed minutes from its own time.
         patch.setattr("botocore.auth.get_current_datetime", lambda: running.clock.now().replace(tzinfo=None))
         yield running

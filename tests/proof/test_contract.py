@@ -222,6 +222,11 @@ def test_its_cloudformation_takes_no_composite_alarm_no_metric_math_and_no_scali
             alone(emulator, f"contract-{name}", resource)
 
 
+def test_it_has_no_ops_items(emulator):
+    with pytest.raises(ClientError, match="InvalidAction"):
+        emulator.client("ssm", attempts=1).describe_ops_items()
+
+
 def test_its_cloudformation_drops_reserved_concurrency(emulator):
     code = {"ZipFile": ECHO}
     role = f"arn:aws:iam::{ACCOUNT}:role/none"

@@ -1,128 +1,141 @@
 """The whole way of a surge, with what ships: real functions behind a real API, throttled for real.
 
 Sereno's functions run the very zip, in processes of their own, with their own roles, on the resources that were
-synthesised. Nothing of Sereno is called from here; its work is read from AWS: the function's setting, the ledger, the
-mail that people get.
+synthesised. Nothing of Sereno is called from here; its work is read from AWS: the settings of function and table, the
+ledger, the mail that people get.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 from proving.emulator import Emulator
-from proving.shop import READ, Burst, Shop
+from proving.shop import READ, TABLE, Burst, Shop, Units
 from proving.watch import Mail, Watch
 
 from sereno.lifecycle import Remediation
 from sereno.model import Event, Status
 
 ALARM = "techmoda/read/throttles"
-NAME = "raise_concurrency"
+CONCURRENCY, CAPACITY = "raise_concurrency", "raise_capacity"
 # Far below what TechModa declares for an ordinary hour: a release with a wrong number in its template.
 TOO_FEW = 2
+LIFE = ["CLAIMED", "PLANNED", "APPLYING", "VERIFYING", "HOLDING"]
+BACK = ["REVERTING", "REVERTED"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Surge:
-    """What was seen, in the order in which it happened."""
+    """What was seen of function and table, before, in, and after the surge."""
 
-    throttled: Burst
-    raised: Remediation
-    limit: int | None
-    answered: list[Burst]
-    mail: Mail
-    rounds: list[Status]
-    needed: Remediation
-    limit_after: int | None
-    last_mail: Mail
-    history: list[Event]
+    shop: Shop
+    watch: Watch
+    limits: list[int | None] = field(default_factory=list)
+    units: list[Units] = field(default_factory=list)
+    bursts: list[Burst] = field(default_factory=list)
+    mail: list[Mail] = field(default_factory=list)
+    rounds: list[tuple[Status, Status]] = field(default_factory=list)
+    details: list[str] = field(default_factory=list)
+    plans: dict[str, Remediation] = field(default_factory=dict)
+    histories: dict[str, list[Event]] = field(default_factory=dict)
+
+    def look(self) -> None:
+        """At what AWS has now, and at the mail that came."""
+        self.limits.append(self.shop.reserved())
+        self.units.append(self.shop.units())
+        self.mail.append(self.watch.mail())
+
+    def minute(self, busiest: int, callers: int) -> None:
+        """A minute with so many customers and so many partners at once, and the round at its end. `busiest` is the
+        most executions at once that AWS tells of."""
+        self.watch.emulator.clock.past_the_minute()
+        self.bursts.append(self.shop.burst(callers, callers))
+        self.watch.was_busy(READ, busiest)
+        self.watch.round()
+        concurrency, capacity = (self.watch.remediation(one, ALARM, *Status) for one in (CONCURRENCY, CAPACITY))
+        self.rounds.append((concurrency.status, capacity.status))
+        self.details.append(concurrency.detail)
 
 
 @pytest.fixture(scope="module")
 def surge(emulator: Emulator, shop: Shop, watch: Watch) -> Surge:
     """Customers are throttled; the alarm rings; minutes pass, with a round each; calm returns."""
+    seen = Surge(shop, watch)
     shop.reserve(TOO_FEW)
-    throttled = shop.burst(customers=4, partners=4)
+    watch.mail()
+    seen.bursts.append(shop.burst(customers=4, partners=4))
+    seen.limits.append(shop.reserved())
+    seen.units.append(shop.units())
+
     watch.ring(ALARM, "Threshold Crossed: 1 datapoint was greater than or equal to the threshold (1.0).")
-    raised = watch.remediation(NAME, ALARM, Status.VERIFYING)
-    limit, before = shop.reserved(), shop.throttled()
-    answered = [shop.burst(customers=4, partners=4)]
-    mail = watch.mail()
+    for name in (CONCURRENCY, CAPACITY):
+        seen.plans[name] = watch.remediation(name, ALARM, Status.VERIFYING)
+    throttled = shop.throttled()
+    seen.bursts.append(shop.burst(customers=4, partners=4))
+    seen.look()
     watch.calm(ALARM)
 
-    rounds = []
-
-    def minute(busiest: int) -> Remediation:
-        emulator.clock.past_the_minute()
-        answered.append(shop.burst(customers=2, partners=2))
-        watch.was_busy(READ, busiest)
-        watch.round()
-        found = watch.remediation(NAME, ALARM, *Status)
-        rounds.append(found.status)
-        return found
-
-    minute(100)  # the last whole minute is the one of the throttles
-    minute(100)  # and now one without
-    minute(100)
-    needed = minute(100)  # the hold is over, and the demand far above what would be restored
-    assert shop.throttled() == before, "throttled after the change"
-    minute(1)
-    return Surge(
-        throttled,
-        raised,
-        limit,
-        answered,
-        mail,
-        rounds,
-        needed,
-        shop.reserved(),
-        watch.mail(),
-        watch.ledger.events(raised.id),
-    )
+    for _ in range(4):
+        seen.minute(busiest=100, callers=2)  # far above what would be restored
+    assert shop.throttled() == throttled, "throttled after the change"
+    while seen.rounds[-1] != (Status.REVERTED, Status.REVERTED) and len(seen.rounds) < 12:
+        seen.minute(busiest=1, callers=1)
+    seen.look()
+    seen.histories = {name: watch.ledger.events(one.id) for name, one in seen.plans.items()}
+    return seen
 
 
 def test_customers_and_partners_are_throttled_until_the_limit_is_raised_and_then_no_more(surge):
-    assert surge.throttled.failed > 0
-    assert surge.throttled.reasons["ReservedFunctionConcurrentInvocationLimitExceeded"] > 0
-    assert surge.throttled.statuses[429] > 0
-    assert [burst.failed for burst in surge.answered] == [0] * len(surge.answered)
+    before, *after = surge.bursts
+    assert before.reasons["ReservedFunctionConcurrentInvocationLimitExceeded"] > 0
+    assert before.statuses[429] > 0
+    assert [burst.failed for burst in after] == [0] * len(after)
 
 
-def test_the_event_becomes_a_change_of_the_real_limit(surge):
-    (step,) = surge.raised.plan.steps
-    assert (step.setting, step.before, step.after) == ("reserved concurrency", TOO_FEW, surge.limit)
-    assert surge.limit is not None
-    assert TOO_FEW < surge.limit <= 400
-    assert surge.raised.target.name == READ
-    assert all(verdict.ok for _, verdict in surge.raised.plan.gates)
+def test_one_event_raises_the_function_and_the_table_behind_it(surge):
+    (step,) = surge.plans[CONCURRENCY].plan.steps
+    assert (step.setting, step.before, step.after) == ("reserved concurrency", *surge.limits[:2])
+    assert TOO_FEW == surge.limits[0] < surge.limits[1] <= 400
+
+    (step,) = surge.plans[CAPACITY].plan.steps
+    assert (step.setting, step.before, step.after) == ("capacity", *surge.units[:2])
+    assert surge.plans[CAPACITY].target.name == TABLE
+    assert surge.units[1]["read"] > surge.units[0]["read"]
 
 
-def test_rounds_verify_it_hold_it_while_it_is_needed_and_take_it_back(surge):
-    assert surge.rounds == [Status.VERIFYING, *[Status.HOLDING] * 3, Status.REVERTED]
-    assert "STILL_NEEDED: peak 100" in surge.needed.detail
-    assert surge.limit_after == TOO_FEW
+def test_rounds_verify_the_changes_hold_them_while_they_are_needed_and_take_them_back(surge):
+    concurrency = [one for one, _ in surge.rounds]
+    assert concurrency[:5] == [Status.VERIFYING, *[Status.HOLDING] * 3, Status.REVERTED]
+    assert "STILL_NEEDED: peak 100" in surge.details[3]
+    assert surge.rounds[-1] == (Status.REVERTED, Status.REVERTED)
+    assert surge.limits[2] == surge.limits[0]
+    assert surge.units[2] == surge.units[0]
 
 
-def test_the_ledger_tells_the_whole_life_and_nothing_is_left_in_it(surge, watch):
-    life = ["CLAIMED", "PLANNED", "APPLYING", "VERIFYING", "HOLDING", "HOLDING", "REVERTING", "REVERTED"]
-    assert [event.phase for event in surge.history] == life
+def test_the_ledger_tells_both_lives_and_nothing_is_left_in_it(surge, watch):
+    phases = {name: [event.phase for event in history] for name, history in surge.histories.items()}
+    assert phases == {CONCURRENCY: [*LIFE, "HOLDING", *BACK], CAPACITY: [*LIFE, *BACK]}
     assert not watch.ledger.open()
-    assert watch.ledger.holder(surge.raised.target.key) is None
+    assert [watch.ledger.holder(one.target.key) for one in surge.plans.values()] == [None, None]
 
 
 def test_people_are_told_by_the_topic(surge):
-    (first,) = surge.mail.news
-    later = surge.last_mail.news
-    assert first["subject"] == f"[techmoda] {READ} VERIFYING: reserved concurrency {TOO_FEW} -> {surge.limit}"
-    assert (first["id"], first["alarm"]) == (surge.raised.id, ALARM)
-    assert [news["status"] for news in later] == ["HOLDING", "HOLDING", "REVERTED"]
-    assert len({news["key"] for news in (first, *later)}) == 4
+    first, later = surge.mail
+    subjects = {news["remediator"]: news["subject"] for news in first.news}
+    assert subjects[CONCURRENCY] == (
+        f"[techmoda] {READ} VERIFYING: reserved concurrency {TOO_FEW} -> {surge.limits[1]}"
+    )
+    assert subjects[CAPACITY].startswith(f"[techmoda] {TABLE} VERIFYING: capacity ")
+    told = {name: [news["status"] for news in later.news if news["remediator"] == name] for name in surge.plans}
+    assert told == {CONCURRENCY: ["HOLDING", "HOLDING", "REVERTED"], CAPACITY: ["HOLDING", "REVERTED"]}
+    keys = [news["key"] for mail in surge.mail for news in mail.news]
+    assert len(keys) == len(set(keys))
 
 
 def test_alarms_that_page_tell_people_past_the_watch(surge):
     """Should Sereno's functions be the ones that do not answer. The composite follows its child by itself."""
-    red = {alarm["AlarmName"] for alarm in surge.mail.alarms if alarm["NewStateValue"] == "ALARM"}
+    red = {alarm["AlarmName"] for alarm in surge.mail[0].alarms if alarm["NewStateValue"] == "ALARM"}
     assert red == {ALARM, "techmoda/techmoda/customers-hurt"}
 
 

@@ -50,7 +50,7 @@ def test_every_resource_of_the_template_stands(watch, shipped):
         AlarmTypes=["MetricAlarm", "CompositeAlarm"], MaxRecords=100
     )
     there = {one["AlarmName"] for one in (*found["MetricAlarms"], *found["CompositeAlarms"])}
-    assert alarms == there
+    assert alarms == {name for name in there if not name.startswith("contract-")}
     apart = {key for key, one in wanted.items() if "Alarm" in one["Type"]} - watch.stack.physical.keys()
     assert wanted.keys() - apart == watch.stack.physical.keys()
 

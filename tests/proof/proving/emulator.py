@@ -86,8 +86,9 @@ def _session() -> Any:
 
 
 @contextmanager
-def running(place: Path) -> Iterator[Emulator]:
-    """An emulator as long as the block lasts; what it writes is below `place`. Raises EmulatorFailed."""
+def running(place: Path, **settings: str) -> Iterator[Emulator]:
+    """An emulator as long as the block lasts; what it writes is below `place`, `settings` go on to its functions.
+    Raises EmulatorFailed."""
     port = _free_port()
     clock, log = Clock(place / "clock"), place / "emulator.log"
     with log.open("wb") as written:
@@ -96,7 +97,7 @@ def running(place: Path) -> Iterator[Emulator]:
             stdin=subprocess.PIPE,
             stdout=written,
             stderr=subprocess.STDOUT,
-            env=_environment(place, port, clock),
+            env={**_environment(place, port, clock), **settings},
             cwd=place,
             # Not with us: it must outlive Ctrl-C by as long as it takes to clean up.
             start_new_session=True,

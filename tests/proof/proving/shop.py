@@ -23,7 +23,8 @@ from proving.emulator import ACCOUNT, REGION, ROOT, Emulator
 EXAMPLE = ROOT / "examples" / "techmoda"
 # The Lambda runtime brings these, and so does the emulator's environment.
 OF_THE_RUNTIME = frozenset({"boto3", "botocore", "s3transfer", "jmespath", "urllib3", "python-dateutil", "six"})
-READ = "techmoda-read"
+READ, TABLE = "techmoda-read", "techmoda-products"
+Units = dict[str, int]
 # https://docs.aws.amazon.com/lambda/latest/dg/services-apigateway.html
 LIST = {"resource": "/products", "path": "/products", "httpMethod": "GET", "headers": {}, "requestContext": {}}
 
@@ -92,6 +93,16 @@ class Shop:
         self.emulator.client("lambda").put_function_concurrency(
             FunctionName=function, ReservedConcurrentExecutions=executions
         )
+
+    def units(self) -> Units:
+        """The table's and its indexes' capacity, as AWS tells it: units a second by lane, named as a plan does."""
+        table = self.emulator.client("dynamodb").describe_table(TableName=TABLE)["Table"]
+        parts = {"": table, **{one["IndexName"]: one for one in table.get("GlobalSecondaryIndexes", ())}}
+        return {
+            f"{index} {kind}".strip(): part["ProvisionedThroughput"][unit]
+            for index, part in parts.items()
+            for kind, unit in (("read", "ReadCapacityUnits"), ("write", "WriteCapacityUnits"))
+        }
 
     def throttled(self, function: str = READ) -> int:
         """How many invocations were throttled so far, by AWS's own count."""
