@@ -66,13 +66,13 @@ def _work(watch: Watch, remediation: Remediation) -> Remediation | None:
     except (LedgerUnavailable, VersionConflict):
         raise
     except StillChanging as change:
-        return _await(watch, remediation, change)
+        return _await(watch, remediation, str(change))
     except Exception as error:
         return _blind(watch, remediation, error)
     return None
 
 
-def _await(watch: Watch, remediation: Remediation, change: StillChanging) -> Remediation | None:
+def _await(watch: Watch, remediation: Remediation, change: str) -> Remediation | None:
     """AWS is still carrying a change out: no news, and patience with the symptom begins when the values are there. A
     change that never comes to its end is a person's work."""
     now = watch.clock.now()
@@ -220,11 +220,13 @@ def _verify(watch: Watch, remediation: Remediation, remediator: Remediator) -> R
     drift = _drift(watch, remediation, remediator)
     if not drift.ok:
         return _keep_drifted(watch, remediation, drift)
-    if remediation.live is False:
-        now = watch.clock.now()
-        shown = replace(remediation, live=True, applied_at=now, escalate_at=now + ESCALATE_AFTER)
-        remediation = watch.ledger.save(shown, before=remediation, now=now)
     symptom, verdict, now = _symptom(watch, remediation, remediator)
+    if verdict.reason is Reason.CHANGE_IN_PROGRESS:
+        return _await(watch, remediation, verdict.detail)
+    if remediation.live is False:
+        # It is there from now on: what was measured before says nothing about it.
+        there = replace(remediation, live=True, applied_at=now, escalate_at=now + ESCALATE_AFTER)
+        return watch.ledger.save(there, before=remediation, now=now)
     if verdict.ok:
         ends = planned.until(remediation.signal, watch.service, now)
         hold_until = ends or now + timedelta(seconds=remediation.hold_s)
