@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -119,6 +120,18 @@ def create_stack(
         composites=run.composites,
         shims_used=frozenset(run.used),
     )
+
+
+@contextmanager
+def shims_at_work(region: str) -> Iterator[None]:
+    """While this holds, whatever creates a stack in the active mock, by whichever call, gets the shims too."""
+    _require_mock()
+    _teach_moto()
+    token = _run.set(_Run(Clients(region)))
+    try:
+        yield
+    finally:
+        _run.reset(token)
 
 
 def unsupported(template: Template) -> dict[str, str]:

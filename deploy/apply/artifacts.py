@@ -156,10 +156,12 @@ def url(bucket: str, region: str, key: str) -> str:
 
 
 def _there(client: Any, bucket: str, account: str, key: str) -> bool:
+    """Whether a file is there. (Without s3:ListBucket S3 says 403 of one that is not: then it is sent.)
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html"""
     try:
         client.head_object(Bucket=bucket, Key=key, ExpectedBucketOwner=account)
     except ClientError as error:
-        if error.response["Error"]["Code"] in ("404", "NoSuchKey", "NotFound"):
+        if error.response["Error"]["Code"] in ("403", "404", "NoSuchKey", "NotFound"):
             return False
         raise
     return True
