@@ -138,9 +138,7 @@ def _notes(paper: Paper) -> list[str]:
             if play.mode is not Mode.AUTO and play.what not in watched.setdefault(play.mode, []):
                 watched[play.mode].append(play.what)
     for mode, whats in watched.items():
-        notes.append(
-            f"{', '.join(whats)}: in mode {mode} Sereno {DOES[mode]}; a ceiling holds only what is raised to it"
-        )
+        notes.append(f"{', '.join(whats)}: in mode {mode} Sereno {DOES[mode]}; a ceiling holds nothing by itself")
     return notes
 
 

@@ -23,6 +23,7 @@ from sereno.errors import InvalidInput, Problem
 EVENTS = "events"
 # Words that YAML or a reader of it may take for something else than text.
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9 _.+-]*[A-Za-z0-9]")
+_QUANTITIES = frozenset({"from", "to", "factor", "prewarm"})
 _WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off"})
 
 
@@ -103,7 +104,7 @@ def _below(text: str, found: yaml.SequenceNode, event: Mapping[str, str]) -> str
     if isinstance(last, yaml.MappingNode) and not last.flow_style:
         inner = " " * (last.start_mark.column - found.start_mark.column - 1)
         pad = " " * last.start_mark.column
-        lines = [f"{name}: {_scalar(value)}" for name, value in event.items()]
+        lines = _pairs(event)
         return _after_line(text, end, f"{indent}-{inner}{lines[0]}", *(pad + line for line in lines[1:]))
     return _after_line(text, end, f"{indent}- {_flow(event)}")
 
@@ -133,11 +134,20 @@ def _newline(text: str) -> str:
 
 
 def _flow(event: Mapping[str, str]) -> str:
-    return "{" + ", ".join(f"{name}: {_scalar(value)}" for name, value in event.items()) + "}"
+    return "{" + ", ".join(_pairs(event)) + "}"
+
+
+def _pairs(event: Mapping[str, str]) -> list[str]:
+    return [f"{name}: {_quantity(value) if name in _QUANTITIES else _scalar(value)}" for name, value in event.items()]
+
+
+def _quantity(value: str) -> str:
+    """A moment, factor or duration is written as people write it."""
+    return value if re.fullmatch(r"[0-9][0-9A-Za-z:+.-]*", value) else _scalar(value)
 
 
 def _scalar(value: str) -> str:
-    """Plain where that can only be read one way. Moments and factors are written as people write them."""
-    if re.fullmatch(r"[0-9][0-9A-Za-z:+.T-]*", value) or (_PLAIN.fullmatch(value) and value.lower() not in _WORDS):
+    """Plain where that can only be read one way."""
+    if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
     return json.dumps(value, ensure_ascii=False)

@@ -78,15 +78,16 @@ def _length(place: int, event: Mapping[str, Any], span: Span) -> Iterator[Proble
 
 
 def _overlaps(spans: Mapping[int, Span]) -> Iterator[Problem]:
-    ordered = sorted(spans, key=lambda place: spans[place][1])
+    found: dict[int, Problem] = {}
     latest: int | None = None
-    for place in ordered:
+    for place in sorted(spans, key=lambda one: spans[one][1]):
         name, starts, ends = spans[place]
         if ends <= starts:
             continue
         if latest is not None and starts < spans[latest][2]:
             other, _, until = spans[latest]
             mend = f"lies in {other}, which runs to {until.isoformat()} (join the two, or let one wait for the other)"
-            yield Problem(f"events[{place}].from", name, mend)
+            found[place] = Problem(f"events[{place}].from", name, mend)
         if latest is None or ends > spans[latest][2]:
             latest = place
+    yield from (found[place] for place in sorted(found))
