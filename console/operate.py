@@ -7,7 +7,7 @@ change the service itself.
 from __future__ import annotations
 
 import getpass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +36,7 @@ DaysOption = Annotated[int, typer.Option("--days", metavar="N", min=1, max=400, 
 DEFAULT = Path("sereno.yaml")
 # How far back the beginning of an id is looked up.
 SEARCHED_DAYS = 30
+INCIDENT = "incident-"
 
 # What each verb needs: an answer at once beats a wish that the round must refuse.
 FITS = {
@@ -81,8 +82,11 @@ def history(config: ConfigOption = DEFAULT, days: DaysOption = 7, json: JsonOpti
 
 
 def why(id: IdArgument, config: ConfigOption = DEFAULT, json: JsonOption = False) -> None:
-    """Everything about one remediation: signal, gates, values, undo, history."""
+    """Everything about one remediation: signal, gates, values, undo, history. Of an incident, its remediations."""
     _, ledger = _open(config)
+    if id.startswith(INCIDENT):
+        _tell_incident(ledger, id, json)
+        return
     one = _find(ledger, id)
     events = ledger.events(one.id)
     if json:
@@ -177,6 +181,28 @@ def _open(config: Path) -> tuple[Service, Ledger]:
 def _ids(ledger: Ledger, days: int) -> list[str]:
     today = now()
     return [one for back in range(days) for one in reversed(ledger.day(f"{today - timedelta(days=back):%Y-%m-%d}"))]
+
+
+def _tell_incident(ledger: Ledger, incident: str, json: bool) -> None:
+    """All that belongs to an incident, from the day that its id names until now, oldest first."""
+    known = (ledger.get(one) for one in reversed(_ids(ledger, _days_since(incident))))
+    found = [one for one in known if one is not None and one.incident == incident]
+    if not found:
+        raise Refused(f'no incident "{incident}" in the last {SEARCHED_DAYS} days (see: sereno history)')
+    if json:
+        as_json([remediation_json(one) for one in found])
+    else:
+        listing(found, now(), screen(rows=True))
+
+
+def _days_since(incident: str) -> int:
+    """How many days back to look; the signal of an incident may come just before midnight and its answer after."""
+    try:
+        began = datetime.strptime(incident.removeprefix(INCIDENT)[:8], "%Y%m%d").replace(tzinfo=UTC)
+    except ValueError:
+        return SEARCHED_DAYS
+    # A planned event is dated at its start; its remediations begin with its prewarm, before it.
+    return min(max((now() - began).days, 0) + 2, SEARCHED_DAYS)
 
 
 def _find(ledger: Ledger, given: str) -> Remediation:

@@ -88,14 +88,34 @@ def remediation_json(one: Remediation) -> Json:
 
 
 def listing(remediations: Sequence[Remediation], now: datetime, console: Console) -> None:
-    """A line for each remediation where there is room, a paragraph where there is not. Ids are never broken."""
+    """A line for each remediation where there is room, a paragraph where there is not, those of one incident together
+    under its id. Ids are never broken."""
+    groups = by_incident(remediations)
     if console.width >= TABLE_WIDTH:
-        console.print(_table(remediations, now))
+        console.print(_table(groups, now))
         return
+    for incident, members in groups:
+        if len(members) > 1:
+            console.print(Text(incident, style="bold underline"), soft_wrap=True)
+            beside(console, "", Text(_about(members)))
+        for one in members:
+            console.print(Text.assemble((one.id, "bold"), f"  {age(now - one.created)}"), soft_wrap=True)
+            beside(console, "  ", Text.assemble(status(one), f"  {one.target.name}  {changes(one)}"))
+            beside(console, "  ", Text(_detail(one)))
+
+
+def by_incident(remediations: Sequence[Remediation]) -> list[tuple[str, list[Remediation]]]:
+    """(incident, its remediations), each incident where its first remediation stands."""
+    groups: dict[str, list[Remediation]] = {}
     for one in remediations:
-        console.print(Text.assemble((one.id, "bold"), f"  {age(now - one.created)}"), soft_wrap=True)
-        beside(console, "  ", Text.assemble(status(one), f"  {one.target.name}  {changes(one)}"))
-        beside(console, "  ", Text(_detail(one)))
+        groups.setdefault(one.incident or one.id, []).append(one)
+    return list(groups.items())
+
+
+def _about(members: Sequence[Remediation]) -> str:
+    """What an incident is about, in one line: its signals, and how many remediations it has."""
+    signals = dict.fromkeys(one.signal.name for one in members)
+    return f"{', '.join(signals)}: {counted(len(members), 'remediation')}"
 
 
 def beside(console: Console, label: str, text: Text) -> None:
@@ -108,13 +128,17 @@ def beside(console: Console, label: str, text: Text) -> None:
         console.print(Text.assemble((label if number == 0 else " " * len(label), "dim"), part), soft_wrap=True)
 
 
-def _table(remediations: Sequence[Remediation], now: datetime) -> Table:
+def _table(groups: Sequence[tuple[str, Sequence[Remediation]]], now: datetime) -> Table:
     shown = Table(box=None, pad_edge=False)
     for column in ("id", "age", "status", "target", "change", "detail"):
         shown.add_column(column, overflow="fold", no_wrap=column in ("id", "age", "status"))
-    for one in remediations:
-        texts = (one.target.name, changes(one), _detail(one))
-        shown.add_row(Text(one.id), age(now - one.created), status(one), *map(Text, texts))
+    for incident, members in groups:
+        together = len(members) > 1
+        if together:
+            shown.add_row(Text(incident, style="bold"), "", "", "", "", Text(_about(members)))
+        for one in members:
+            texts = (one.target.name, changes(one), _detail(one))
+            shown.add_row(Text(f"{'  ' * together}{one.id}"), age(now - one.created), status(one), *map(Text, texts))
     return shown
 
 

@@ -27,6 +27,7 @@ def tell(one: Remediation, events: Sequence[Event], console: Console) -> None:
     _line(console, "status", status(one))
     _line(console, "signal", f"{one.signal.name} was {one.signal.state} at {one.signal.at:%Y-%m-%d %H:%M:%S} UTC")
     _line(console, "", one.signal.reason)
+    _line(console, "incident", one.incident)
     _line(console, "remediator", f"{one.remediator}, mode {one.mode}")
     _line(console, "target", f"{one.target.kind} {one.target.name} ({one.target.account}, {one.target.region})")
     for name, verdict in _gates(one, events):

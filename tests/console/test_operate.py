@@ -184,3 +184,38 @@ def test_a_wish_for_machines_names_who_asked(night):
 def test_who_asks_is_the_login_unless_told(night, monkeypatch):
     monkeypatch.setattr("getpass.getuser", lambda: "jose")
     assert night.sereno_json("approve", night.alarm().id)["by"] == "jose"
+
+
+# -- incidents
+
+
+@pytest.mark.parametrize("night", ["auto"], indirect=True)
+@pytest.mark.parametrize("columns", [200, 80, 40])
+def test_what_belongs_to_one_incident_stands_together(night, columns):
+    acted = night.alarm()
+    night.forward(seconds=30)
+    joined = night.alarm()  # the same function, another change of the alarm: busy, and the same incident
+    shown = night.sereno("history", columns=columns)
+    assert shown.index(acted.incident) < min(shown.index(acted.id), shown.index(joined.id))
+    assert shown.count(acted.incident) == 1
+    assert "2 remediations" in " ".join(shown.split())
+    for line in shown.splitlines():
+        assert len(line) <= max(columns, len(acted.id) + len("  59m")), line
+
+
+@pytest.mark.parametrize("night", ["auto"], indirect=True)
+def test_an_incident_can_be_asked_for_by_its_id(night):
+    acted = night.alarm()
+    night.forward(seconds=30)
+    joined = night.alarm()
+    assert f"incident   {acted.incident}" in night.sereno("why", joined.id)
+    told = night.sereno_json("why", acted.incident)
+    assert [one["id"] for one in told] == [acted.id, joined.id]
+    assert acted.id in night.sereno("why", acted.incident)
+    assert 'no incident "incident-nonsense" in the last 30 days' in night.refused("why", "incident-nonsense")
+
+
+def test_a_remediation_alone_needs_no_heading(night):
+    asked = night.alarm()
+    assert asked.incident not in night.sereno("status")
+    assert night.sereno_json("status")[0]["incident"] == asked.incident
