@@ -17,7 +17,7 @@ from sereno.errors import InvalidInput, Problem
 # No template that CloudFormation takes comes near: it holds 1 MB of text at most.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 DEPTH_LIMIT = 80
-NODE_LIMIT = 400_000
+NODE_LIMIT = 150_000
 
 
 class _Loader(yaml.SafeLoader):
@@ -67,7 +67,9 @@ def decode(text: str, source: str) -> Any:
     if text.lstrip().startswith("{"):
         try:
             return _plain(json.loads(text), source)
-        except (ValueError, RecursionError):
+        except RecursionError:
+            raise _too_deep(source) from None
+        except ValueError:
             pass  # told by the YAML reader, whose places are better; YAML's flow style begins with a brace too
     try:
         return _plain(yaml.load(text, Loader=_Loader), source)  # noqa: S506 - a SafeLoader with CloudFormation's tags

@@ -15,7 +15,7 @@ from sereno.errors import InvalidInput
 
 NESTING_LIMIT = 8
 # More are a mistake, or made to hang a reader: ten nested stacks of ten nested stacks each.
-TEMPLATES_LIMIT = 300
+TEMPLATES_LIMIT = 100
 _LOCATION = {"AWS::CloudFormation::Stack": "TemplateURL", "AWS::Serverless::Application": "Location"}
 _FAR = ("http://", "https://", "s3://")
 
