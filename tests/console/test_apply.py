@@ -85,6 +85,12 @@ class Account:
         found = self.aws.client("cloudformation").describe_stacks()["Stacks"]
         return next((one["StackStatus"] for one in found if one["StackName"] == STACK), None)
 
+    def stands(self, status: str) -> None:
+        """A stack with next to nothing in it, in this status."""
+        little = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "remains"}}}}
+        self.aws.client("cloudformation").create_stack(StackName=STACK, TemplateBody=json.dumps(little))
+        self.force(status)
+
     def force(self, status: str) -> None:
         """The stack is in another status, as a failure on AWS would leave it."""
         backend = self._backend()
@@ -258,9 +264,11 @@ def test_a_first_deployment_observes(account):
 
 
 def test_a_later_deployment_may_act(account):
-    account.sereno("deploy", "--yes")
+    account.stands("CREATE_COMPLETE")
     account.write(CONFIG + "mode: auto\n")
-    account.sereno("deploy", "--yes")
+    told = account.refused("deploy", typed="y\nn\n")
+    assert "Carry this out" in told
+    assert "observes" not in told
 
 
 def test_an_account_without_room_is_told_before_the_stack_fails(account, monkeypatch):
@@ -307,9 +315,7 @@ def test_a_bucket_that_is_not_there_is_not_made_by_another_name(account):
 
 
 def test_a_stack_whose_creation_failed_is_explained_deleted_and_made_anew(account):
-    remains = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "remains"}}}}
-    account.aws.client("cloudformation").create_stack(StackName=STACK, TemplateBody=json.dumps(remains))
-    account.force("ROLLBACK_COMPLETE")
+    account.stands("ROLLBACK_COMPLETE")
     assert "its first creation failed" in account.refused("deploy", typed="n\n")
     told = account.sereno("deploy", "--yes")
     assert "its first creation failed" in told
@@ -317,22 +323,21 @@ def test_a_stack_whose_creation_failed_is_explained_deleted_and_made_anew(accoun
 
 
 def test_a_stack_that_somebody_else_is_changing_is_left_alone(account):
-    account.sereno("deploy", "--yes")
-    account.force("UPDATE_IN_PROGRESS")
+    account.stands("UPDATE_IN_PROGRESS")
     assert "somebody else is changing it" in account.refused("deploy", "--yes")
     assert "somebody else is changing it" in account.refused("destroy", "--yes")
 
 
 def test_a_failure_names_its_first_cause_and_not_the_last_line(account, monkeypatch):
-    account.sereno("deploy", "--yes")
-    account.write(CONFIG + "objectives: {p99: 700ms}\n")
+    account.stands("UPDATE_COMPLETE")
+    account.aws.client("s3").create_bucket(Bucket="mine", CreateBucketConfiguration={"LocationConstraint": REGION})
     at = datetime(2026, 9, 29, 22, 0, tzinfo=UTC)
     lines = [
         failure.Happening(at, STACK, "Round", "x", "AWS::Lambda::Function", "UPDATE_FAILED", "Rate exceeded", "1"),
         failure.Happening(at, STACK, STACK, "y", failure.STACK, "UPDATE_ROLLBACK_COMPLETE", "", "2"),
     ]
     monkeypatch.setattr(rollout.change_set, "watch", lambda *_: ("UPDATE_ROLLBACK_COMPLETE", lines))
-    told = account.refused("deploy", "--yes")
+    told = account.refused("deploy", "--yes", "--bucket", "mine")
     assert "Round (x), AWS::Lambda::Function: Rate exceeded" in told
     assert "Deploy again" in told
 
