@@ -22,7 +22,9 @@ from sereno.service import PLANNED_EVENT, Service
 SCHEMA_PATH = Path(__file__).with_name("sereno.schema.json")
 
 Ladder = tuple[tuple[str, ...], ...]
-_SURGE: Ladder = (("raise_concurrency",), ("open_incident",))
+_ASK: Ladder = (("request_quota", "open_incident"),)
+_SURGE: Ladder = (("raise_concurrency", "raise_capacity"), *_ASK)
+_TABLE: Ladder = (("raise_capacity",), *_ASK)
 _TELL: Ladder = (("open_incident",),)
 # Before a planned event everything is raised at once; nothing has happened yet that a quota could be asked for.
 _PREWARM: Ladder = (_SURGE[0], ("open_incident",))
@@ -32,13 +34,27 @@ USUAL_PLAYS: Mapping[str, Ladder] = {
     "saturation": _SURGE,
     "throttles": _SURGE,
     PLANNED_EVENT: _PREWARM,
+    "read-capacity": _TABLE,
+    "write-capacity": _TABLE,
+    "read-throttles": _TABLE,
+    "write-throttles": _TABLE,
+    "account-capacity": _ASK,
+    "account-concurrency": _ASK,
+    "account-requests": _ASK,
     "errors": _TELL,
     "latency": _TELL,
+    "table-errors": _TELL,
     "5xx": _TELL,
     "burn-fast": _TELL,
     "customers-hurt": _TELL,
 }
-"""The playbook of a file that writes none: more room for demand, a person for everything else."""
+"""The playbook of a file that writes none: more room for demand, a higher quota where one is the limit, a person for
+everything else."""
+# What tells nothing, and who has nothing to do, in a service without tables.
+_OF_TABLES = frozenset(
+    {"read-capacity", "write-capacity", "read-throttles", "write-throttles", "account-capacity", "table-errors"}
+)
+_RAISES_TABLES = frozenset({"raise_capacity"})
 
 
 def known_remediators() -> tuple[str, ...]:
@@ -125,6 +141,7 @@ def compile_config(config: Config) -> Json:
             }
             for key, one in resources.tables.items()
         },
+        "quotas": {"concurrency": config.quotas.concurrency, "requests": config.quotas.requests},
         "playbook": _playbook(config),
         "events": [
             {
@@ -154,11 +171,11 @@ def _capacity(one: CapacityConfig) -> Json:
 
 
 def _playbook(config: Config) -> Json:
-    usual = [what for what in USUAL_PLAYS if what != PLANNED_EVENT or config.events]
+    usual = _usual_ladders(config)
     plays = {what: PlayConfig() for what in usual} | dict(config.playbook)
     return {
         what: {
-            "rungs": [list(rung) for rung in play.remediators or USUAL_PLAYS[what]],
+            "rungs": [list(rung) for rung in play.remediators or usual.get(what, USUAL_PLAYS[what])],
             "mode": str(play.mode or config.mode),
             "hold_s": play.hold,
             "cooldown_s": play.cooldown,
@@ -167,6 +184,18 @@ def _playbook(config: Config) -> Json:
             "params": dict(play.limits.__pydantic_extra__ or {}),
         }
         for what, play in plays.items()
+    }
+
+
+def _usual_ladders(config: Config) -> dict[str, Ladder]:
+    """The usual plays of what the service has: without tables none of their alarms rings and nothing raises them."""
+    usual = {what: ladder for what, ladder in USUAL_PLAYS.items() if what != PLANNED_EVENT or config.events}
+    if config.resources.tables:
+        return usual
+    return {
+        what: tuple(tuple(name for name in rung if name not in _RAISES_TABLES) for rung in ladder)
+        for what, ladder in usual.items()
+        if what not in _OF_TABLES
     }
 
 

@@ -286,6 +286,13 @@ class EventConfig(Model):
     prewarm: Annotated[Minutes, _between(60, 86_400, "must lie between 1m and 24h")] = 1800
 
 
+class QuotasConfig(Model):
+    """The account's quotas in the Region, where they are not AWS's defaults: alarms come before they are met."""
+
+    concurrency: Annotated[int, Field(ge=1)] = 1000
+    requests: Annotated[int, Field(ge=1)] = 10_000
+
+
 class NotificationsConfig(Model):
     """Who is told."""
 
@@ -313,6 +320,7 @@ class Config(Model):
     )
     objectives: ObjectivesConfig = ObjectivesConfig()
     resources: ResourcesConfig
+    quotas: QuotasConfig = QuotasConfig()
     mode: Mode = Mode.OBSERVE
     playbook: dict[What, PlayConfig] = {}
     events: tuple[EventConfig, ...] = ()

@@ -29,6 +29,18 @@ class Objectives:
 
 
 @dataclass(frozen=True, slots=True)
+class Quotas:
+    """What the account allows in the Region, as far as alarms need it for a threshold: Lambda's concurrent executions
+    and API Gateway's requests a second, AWS's defaults unless told. Remediators ask AWS instead.
+    https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+    """
+
+    concurrency: int = 1000
+    requests: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
 class Api:
     """A stage of an API. `kind` is `rest` or `http`: CloudWatch keys the metrics of a REST API by its name, those of
     an HTTP API by its `id` (None: not declared, which only a REST API may be)."""
@@ -155,6 +167,7 @@ class Service:
     bindings: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     runbook_url: str = ""
     unreserved_floor: int = 100
+    quotas: Quotas = field(default_factory=Quotas)
     stack: str | None = None
 
     @property
@@ -214,6 +227,7 @@ class Service:
             bindings={name: (one[0], one[1]) for name, one in data.get("bindings", {}).items()},
             runbook_url=data.get("runbook_url", ""),
             unreserved_floor=data.get("unreserved_floor", 100),
+            quotas=Quotas(**data.get("quotas", {})),
             stack=data.get("stack"),
         )
 

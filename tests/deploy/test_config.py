@@ -14,7 +14,7 @@ from sereno.service import Service
 ROOT = Path(__file__).parents[2]
 BAD = sorted((Path(__file__).parent / "config" / "bad").glob("*.yaml"))
 EXAMPLES = [ROOT / "examples" / "minimal.yaml", ROOT / "examples" / "techmoda" / "sereno.yaml"]
-IN_THE_HOUSE = ["open_incident", "raise_concurrency"]
+IN_THE_HOUSE = ["open_incident", "raise_capacity", "raise_concurrency", "request_quota"]
 
 HEAD = 'service: shop\naccount: "123456789012"\nregion: eu-west-1\n'
 ONE_FUNCTION = "resources: {functions: {checkout: {name: shop-checkout}}}\n"
@@ -44,7 +44,7 @@ def test_a_working_file_is_short():
     assert len(text.splitlines()) < 15
     service = compiled(text)
     assert service.functions["checkout"].reserved == 50
-    assert service.playbook["exhaustion"].remediators == ("raise_concurrency", "open_incident")
+    assert service.playbook["exhaustion"].rungs == (("raise_concurrency",), ("request_quota", "open_incident"))
     assert service.playbook["5xx"].remediators == ("open_incident",)
 
 
@@ -84,7 +84,29 @@ def test_a_play_may_be_a_name_a_list_or_a_section():
     assert throttles.mode == Mode.OFF  # YAML 1.1 would have made it false
     assert (throttles.cooldown_s, throttles.per_day, throttles.cost_per_day) == (60, 3, 20)
     assert throttles.params == {"floor": 5}
-    assert throttles.remediators == ("raise_concurrency", "open_incident")
+    assert throttles.remediators == ("raise_concurrency", "request_quota", "open_incident")
+
+
+def test_quotas_of_an_account_are_aws_defaults_unless_they_are_told():
+    usual, own = compiled(HEAD + ONE_FUNCTION), compiled(HEAD + ONE_FUNCTION + "quotas: {concurrency: 400}\n")
+    assert (usual.quotas.concurrency, usual.quotas.requests) == (1000, 10_000)
+    assert (own.quotas.concurrency, own.quotas.requests) == (400, 10_000)
+
+
+def test_a_service_without_tables_has_no_plays_of_tables():
+    tables = "resources:\n  functions:\n    f: {name: shop-f}\n  tables:\n    t: {name: shop-t}\n"
+    without, beside = compiled(HEAD + ONE_FUNCTION).playbook, compiled(HEAD + tables).playbook
+    assert set(beside) - set(without) == {
+        "read-capacity",
+        "write-capacity",
+        "read-throttles",
+        "write-throttles",
+        "account-capacity",
+        "table-errors",
+    }
+    assert "raise_capacity" not in {name for play in without.values() for name in play.remediators}
+    assert beside["throttles"].first == ("raise_concurrency", "raise_capacity")
+    assert beside["read-throttles"].after("raise_capacity") == ("request_quota", "open_incident")
 
 
 def test_regions_begin_with_the_home_region():
