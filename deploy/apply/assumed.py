@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_LINE = re.compile(r"^\s*(?P<setting>[^#\s][^#]*?)\s*#\s*(?P<why>.*\bassumed\b.*)$", re.IGNORECASE)
+_ABOVE = re.compile(r"^\s*#\s*(?P<why>(?:assumed|unresolved):.*)$", re.IGNORECASE)
+_BESIDE = re.compile(r"^(?P<setting>\s*[^#\s][^#]*?)\s*#\s*(?P<why>(?:assumed|unresolved):.*)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +23,17 @@ class Assumption:
 
 
 def read(text: str) -> Iterator[Assumption]:
-    """Every line with a value beside which a comment says `assumed`."""
+    """Every setting above or beside which a comment begins with `assumed:` or `unresolved:`. Of a longer comment
+    above, its first line counts."""
+    why = ""
     for number, line in enumerate(text.splitlines(), start=1):
-        found = _LINE.match(line)
-        if found:
-            yield Assumption(number, found["setting"].strip(), found["why"].strip())
+        above, beside = _ABOVE.match(line), _BESIDE.match(line)
+        if above:
+            why = why or above["why"].strip()
+        elif beside:
+            yield Assumption(number, beside["setting"].strip(), beside["why"].strip())
+            why = ""
+        elif line.strip() and not line.lstrip().startswith("#"):
+            if why:
+                yield Assumption(number, line.strip(), why)
+            why = ""
