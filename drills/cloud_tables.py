@@ -116,6 +116,6 @@ def _reserve(cloud: Cloud, reserved: int) -> None:
         Runtime=own["Runtime"],
         Role=own["Role"],
         Handler="nobody.runs_it",
-        Code={"S3Bucket": "nowhere", "S3Key": "nothing.zip"},
+        Code={"ZipFile": b"never run"},
     )
     client.put_function_concurrency(FunctionName=STRANGER, ReservedConcurrentExecutions=reserved)

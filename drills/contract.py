@@ -21,6 +21,9 @@ _REQUESTS = {
 }
 _OBJECTIVE = {"name": str, "target": object, "measured": object, "met": bool}
 _FUNCTION = {"concurrency": list, "limit": list}
+_TABLE = {"consumed": list, "capacity": list, "throttled": list}
+_TABLES = {"throttled_calls": _NUMBER, "first_throttle_s": _MAYBE_NUMBER, "recovered_s": _MAYBE_NUMBER}
+_PLANNED = [{"name": str, "from_s": _NUMBER, "to_s": _NUMBER, "factor": _NUMBER}]
 _CALL = {"service": str, "operation": str, "params": dict}
 _STEP = {"do": _CALL, "why": str, "setting": str, "before": object, "after": object}
 _PLAN = {"reason": str, "risk": str, "monthly_cost": _NUMBER, "steps": [_STEP], "gates": list}
@@ -62,7 +65,7 @@ _RESULT = {
 
 def check(result: Any) -> Json:
     """The result itself, when its shape is right. Raises InvalidInput with every fault found."""
-    problems = list(_faults(result, _RESULT, "result"))
+    problems = list(_faults(result, _RESULT, "result")) or list(_optional_faults(result))
     if not problems:
         problems = [*_time_faults(result), *_plan_faults(result), *_series_faults(result["series"])]
     if problems:
@@ -89,6 +92,17 @@ def _faults(value: Any, shape: Any, path: str) -> Iterator[Problem]:
             yield from _faults(one, shape[0], f"{path}[{index}]")
     elif not isinstance(value, shape) or (isinstance(value, bool) and shape in (int, _NUMBER, _MAYBE_NUMBER)):
         yield Problem(path, value, f"should be {_spelled(shape)}")
+
+
+def _optional_faults(result: Json) -> Iterator[Problem]:
+    """What a drill without tables, or without planned events, does not have."""
+    for path, where, key, shape in (
+        ("result.tables", result, "tables", _TABLES),
+        ("result.without.tables", result["without"], "tables", _TABLES),
+        ("result.planned_events", result, "planned_events", _PLANNED),
+    ):
+        if key in where:
+            yield from _faults(where[key], shape, path)
 
 
 def _spelled(shape: Any) -> str:
@@ -133,6 +147,13 @@ def _series_faults(series: Json) -> Iterator[Problem]:
             yield from _faults(one, _FUNCTION, f"{path}.functions.{name}")
             if isinstance(one, dict):
                 columns |= {f"{path}.functions.{name}.{key}": one.get(key) for key in _FUNCTION}
+        for name, kinds in series[side].get("tables", {}).items():
+            for kind in ("read", "write"):
+                place = f"{path}.tables.{name}.{kind}"
+                one = kinds.get(kind) if isinstance(kinds, dict) else None
+                yield from _faults(one, _TABLE, place)
+                if isinstance(one, dict):
+                    columns |= {f"{place}.{key}": one.get(key) for key in _TABLE}
         for place, column in columns.items():
             if isinstance(column, list) and len(column) != length:
                 yield Problem(place, len(column), f"points should be {length}, as many as result.series.t has")

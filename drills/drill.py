@@ -20,7 +20,7 @@ from drills.table_model import KINDS
 from drills.world import TOTAL, World
 from remediators import registry
 from sereno.errors import InvalidInput, Problem
-from sereno.model import Json
+from sereno.model import Json, instant
 from sereno.service import Service
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -80,6 +80,7 @@ def _configured(scenario: Scenario, path: Path | None) -> tuple[Json, Service]:
     compiled = configuration.compile_config(_with_events(config, scenario))
     for play in compiled["playbook"].values():
         _limit(play, scenario)
+    _declare(compiled["tables"], scenario)
     if scenario.demand_metric:
         for one in compiled["functions"].values():
             one["fast_metric"] = True
@@ -112,6 +113,20 @@ def _with_events(config: Config, scenario: Scenario) -> Config:
         for one in scenario.events
     ]
     return config.model_copy(update={"events": planned})
+
+
+def _declare(tables: Json, scenario: Scenario) -> None:
+    """Declares the tables that the scenario has in another size."""
+    for one in scenario.tables:
+        if one.normal is None or one.key not in tables:
+            continue
+        declared = tables[one.key]
+        for kind in KINDS:
+            declared[kind] = getattr(one, kind) or declared[kind]
+            declared[f"normal_{kind}"] = one.normal[kind]
+            for name, index in one.indexes.items():
+                if name in declared["indexes"] and getattr(index, kind):
+                    declared["indexes"][name][kind] = getattr(index, kind)
 
 
 def _limit(play: Json, scenario: Scenario) -> None:
@@ -153,6 +168,7 @@ def result_of(run: Run, beside: World) -> Json:
         "recovered_s": recovered_s(world),
         **_tables_of(world, start),
         "capacity_changes": run.capacity_changes,
+        "planned_events": _planned(run.service, start),
         "incidents": run.incidents,
         "own_functions": {"runs": run.own_runs, "throttled": run.own_throttled},
         "signals": run.signals,
@@ -168,6 +184,19 @@ def result_of(run: Run, beside: World) -> Json:
             "without": _series(beside, scenario.duration_s),
         },
     }
+
+
+def _planned(service: Service, start: float) -> list[Json]:
+    """The events that the service's configuration knows beforehand, in seconds since the start."""
+    return [
+        {
+            "name": one.name,
+            "from_s": instant(one.starts).timestamp() - start,
+            "to_s": instant(one.ends).timestamp() - start,
+            "factor": one.factor,
+        }
+        for one in service.events
+    ]
 
 
 def _tables_of(world: World, start: float) -> Json:

@@ -18,12 +18,13 @@ Kind = Literal[
     "gateway",
     "hot-key",
     "strangers",
+    "table-errors",
     "round-silent",
     "functions-fail",
     "topic-down",
     "undelivered",
 ]
-KINDS: tuple[Kind, ...] = ("errors", "slow", "gateway", "hot-key", "strangers")
+KINDS: tuple[Kind, ...] = ("errors", "slow", "gateway", "hot-key", "strangers", "table-errors")
 # What befalls the watchman, not the service.
 WATCH_KINDS: tuple[Kind, ...] = ("round-silent", "functions-fail", "topic-down", "undelivered")
 
@@ -38,6 +39,9 @@ class Fault:
 
     * `hot-key`: `value` is the part of the requests to a table (or to `index`) that goes to one key.
     * `strangers`: `value` is the concurrency that functions outside the service take from the unreserved pool.
+
+    * `table-errors`: `value` is the part of the calls to tables that DynamoDB answers with an error of its own. The
+      SDK tries them again, so an invocation fails when all its attempts met one (see `Scenario.faults_for`).
 
     `function` names the function on AWS; None means every function. `table` (and `index`) name where the hot key
     lies; None means every table, and the table itself.

@@ -23,8 +23,24 @@ _TITLES = {
     "no-remediation": "Nothing changed",
     "all-reverted": "Everything taken back",
     "alarm-fires": "Alarm fires",
+    "zero-table-throttles": "No table throttles",
+    "table-recovered-within": "Tables recovered",
+    "refused-with": "Refused, at",
+    "not-raised": "Not raised",
+    "told": "People told",
+    "asks": "Asks a person, at",
+    "own-functions-ran": "Sereno's own functions ran",
 }
-_SECONDS = ("rpo", "rto", "raised-before", "recovered-within", "alarm-fires")
+_SECONDS = (
+    "rpo",
+    "rto",
+    "raised-before",
+    "recovered-within",
+    "alarm-fires",
+    "table-recovered-within",
+    "refused-with",
+    "asks",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +223,7 @@ def lead(result: Json) -> list[str]:
             f"Sereno acted {span(raised)} in, {span(raised - throttled)} after the first throttle that an unattended "
             "service sees."
         )
-    return [*sentences, *_harm(result), *_taken_back(result)]
+    return [*sentences, *_harm(result), *_harm_of_tables(result), *_taken_back(result)]
 
 
 def _harm(result: Json) -> list[str]:
@@ -217,6 +233,17 @@ def _harm(result: Json) -> list[str]:
         return []
     until = "and had not ended with the drill" if lasted is None else f"and it was over {span(lasted)} later"
     return [f"The first throttle under watch came {span(first)} in, {until}."]
+
+
+def _harm_of_tables(result: Json) -> list[str]:
+    """The calls that tables turned away under watch, and for how long; nothing when there were none."""
+    found = result.get("tables")
+    if not found or found["first_throttle_s"] is None:
+        return []
+    calls = f"{number(found['throttled_calls'])} call{'' if found['throttled_calls'] == 1 else 's'} to tables"
+    lasted = found["recovered_s"]
+    until = "until the drill's end" if lasted is None else f"over {span(lasted)}" if lasted else "in one second"
+    return [f"From {span(found['first_throttle_s'])} in, {calls} were throttled {until}."]
 
 
 def _taken_back(result: Json) -> list[str]:
@@ -247,7 +274,19 @@ def comparison(result: Json) -> list[Contrast]:
     first = Contrast(
         "First throttle at", _moment(result["first_throttle_s"]), _moment(result["without"]["first_throttle_s"])
     )
-    return [*lines, first]
+    return [*lines, first, *_tables(result)]
+
+
+def _tables(result: Json) -> list[Contrast]:
+    """What the tables turned away, apart from what Lambda did; nothing for a drill without tables."""
+    attended, unattended = result.get("tables"), result["without"].get("tables")
+    if not attended or not unattended:
+        return []
+    calls, first = "throttled_calls", "first_throttle_s"
+    return [
+        Contrast("Throttled calls to tables", number(attended[calls]), number(unattended[calls])),
+        Contrast("First throttled call at", _moment(attended[first]), _moment(unattended[first])),
+    ]
 
 
 def _milliseconds(value: float | None) -> str:

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from drills import charts, narrative
-from drills.panels import short
+from drills.panel import short
 from sereno.model import Json
 
 # Finer than a finger can point on any screen, and it bounds the page of a 24 h drill.
@@ -30,6 +30,12 @@ def readouts(result: Json) -> Json:
         label = short(name, result["service"])
         row = _row(label, series, ("functions", name, "concurrency"), stride, max)
         rows.append({**row, "limit": _row(label, series, ("functions", name, "limit"), stride, min)})
+    for name in dict.fromkeys([*series["with"].get("tables", {}), *series["without"].get("tables", {})]):
+        for kind in ("read", "write"):
+            path = ("tables", name, kind)
+            label = f"{short(name, result['service'])} {kind}s"
+            row = _row(label, series, (*path, "consumed"), stride, max)
+            rows.append({**row, "limit": _row(label, series, (*path, "capacity"), stride, min)})
     return {
         "start": result["start"],
         "duration": result["duration_s"],

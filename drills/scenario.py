@@ -55,12 +55,14 @@ class IndexLoad:
 class TableLoad:
     """A table under load. `key` is its name in `sereno.yaml`, `name` its name on AWS; `read` and `write` are units a
     second (None: as the service's configuration declares). A `cold` table has no burst credit when the drill begins;
-    without `auto_scaling` nobody but Sereno changes its capacity."""
+    without `auto_scaling` nobody but Sereno changes its capacity. With `normal` (units a second of an ordinary busy
+    hour, `read` and `write`) the service declares the table as the scenario has it: one of another size."""
 
     key: str
     name: str
     read: int | None = None
     write: int | None = None
+    normal: Mapping[str, float] | None = None
     indexes: Mapping[str, IndexLoad] = field(default_factory=dict)
     cold: bool = False
     partitions: int = 1
@@ -177,8 +179,14 @@ class Scenario:
         return Traffic.profile(1.0, self.account.strangers, self.shift(seed)) if self.account.strangers else None
 
     def faults_for(self, seed: int) -> tuple[Fault, ...]:
-        """The service's faults, delayed as the traffic is."""
-        return self._delayed(seed, KINDS)
+        """The service's faults, delayed as the traffic is. Errors of DynamoDB become those of the invocations whose
+        attempts all met one."""
+        known = self._delayed(seed, KINDS)
+        return (*known, *(one for fault in known if fault.kind == "table-errors" for one in self._failing(fault)))
+
+    def _failing(self, fault: Fault) -> list[Fault]:
+        users = [one for one in self.functions if one.uses]
+        return [replace(fault, kind="errors", value=fault.value**one.attempts, function=one.name) for one in users]
 
     def watch_faults_for(self, seed: int) -> tuple[Fault, ...]:
         """The watchman's own faults, delayed as the traffic is."""

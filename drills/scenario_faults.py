@@ -18,6 +18,8 @@ _EXTENT: Mapping[str, tuple[str, Parse]] = {
     "slow": ("factor", units.factor),
     "strangers": ("concurrency", values.count),
 }
+# What a fault may be narrowed to; a function where nothing is said.
+_PLACES: Mapping[str, tuple[str, ...]] = {"hot-key": ("table", "index"), "strangers": (), "table-errors": ()}
 _RATIO: tuple[str, Parse] = ("ratio", values.ratio)
 _EXTENTS = ("ratio", "factor", "concurrency")
 _KEYS = ("kind", "function", "table", "index", "from", "to", *_EXTENTS)
@@ -50,7 +52,7 @@ def _fault(reading: Reading, raw: Mapping[str, Any], path: str, length: int) -> 
 def _extent(reading: Reading, raw: Mapping[str, Any], kind: str, path: str) -> Json:
     """How bad it is, and for what; the watchman's own faults are whole."""
     needed, parse = _EXTENT.get(kind, _RATIO)
-    places = () if kind in {*WATCH_KINDS, "strangers"} else ("table", "index") if kind == "hot-key" else ("function",)
+    places = () if kind in WATCH_KINDS else _PLACES.get(kind, ("function",))
     allowed = places if kind in WATCH_KINDS else (needed, *places)
     for key in ("function", "table", "index", *_EXTENTS):
         if key in raw and key not in allowed:

@@ -9,7 +9,7 @@ from drills import scenario_values as values
 from drills.scenario_reading import Reading
 from sereno.model import Json
 
-_TABLE_KEYS = ("name", "read", "write", "indexes", "cold", "partitions", "hot_share", "auto_scaling")
+_TABLE_KEYS = ("name", "read", "write", "normal", "indexes", "cold", "partitions", "hot_share", "auto_scaling")
 _INDEX_KEYS = ("read", "write", "hot_share")
 _USE_KEYS = ("table", "index", "read", "write", "ratio", "operation")
 
@@ -43,6 +43,7 @@ def _table(reading: Reading, key: str, raw: Mapping[str, Any], path: str) -> Jso
         "key": key,
         "name": reading.take(raw, "name", values.text, path, ""),
         **_capacity(reading, raw, path),
+        "normal": _normal(reading, raw.get("normal"), f"{path}normal"),
         "indexes": indexes,
         "cold": reading.take(raw, "cold", values.flag, path, False, needed=False),
         "partitions": max(1, reading.take(raw, "partitions", values.capacity, path, 1, needed=False)),
@@ -53,6 +54,17 @@ def _table(reading: Reading, key: str, raw: Mapping[str, Any], path: str) -> Jso
 
 def _capacity(reading: Reading, raw: Mapping[str, Any], path: str) -> Json:
     return {kind: reading.take(raw, kind, values.capacity, path, None, needed=False) for kind in ("read", "write")}
+
+
+def _normal(reading: Reading, raw: object, path: str) -> Json | None:
+    """What an ordinary busy hour consumes, where the scenario has a table of another size."""
+    if raw is None:
+        return None
+    part = reading.part(raw, path, "{read: 66, write: 13}")
+    if part is None:
+        return None
+    reading.unknown(part, ("read", "write"), f"{path}.")
+    return {kind: reading.take(part, kind, values.consumed, f"{path}.", 0.0) for kind in ("read", "write")}
 
 
 def _hot(reading: Reading, raw: Mapping[str, Any], path: str) -> float:

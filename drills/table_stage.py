@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from drills import cloud_tables, twin
 from drills.auto_scaling import AutoScaling, Scaled
 from drills.cloud import Cloud
+from drills.function_model import stream
+from drills.publishing import DELAY_S
 from drills.scenario import Scenario
 from drills.table_shims import Tables
 from drills.table_updates import TableUpdates, Update
@@ -47,6 +49,10 @@ class TableStage:
         self._updates = TableUpdates(world, seed, at, takes=scenario.update_table_s, through=self._through)
         self._scaling = AutoScaling(lambda: self._scaled, world.store, self._updates)
         self._scaled: tuple[Scaled, ...] = ()
+        self._errors = [one for one in scenario.faults_for(seed) if one.kind == "table-errors"]
+        self._users = [one for one in scenario.functions if one.uses]
+        self._invocations = {one.name: 0 for one in self._users}
+        self._delays = stream(seed, "table errors", "metric delays")
         answers = cloud.answers
         answers.tables = Tables(self._updates, answers.clock, lambda: cloud.clients("dynamodb"))
 
@@ -55,6 +61,9 @@ class TableStage:
         if self._run.world.tables:
             self._read_targets()
             self._at(self._first, lambda: self._minute(self._first))
+        if self._errors:
+            first = self._start + twin.MINUTE_S
+            self._at(first, lambda: self._count_errors(first))
 
     def after_work(self, now: float) -> None:
         """One of Sereno's functions has worked: a target that it changed is acted on."""
@@ -65,6 +74,34 @@ class TableStage:
     def _minute(self, moment: float) -> None:
         self._scaling.look(moment)
         self._at(moment + twin.MINUTE_S, lambda: self._minute(moment + twin.MINUTE_S))
+
+    def _count_errors(self, moment: float) -> None:
+        """Publishes the minute's errors of DynamoDB itself, by table and operation, as AWS does: no zeros."""
+        self._at(moment + twin.MINUTE_S, lambda: self._count_errors(moment + twin.MINUTE_S))
+        totals, middle = self._run.world.totals, moment - self._start - twin.MINUTE_S / 2
+        ratio = max((one.value for one in self._errors if one.start <= middle < one.end), default=0.0)
+        counts: dict[tuple[str, str], float] = {}
+        for one in self._users:
+            made = totals[one.name].invocations - self._invocations[one.name]
+            self._invocations[one.name] += made
+            for use in one.uses:
+                place = (use.table, use.called)
+                counts[place] = counts.get(place, 0.0) + made * use.ratio * ratio
+        for (table, operation), count in counts.items():
+            visible_at = moment + float(self._delays.uniform(*DELAY_S))
+            if round(count):
+                self._run.world.store.put(
+                    "AWS/DynamoDB",
+                    "SystemErrors",
+                    {"TableName": table, "Operation": operation},
+                    moment - twin.MINUTE_S,
+                    60,
+                    visible_at=visible_at,
+                    total=round(count),
+                    count=round(count),
+                    minimum=1.0,
+                    maximum=1.0,
+                )
 
     def _read_targets(self) -> None:
         self._cloud.answers.targets_touched = False

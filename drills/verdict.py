@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from drills import leases, narrative, panels
+from drills import lanes, leases, narrative
 from drills.contract import check
 from sereno.model import Json
 
@@ -72,7 +72,7 @@ def _remediation(one: Json) -> Text:
     return Text.assemble(
         (one["remediator"], "bold"),
         f" on {one['target']['name']}  ",
-        panels.change_text(one),
+        lanes.change_text(one),
         "  ",
         (one["status"], _TONES.get(one["status"], "yellow")),
     )
