@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from console.on_paper import paper_of
-from console.show import as_json, counted, screen
+from console.show import as_json, beside, counted, screen
 from deploy import config as configuration
 from deploy import config_events, headroom
 from deploy.headroom import Finding, State
@@ -79,7 +79,7 @@ def _tell(paper: Paper, found: tuple[Finding, ...], notes: list[str], source: st
     if notes:
         console.print("\nTo know:", markup=False)
         for note in notes:
-            console.print(Text(f"  {note}"), soft_wrap=True)
+            beside(console, "  ", Text(note))
     short = headroom.short(found)
     verdict = (
         f"\n{counted(len(short), 'limit')} too small." if short else "\nEvery limit that is known holds every surge."

@@ -187,10 +187,12 @@ def _busy(aws: Aws, service: Service, tables: Mapping[str, TableFacts], now: dat
     """Hour by hour, what ran and what was consumed."""
     wanted = dict(_series(service, tables))
     keys, found = list(wanted), dict[str, list[Any]]()
+    # CloudWatch aligns periods to the hour; what has begun shows less than it will have.
+    last = now.replace(minute=0, second=0, microsecond=0)
     for start in range(0, len(keys), QUERIES):
         ids = {f"m{number}": key for number, key in enumerate(keys[start : start + QUERIES])}
         series = {one: wanted[key] for one, key in ids.items()}
-        answer = metrics.read(aws.client("cloudwatch"), series, now - LOOK_BACK, now)
+        answer = metrics.read(aws.client("cloudwatch"), series, last - LOOK_BACK, last)
         found |= {ids[one]: points for one, points in answer.items()}
     return found
 
