@@ -83,7 +83,8 @@ class TableFacts:
 class Account:
     """`functions` and `tables` by their names on AWS. `own` are the executions reserved for Sereno's functions,
     `others` those of functions that the service does not declare; `rates` the requests a second of an ordinary busy
-    hour by API key. `live` says that the account was read, not assumed."""
+    hour by API key, `stages` those that a stage allows where it has a limit of its own. `live` says that the account
+    was read, not assumed."""
 
     functions: Mapping[str, FunctionFacts]
     tables: Mapping[str, TableFacts]
@@ -93,6 +94,7 @@ class Account:
     units: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, ACCOUNT_UNITS))
     api_rate: float = API_RATE
     rates: Mapping[str, float] = field(default_factory=dict)
+    stages: Mapping[str, float] = field(default_factory=dict)
     live: bool = False
 
     @property

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
+from deploy import account_apis
 from deploy.account import API_RATE, KINDS, NO_MAXIMUM, Account, FunctionFacts, LaneFacts, TableFacts, function_facts
 from remediators import metrics
 from remediators.metrics import Series
@@ -22,7 +23,6 @@ LOOK_BACK = timedelta(days=7)
 HOUR = 3600
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
 QUERIES = 500
-API_QUOTA = "L-8A5B8E43"
 
 Named = TypeVar("Named", Function, Table)
 Facts = TypeVar("Facts")
@@ -45,7 +45,8 @@ def read(aws: Aws, service: Service, own: Mapping[str, int], now: datetime) -> A
         tables={one.name: _consumed(one, _quota(tables[key], units), busy) for key, one in service.tables.items()},
         concurrency=int(limits["ConcurrentExecutions"]),
         own=sum(own.values()),
-        api_rate=_api_rate(aws) if service.apis else API_RATE,
+        api_rate=account_apis.account_rate(aws) if service.apis else API_RATE,
+        stages=account_apis.stage_rates(aws, service.apis),
         rates={key: _most(busy, f"requests|{key}") / HOUR for key in service.apis if busy.get(f"requests|{key}")},
         live=True,
     )
@@ -171,16 +172,7 @@ def _word(kind: str) -> str:
     return kind.capitalize()
 
 
-# -- quotas and metrics
-
-
-def _api_rate(aws: Aws) -> float:
-    """The quota in force; AWS's default where it has never been changed, or may not be read."""
-    try:
-        answer = aws.client("service-quotas").get_service_quota(ServiceCode="apigateway", QuotaCode=API_QUOTA)
-    except ClientError:
-        return API_RATE
-    return float(answer["Quota"]["Value"])
+# -- metrics
 
 
 def _busy(aws: Aws, service: Service, tables: Mapping[str, TableFacts], now: datetime) -> dict[str, list[Any]]:

@@ -65,6 +65,7 @@ def _findings(look: Look) -> Iterator[Finding]:
     units = {key: tables.needed(look, one) for key, one in look.service.tables.items()}
     for key, table in look.service.tables.items():
         yield from tables.findings(look, table, units[key])
+    yield from _stages(look)
     yield from _executions(look, executions)
     yield from _units(look, units)
     yield from _requests(look)
@@ -108,6 +109,16 @@ def _units(look: Look, needs: Mapping[str, tables.Needs]) -> Iterator[Finding]:
             whose=f"{len(provisioned)} provisioned table{'s' if len(provisioned) > 1 else ''}",
             mend=f"{UNITS_QUOTA[kind]}: {quota} -> {total}",
         )
+
+
+def _stages(look: Look) -> Iterator[Finding]:
+    """A stage may allow less than the account does."""
+    for key, rate in look.account.stages.items():
+        api = look.service.apis[key]
+        if key in look.account.rates:
+            need = look.account.rates[key] * look.surge.factor
+            mend = f"throttling of stage {api.stage} of {api.name}: {rate:g} -> {need:.0f} requests a second"
+            yield look.holds(key, "requests", "a second", need, rate, whose=f"stage {api.stage}", mend=mend)
 
 
 def _requests(look: Look) -> Iterator[Finding]:

@@ -112,6 +112,21 @@ def test_the_traffic_is_the_services_business_and_told_beside_it():
     assert found.unpriced == ()
 
 
+def test_where_auto_scaling_owns_a_value_its_bounds_are_raised():
+    service = shop(READ, tables=(PRODUCTS,))
+    account = declared(service, own=21)
+    facts = account.tables["shop-products"]
+    lanes = {key: replace(lane, target=(lane.units, 500)) for key, lane in facts.lanes.items()}
+    read = replace(account.functions["shop-read"], target=(10, 40))
+    account = account.with_table("shop-products", replace(facts, lanes=lanes)).with_function("shop-read", read)
+    found = event_plan.work_out(WEEK, Paper(service, account, registry.all_remediators(), TODAY))
+    told = changes(found)
+    assert told["shop-read", "provisioned target"] == ("10..40", "192..192")
+    assert told["shop-products", "read target"] == ("300..500", "1109..1109")
+    assert told["shop-products", "by-category write target"] == ("50..500", "219..500")
+    assert found.suffices
+
+
 def test_what_nobody_has_declared_is_not_known_and_no_failure():
     found = worked_out(shop(Function("read", "shop-read", reserved=50), tables=(Table("carts", "shop-carts"),)))
     assert [one.verdict.reason for one in found.outcomes] == [Reason.NO_DATA, Reason.NO_DATA]

@@ -163,6 +163,15 @@ def test_the_rate_of_all_apis_is_held_where_it_is_known():
     assert found.mend.endswith(": 10000 -> 10800")
 
 
+def test_a_stage_may_allow_less_than_the_account():
+    service = shop(READ, apis={"web": Api("web", "shop-web", "prod")})
+    busy = replace(declared(service, OWN), rates={"web": 100.0}, stages={"web": 500.0})
+    found = one(service, "web", "requests", busy)
+    assert (found.need, found.limit, found.state) == (900, 500, State.SHORT)
+    assert found.mend == "throttling of stage prod of shop-web: 500 -> 900 requests a second"
+    assert one(service, "account", "API requests", busy).state is State.HOLDS
+
+
 # -- tables
 
 
