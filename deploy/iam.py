@@ -34,6 +34,7 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     "dynamodb.batch_write_item": ("dynamodb:BatchWriteItem",),
     "dynamodb.delete_item": ("dynamodb:DeleteItem",),
     "dynamodb.describe_continuous_backups": ("dynamodb:DescribeContinuousBackups",),
+    "dynamodb.describe_limits": ("dynamodb:DescribeLimits",),
     "dynamodb.describe_table": ("dynamodb:DescribeTable",),
     "dynamodb.get_item": ("dynamodb:GetItem",),
     "dynamodb.put_item": ("dynamodb:PutItem",),
@@ -68,6 +69,10 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     "s3.get_object": ("s3:GetObject",),
     "s3.put_object": ("s3:PutObject",),
     "service-quotas.get_service_quota": ("servicequotas:GetServiceQuota",),
+    "service-quotas.list_requested_service_quota_change_history_by_quota": (
+        "servicequotas:ListRequestedServiceQuotaChangeHistoryByQuota",
+    ),
+    "service-quotas.request_service_quota_increase": ("servicequotas:RequestServiceQuotaIncrease",),
     "sns.publish": ("sns:Publish",),
     "sqs.send_message": ("sqs:SendMessage",),
     "ssm.create_ops_item": ("ssm:CreateOpsItem",),

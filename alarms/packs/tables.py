@@ -20,9 +20,10 @@ METRICS_LIMIT = 10
 # A partition that splits, or two scans that meet, throttle a few calls; the SDK tries each again, and nobody sees it.
 THROTTLES_FLOOR = 10
 ERRORS_FLOOR = 5
-# UpdateTable takes up to a few minutes, and what a table left unused in five minutes bridges them.
+# UpdateTable takes up to a few minutes, and what a table left unused in five minutes bridges them. Looking further
+# ahead, an ordinary peak of half as much again, coming within a minute, would be taken for the beginning of a surge.
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/burst-adaptive-capacity.html
-AHEAD_MINUTES = 5
+AHEAD_MINUTES = 3
 SATURATED = 0.85
 # Where an ordinary busy hour uses more than half of what is declared, auto scaling owns the capacity: then this many
 # times the hour's use stands for it, so that an ordinary day rings nothing.

@@ -67,7 +67,6 @@ PERMISSIONS = (
         "*",
         because="DescribeLimits takes no resource: "
         "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html",
-        actions=("dynamodb:DescribeLimits",),
     ),
     Permission(
         "cloudwatch.get_metric_data",

@@ -51,7 +51,6 @@ PERMISSIONS = (
         "*",
         because="DescribeLimits takes no resource: "
         "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html",
-        actions=("dynamodb:DescribeLimits",),
     ),
     Permission(
         "cloudwatch.get_metric_data",
@@ -64,13 +63,11 @@ PERMISSIONS = (
         "service-quotas.list_requested_service_quota_change_history_by_quota",
         "*",
         because=f"ListRequestedServiceQuotaChangeHistoryByQuota takes no resource: {_QUOTAS_PAGE}",
-        actions=("servicequotas:ListRequestedServiceQuotaChangeHistoryByQuota",),
     ),
     *(
         Permission(
             "service-quotas.request_service_quota_increase",
             f"arn:{{partition}}:servicequotas:{{region}}:{{account}}:{quota.service}/{quota.code}",
-            actions=("servicequotas:RequestServiceQuotaIncrease",),
         )
         for quota in QUOTAS
     ),

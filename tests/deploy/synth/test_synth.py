@@ -44,7 +44,7 @@ def made_up(name: str, **changes) -> Remediator:
     return Remediator(**(known | changes))
 
 
-HOUSE = {name: made_up(name) for name in ("raise_concurrency", "open_incident")}
+HOUSE = {name: made_up(name) for name in ("raise_concurrency", "raise_capacity", "request_quota", "open_incident")}
 THROTTLES = AlarmSpec(
     name="techmoda/read/throttles",
     namespace="AWS/Lambda",
@@ -107,9 +107,11 @@ def test_cloudformation_accepts_the_template():
     ] == []
 
 
-def test_an_alarm_starts_the_remediator_that_answers_it_first():
+def test_an_alarm_starts_the_remediators_that_answer_it_first():
     found = template()
-    assert started_by(found, event("techmoda/read/exhaustion")) == {"sereno-techmoda-raise-concurrency-1"}
+    surge = {"sereno-techmoda-raise-concurrency-1", "sereno-techmoda-raise-capacity-1"}
+    assert started_by(found, event("techmoda/read/exhaustion")) == surge
+    assert started_by(found, event("techmoda/products/read-throttles")) == {"sereno-techmoda-raise-capacity-1"}
     assert started_by(found, event("techmoda/catalogue/5xx")) == {"sereno-techmoda-open-incident-1"}
 
 
