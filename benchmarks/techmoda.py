@@ -8,6 +8,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 from deploy import config, package
@@ -20,6 +21,12 @@ SERENO_YAML = ROOT / "examples" / "techmoda" / "sereno.yaml"
 def compiled() -> Json:
     """TechModa's compiled configuration."""
     return config.compile_config(config.load(SERENO_YAML))
+
+
+@lru_cache(maxsize=1)
+def minimal() -> Json:
+    """The compiled configuration of the smallest example: one function."""
+    return config.compile_config(config.load(ROOT / "examples" / "minimal.yaml"))
 
 
 @contextmanager

@@ -7,9 +7,12 @@ import math
 import pytest
 
 import benchmarks.__main__ as command
-from benchmarks import techmoda
+from benchmarks import techmoda, troposphere_twin
 from benchmarks.benches import alarm_timeline, own_code
 from benchmarks.measure import TINY, Row, Target, paired
+from deploy import synth
+from remediators import registry
+from sereno.service import Service
 
 UNITS = {"ms", "s"}
 SLOW = {"cold_start", "drill"}
@@ -169,3 +172,13 @@ def test_a_fresh_interpreter_finds_only_what_it_is_given(tmp_path):
     assert techmoda.fresh("import only; print(only.NAME)", [tmp_path]).strip() == "this one"
     found = techmoda.fresh("import importlib.util; print(importlib.util.find_spec('botocore'))", [tmp_path])
     assert found.strip() == "None"
+
+
+def test_troposphere_is_asked_for_the_very_same_resources():
+    configuration = techmoda.minimal()
+    service = Service.from_json(configuration)
+    template = synth.synthesise(service, configuration, remediators=registry.all_remediators())
+    twin = json.loads(troposphere_twin.text(template))
+    assert twin["Resources"].keys() == template["Resources"].keys()
+    for name, one in template["Resources"].items():
+        assert twin["Resources"][name]["Properties"] == one["Properties"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import cfnlint.api
 import cfnlint.config
@@ -110,6 +111,27 @@ def test_a_thousand_services_of_fifteen_alarms_fit_with_a_layer_of_groups():
         assert limits.size(parent) <= limits.SAFE_BYTES
     children = [name for parent in parents[1:] for name in parent["Resources"] if name != "Parent"]
     assert len(children) == len(set(children)) == 1000
+
+
+def calls(services: int) -> int:
+    """How many functions synthesis calls for so many services: what it costs, whatever the machine."""
+    count = 0
+
+    def note(frame, happening, argument):
+        nonlocal count
+        count += happening == "call"
+
+    sys.setprofile(note)
+    try:
+        fleet.gather(member(f"shop{number:04d}") for number in range(services))
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def test_twice_the_services_are_twice_the_work():
+    fleet.gather([member("warm")])
+    assert calls(24) <= 2.02 * calls(12)
 
 
 def test_cloudformation_accepts_the_parent():
