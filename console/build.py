@@ -56,8 +56,9 @@ def check(context: typer.Context, config: ConfigOption = DEFAULT, json: JsonOpti
     console.print(f"{config}: fine", markup=False, soft_wrap=True)
     told = ", ".join(counted(len(found), noun) for found, noun in counts)
     console.print(f"{service.name} in {service.region}: {told}", markup=False)
+    longest = max(map(len, service.playbook), default=0)
     for what, play in service.playbook.items():
-        console.print(f"  {what:16} {play.mode:8} {ladder(play)}", markup=False)
+        console.print(f"  {what:{longest}} {play.mode:8} {ladder(play)}", markup=False)
     for note in config_events.notes(service):
         console.print(f"note: {note}", markup=False, style="yellow")
 

@@ -99,8 +99,12 @@ def _is_model_or_none(one: Any) -> bool:
 
 
 def distinct(problems: list[Problem]) -> list[Problem]:
-    """One problem a place and mend: a wrong shape is told by the model, and perhaps by a check too."""
-    return list({(one.path, one.mend): one for one in problems}.values())
+    """One problem a place and mend: a wrong shape is told by the model, and perhaps by a check too. What stands there
+    under an old name is not missing."""
+    told = list({(one.path, one.mend): one for one in problems}.values())
+    parts = [one.path.rpartition(".") for one in told if one.path.startswith("events[")]
+    renamed = {f"{place}.{RENAMED[key]}" for place, _, key in parts if key in RENAMED}
+    return [one for one in told if one.mend != _MENDS["missing"] or one.path not in renamed]
 
 
 def in_order(problems: list[Problem], raw: Mapping[str, Any]) -> list[Problem]:

@@ -13,11 +13,14 @@ from typing import Any
 from sereno import planned
 from sereno.errors import Problem
 from sereno.model import instant
-from sereno.service import Service
+from sereno.service import PLANNED_EVENT, Service
 
 # What lasts longer is no surge over the normal any more, but the normal.
 LONGEST = timedelta(days=31)
 SHORTEST = timedelta(minutes=1)
+# UpdateTable takes up to several minutes, and so does the allocation of provisioned concurrency.
+# https://docs.aws.amazon.com/lambda/latest/dg/provisioned-concurrency.html
+SLOW = timedelta(minutes=10)
 
 Span = tuple[str, datetime, datetime]
 
@@ -40,9 +43,17 @@ def problems(events: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:
 
 
 def notes(service: Service) -> Iterator[str]:
-    """What is allowed and should be known: a factor over the declared surge, a prewarm that meets another event."""
-    surge = service.objectives.surge
+    """What is allowed and should be known: a factor over the declared surge, a prewarm that is short or meets another
+    event, a play without an event."""
+    surge, slow = service.objectives.surge, list(_slow(service))
+    if PLANNED_EVENT in service.playbook and not service.events:
+        yield f"playbook.{PLANNED_EVENT}: no event is planned, so nothing starts this play"
     for event in service.events:
+        if event.prewarm_s < SLOW.total_seconds() and slow:
+            yield (
+                f"{event.name}: a prewarm of {event.prewarm_s // 60}m is short: AWS takes minutes to provision "
+                f"{' and '.join(slow)}"
+            )
         if event.factor > surge:
             yield (
                 f"{event.name}: {event.factor:g}x is over objectives.surge, {surge:g}x: the event is sized to its "
@@ -55,6 +66,13 @@ def notes(service: Service) -> Iterator[str]:
                     f"{event.name}: its prewarm begins while {other.name} still runs and holds the same targets "
                     "(let the one end earlier, or write a shorter prewarm)"
                 )
+
+
+def _slow(service: Service) -> Iterator[str]:
+    if any(one.provisioned for one in service.tables.values()):
+        yield "a table's capacity"
+    if any(one.provisioned for one in service.functions.values()):
+        yield "concurrency"
 
 
 def _span(event: Mapping[str, Any]) -> Span | None:

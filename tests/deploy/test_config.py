@@ -13,7 +13,7 @@ from sereno.service import Service
 
 ROOT = Path(__file__).parents[2]
 BAD = sorted((Path(__file__).parent / "config" / "bad").glob("*.yaml"))
-EXAMPLES = [ROOT / "examples" / "minimal.yaml", ROOT / "examples" / "techmoda" / "sereno.yaml"]
+EXAMPLES = [ROOT / "examples" / one for one in ("minimal.yaml", "techmoda/sereno.yaml", "fashion-week.yaml")]
 IN_THE_HOUSE = ["open_incident", "raise_capacity", "raise_concurrency", "request_quota"]
 
 HEAD = 'service: shop\naccount: "123456789012"\nregion: eu-west-1\n'

@@ -6,7 +6,9 @@ import json
 
 import pytest
 
-from deploy import config, config_events
+from deploy import config, config_events, synth
+from deploy.synth import rules
+from remediators import registry
 from sereno.errors import InvalidInput
 from sereno.model import Mode
 from sereno.service import PLANNED_EVENT, Service
@@ -16,8 +18,8 @@ BODY = "resources: {functions: {checkout: {name: shop-checkout, normal: 8}}}\n"
 MONDAY = "{name: sale, from: 2027-03-01T09:00:00+01:00, to: 2027-03-02T09:00:00+01:00, factor: 5x}"
 
 
-def service(*events: str, more: str = "") -> Service:
-    text = HEAD + BODY + more + "".join(["events:\n", *(f"  - {one}\n" for one in events)] if events else [])
+def service(*events: str, more: str = "", body: str = BODY) -> Service:
+    text = HEAD + body + more + "".join(["events:\n", *(f"  - {one}\n" for one in events)] if events else [])
     return Service.from_json(json.loads(json.dumps(config.compile_config(config.parse(text)))))
 
 
@@ -85,3 +87,26 @@ def test_a_prewarm_that_meets_the_event_before_is_said():
     after = "{name: next, from: 2027-03-02T08:20:00Z, to: 2027-03-03T08:00:00Z, factor: 2x}"
     (note,) = config_events.notes(service(MONDAY, after))
     assert note.startswith("next: its prewarm begins while sale still runs")
+
+
+def test_a_prewarm_too_short_for_what_takes_minutes_is_said():
+    short = MONDAY.replace("factor: 5x", "factor: 5x, prewarm: 5m")
+    table = "    orders: {name: shop-orders, billing: provisioned, read: 10, write: 10}\n"
+    found = service(short, more=f"resources:\n  tables:\n{table}", body="")
+    (note,) = config_events.notes(found)
+    assert note == "sale: a prewarm of 5m is short: AWS takes minutes to provision a table's capacity"
+    assert list(config_events.notes(service(short))) == []
+
+
+def test_a_play_that_no_event_starts_is_said():
+    (note,) = config_events.notes(service(more="playbook: {planned-event: raise_concurrency}\n"))
+    assert note == "playbook.planned-event: no event is planned, so nothing starts this play"
+
+
+def test_no_rule_waits_for_what_the_round_starts():
+    found = service(MONDAY, more="playbook: {planned-event: [raise_concurrency, open_incident]}\n")
+    assert "exhaustion" in rules.first_rung(found, "raise_concurrency")
+    assert PLANNED_EVENT not in rules.first_rung(found, "raise_concurrency")
+    compiled = config.compile_config(config.parse(HEAD + BODY + f"events: [{MONDAY}]\n"))
+    template = synth.synthesise(Service.from_json(compiled), compiled, remediators=registry.all_remediators())
+    assert PLANNED_EVENT not in json.dumps([one for one in template["Resources"].values() if "Events" in one["Type"]])
