@@ -10,7 +10,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,6 +23,7 @@ from remediators.clients import BotocoreAws
 from remediators.items import remediation_from
 from remediators.ledger import Ledger
 from remediators.outbox import Outbox
+from remediators.testing import MemoryTable, MemoryTopic
 from remediators.watch import Watch
 from sereno.lifecycle import Remediation
 from sereno.model import Event, Mode, Signal, Status, iso
@@ -109,7 +110,7 @@ class LittleAws:
     """moto behind botocore, with the answers moto cannot give: metrics and alarms at a moment of the test's clock,
     account settings, OpsItems. `effects` keeps (before, after) of every change of a reserved concurrency."""
 
-    def __init__(self, real: BotocoreAws, metrics: Metrics) -> None:
+    def __init__(self, real: BotocoreAws | Paper, metrics: Metrics) -> None:
         self.real = real
         self.metrics = metrics
         self.alarms: dict[str, dict[str, Any]] = {}
@@ -288,6 +289,84 @@ class _OpsCenter:
 
 
 @dataclass
+class _PaperLambda:
+    """As much of Lambda as the remediators use, without moto."""
+
+    limits: dict[str, int | None] = field(default_factory=lambda: {"techmoda-read": 120, "techmoda-write": 40})
+
+    def get_function(self, **params: Any) -> Any:
+        return {"Configuration": {"FunctionName": params["FunctionName"], "MemorySize": 512}}
+
+    def get_function_concurrency(self, **params: Any) -> Any:
+        limit = self.limits[params["FunctionName"]]
+        return {} if limit is None else {"ReservedConcurrentExecutions": limit}
+
+    def put_function_concurrency(self, **params: Any) -> Any:
+        self.limits[params["FunctionName"]] = params["ReservedConcurrentExecutions"]
+        return {"ReservedConcurrentExecutions": params["ReservedConcurrentExecutions"]}
+
+    def delete_function_concurrency(self, **params: Any) -> Any:
+        self.limits[params["FunctionName"]] = None
+        return {}
+
+    def list_functions(self) -> Any:
+        return {"Functions": [{"FunctionName": name} for name in self.limits]}
+
+
+@dataclass
+class _PaperDynamoDB(MemoryTable):
+    """The ledger's table, and beside it the products table with its capacity."""
+
+    units: dict[str, int] = field(default_factory=lambda: {"ReadCapacityUnits": 300, "WriteCapacityUnits": 50})
+
+    def describe_table(self, **params: Any) -> Any:
+        return {"Table": {"TableName": params["TableName"], "ProvisionedThroughput": dict(self.units)}}
+
+    def update_table(self, **params: Any) -> Any:
+        self.units = dict(params["ProvisionedThroughput"])
+        return {"TableDescription": {}}
+
+
+class _PaperScaling:
+    def describe_scalable_targets(self, **_: Any) -> Any:
+        return {"ScalableTargets": []}
+
+
+class _PaperQuotas:
+    """Service Quotas: what was asked for is pending for ever."""
+
+    def __init__(self) -> None:
+        self.requests: list[dict[str, Any]] = []
+
+    def get_service_quota(self, **params: Any) -> Any:
+        values = {"L-B99A9384": 1000.0}
+        return {"Quota": {**params, "Value": values.get(params["QuotaCode"], 40_000.0), "Adjustable": True}}
+
+    def list_requested_service_quota_change_history_by_quota(self, **params: Any) -> Any:
+        return {"RequestedQuotas": [one for one in self.requests if one["QuotaCode"] == params["QuotaCode"]]}
+
+    def request_service_quota_increase(self, **params: Any) -> Any:
+        self.requests.append({**params, "Status": "PENDING"})
+        return {"RequestedQuota": self.requests[-1]}
+
+
+class Paper:
+    """Stands in for moto where thousands of lives are played: the same answers in microseconds."""
+
+    def __init__(self) -> None:
+        self.clients = {
+            "lambda": _PaperLambda(),
+            "dynamodb": _PaperDynamoDB(),
+            "sns": MemoryTopic(),
+            "application-autoscaling": _PaperScaling(),
+            "service-quotas": _PaperQuotas(),
+        }
+
+    def client(self, name: str, region: str | None = None) -> Any:
+        return self.clients[name]
+
+
+@dataclass
 class House:
     """Everything a story needs."""
 
@@ -350,8 +429,16 @@ class House:
         """Every remediation of the day, oldest first."""
         return [self.get(one) for one in self.books.day(f"{NOON:%Y-%m-%d}")]
 
+    def in_memory(self) -> House:
+        """Moves the house, which must be as new, from moto to paper."""
+        return on_paper(self)
+
     def messages(self) -> list[dict[str, Any]]:
         """What people got since they were asked last, oldest first."""
+        if isinstance(self.little.real, Paper):
+            topic = self.little.real.client("sns")
+            got, topic.published = topic.published, []
+            return got
         sqs, got = self.little.real.client("sqs"), []
         while True:
             answer = sqs.receive_message(QueueUrl=self.mailbox, MaxNumberOfMessages=10, VisibilityTimeout=3600)
@@ -379,6 +466,33 @@ class House:
 
     def calm(self) -> None:
         self.metrics.minutes(self.clock, Invocations=106 * 60, Throttles=0, Duration=150, ConcurrentExecutions=35)
+
+
+def paper_house() -> House:
+    """A house as new without moto: the declared limits, an hour of metrics."""
+    clock, metrics = ManualClock(NOON), Metrics()
+    little = LittleAws(Paper(), metrics)
+    aws, telemetry = WatchedAws(little), CollectedTelemetry()
+    watch = Watch(
+        service=service(),
+        ledger=Ledger(aws.client("dynamodb"), TABLE, "techmoda", sleep=lambda _: None),
+        aws=aws,
+        clock=clock,
+        outbox=Outbox(aws.client("sns"), "topic"),
+        telemetry=telemetry,
+        owner="invocation-1",
+    )
+    house = House(clock, metrics, little, aws, watch, telemetry, "topic", "")
+    house.surge()
+    return house
+
+
+def on_paper(house: House) -> House:
+    """The same house without moto."""
+    new = paper_house()
+    for one in fields(House):
+        setattr(house, one.name, getattr(new, one.name))
+    return house
 
 
 def create_ledger(client: Any, table: str = TABLE) -> None:

@@ -17,8 +17,11 @@ from sereno.service import Play
 PLAY = Play("exhaustion", (("raise_concurrency",),), per_day=2, cooldown_s=300)
 
 
-@pytest.fixture
-def ledger(house):
+@pytest.fixture(params=["moto", "memory"])
+def ledger(house, request):
+    """Told twice: on moto, and on the table in memory that other tests play their thousands of lives on."""
+    if request.param == "memory":
+        house.in_memory()
     return house.watch.ledger
 
 
