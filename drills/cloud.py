@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -218,9 +219,15 @@ def embedded_aws(
 
 
 def translated(template: Path, service: Service, *, fast: bool) -> Json:
-    """CloudFormation's own template of a SAM template; `fast` has the service publish its demand each ten seconds."""
-    wanted = {"DemandMetric": "1"} if fast else {}
-    return sam.translate(template, wanted, region=service.region, account=service.account)
+    """CloudFormation's own template of a SAM template; `fast` has the service publish its demand each ten seconds.
+    It is shared: nobody may change it."""
+    return _translated(template, template.stat().st_mtime_ns, service.region, service.account, fast)
+
+
+@lru_cache(maxsize=8)
+def _translated(template: Path, _: int, region: str, account: str, fast: bool) -> Json:
+    """Both runs of a drill need it, and every seed."""
+    return sam.translate(template, {"DemandMetric": "1"} if fast else {}, region=region, account=account)
 
 
 _CREDENTIALS = {
