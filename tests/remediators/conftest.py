@@ -843,14 +843,14 @@ class Life:
 
 
 @pytest.fixture
-def life(house: House) -> Life:
-    return Life(house, hold_s=120)
+def life() -> Life:
+    return Life(paper_house(), hold_s=120)
 
 
 @pytest.fixture
-def make_life(ground: Ground) -> Callable[[], Life]:
+def make_life() -> Callable[[], Life]:
     """Makes lives one after the other, each in a house as new."""
-    return lambda: Life(build_house(ground), hold_s=120)
+    return lambda: Life(paper_house(), hold_s=120)
 
 
 @pytest.fixture
