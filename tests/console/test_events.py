@@ -140,6 +140,10 @@ def test_what_is_in_force_for_an_event_stands_with_it(command, night, shop):
     (read,) = plan["plans"][0]["targets"]
     assert read["changes"] == [{"setting": "reserved concurrency", "before": "120", "after": "303"}]
 
+    # Begun with what AWS has by now, nothing is left to do.
+    live = json.loads(command("event", "plan", "Fashion Week", "--live", "--config", shop, "--json").stdout)
+    assert [(one["changes"], one["ok"]) for one in live["plans"][0]["targets"]] == [([], True)]
+
     night.watch.aws.client("dynamodb").delete_table(TableName="sereno-shop-ledger")
     shown = command("event", "list", "--config", shop)
     assert shown.exit_code == 0
