@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from console.headroom import check_headroom
-from console.show import as_json, counted, screen
+from console.show import as_json, beside, counted, screen
 from deploy import config as configuration
 from deploy import config_events
 from deploy import synth as synthesis
@@ -58,7 +59,7 @@ def check(context: typer.Context, config: ConfigOption = DEFAULT, json: JsonOpti
     console.print(f"{service.name} in {service.region}: {told}", markup=False)
     longest = max(map(len, service.playbook), default=0)
     for what, play in service.playbook.items():
-        console.print(f"  {what:{longest}} {play.mode:8} {ladder(play)}", markup=False)
+        beside(console, f"  {what:{longest}} {play.mode:8} ", Text(ladder(play)))
     for note in config_events.notes(service):
         console.print(f"note: {note}", markup=False, style="yellow")
 
