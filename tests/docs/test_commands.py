@@ -64,7 +64,7 @@ def test_every_command_shown_runs(docs, tmp_path, monkeypatch):
         result = CliRunner().invoke(app, given)
         assert result.exit_code == 0, (words, result.output)
         ran.append(given[0])
-    assert {"drill", "scenarios", "check", "synth", "package"} <= set(ran)
+    assert {"drill", "scenarios", "init", "check", "synth", "package"} <= set(ran)
 
 
 def test_commands_that_need_an_account_are_at_least_understood(docs):
