@@ -82,9 +82,11 @@ def _tell(paper: Paper, found: tuple[Finding, ...], notes: list[str], source: st
             beside(console, "  ", Text(note))
     short = headroom.short(found)
     verdict = (
-        f"\n{counted(len(short), 'limit')} too small." if short else "\nEvery limit that is known holds every surge."
+        f"{counted(len(short), 'limit')} too small." if short else "Every limit holds what is known to be needed."
     )
-    console.print(verdict, style="bold red" if short else "green", markup=False)
+    if unknown := sum(1 for one in found if one.state is State.UNKNOWN):
+        verdict += f" {counted(unknown, 'need')} not known."
+    console.print(f"\n{verdict}", style="bold red" if short else "green", markup=False)
 
 
 def _table(found: Iterable[Finding]) -> Table:
