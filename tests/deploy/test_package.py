@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from deploy import config, package, package_botocore, synth
+from remediators import registry
 from sereno.errors import InvalidInput
+from sereno.service import Service
 
 ROOT = Path(__file__).parents[2]
 
@@ -139,6 +141,20 @@ def test_it_carries_nothing_of_this_machine(built):
     assert not [one.filename for one in entries if one.filename.endswith(".so")]
     assert str(ROOT).encode() not in together
     assert [one.filename for one in entries] == sorted(one.filename for one in entries)
+
+
+def test_it_holds_python_and_data_alone_so_that_either_processor_runs_it(built, compiled):
+    """The functions' processor is a parameter: nothing in the zip may be of one."""
+    native = (b"\x7fELF", b"MZ", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"!<arch>")
+    with zipfile.ZipFile(built[0]) as archive:
+        held = {one.filename: archive.read(one)[:8] for one in archive.infolist()}
+    assert {Path(name).suffix for name in held} == {".py", ".pyc", ".json", ".pem"}
+    assert [name for name, head in held.items() if head.startswith(native)] == []
+    template = synth.synthesise(Service.from_json(compiled), compiled, remediators=registry.all_remediators())
+    processor = template["Parameters"]["Architecture"]
+    assert (processor["Default"], sorted(processor["AllowedValues"])) == ("arm64", ["arm64", "x86_64"])
+    functions = [one for one in template["Resources"].values() if one["Type"] == "AWS::Lambda::Function"]
+    assert all(one["Properties"]["Architectures"] == [{"Ref": "Architecture"}] for one in functions)
 
 
 def test_its_report_adds_up(built):
