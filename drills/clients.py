@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,13 +50,41 @@ class Traffic:
         return Traffic(tuple(float(at) for at in minutes), tuple(rates))
 
 
-def uniforms(stream: np.random.Generator, batch: int = 4096) -> Iterator[float]:
-    """Numbers from 0 to 1 one by one, drawn in batches."""
-    while True:
-        yield from stream.random(batch).tolist()
+class Draws:
+    """Random numbers of one kind, drawn in batches and taken one by one or several at once."""
+
+    def __init__(self, draw: Callable[[int], Floats], batch: int = 4096) -> None:
+        self._draw = draw
+        self._batch = batch
+        self._numbers: list[float] = []
+        self._place = 0
+
+    def one(self) -> float:
+        """The next number."""
+        if self._place >= len(self._numbers):
+            self._more(1)
+        self._place += 1
+        return self._numbers[self._place - 1]
+
+    def some(self, many: int) -> list[float]:
+        """The next so many numbers."""
+        if self._place + many > len(self._numbers):
+            self._more(many)
+        self._place += many
+        return self._numbers[self._place - many : self._place]
+
+    def _more(self, many: int) -> None:
+        """Draws until so many are there; those already taken are let go."""
+        self._numbers, self._place = self._numbers[self._place :], 0
+        while len(self._numbers) < many:
+            self._numbers += self._draw(self._batch).tolist()
 
 
-def lognormals(stream: np.random.Generator, log_mean: float, sigma: float, batch: int = 4096) -> Iterator[float]:
-    """Lognormal numbers one by one, drawn in batches."""
-    while True:
-        yield from stream.lognormal(log_mean, sigma, batch).tolist()
+def uniforms(stream: np.random.Generator, batch: int = 4096) -> Draws:
+    """Numbers from 0 to 1."""
+    return Draws(stream.random, batch)
+
+
+def lognormals(stream: np.random.Generator, log_mean: float, sigma: float, batch: int = 4096) -> Draws:
+    """Lognormal numbers."""
+    return Draws(lambda size: stream.lognormal(log_mean, sigma, size), batch)

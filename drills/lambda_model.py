@@ -22,7 +22,6 @@ import math
 from array import array
 from collections import deque
 from collections.abc import Sequence
-from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -314,7 +313,7 @@ class FunctionState:
         limit = self.limit_ratio
         ratio, turned = limit + (1 - limit) * fault, self._as_lists()[3][i]
         limited, lost_second, lost_third = self._limited[i], 0, 0
-        for number, chance in enumerate(islice(self._uniform, second + third)):
+        for number, chance in enumerate(self._uniform.some(second + third)):
             if chance < ratio:
                 limited += chance < limit
                 lost_second += number < second
@@ -331,8 +330,8 @@ class FunctionState:
         """Lambda prefers no attempt: the room is shared in proportion. The rest is throttled, which a REST proxy
         integration shows to the client as 500."""
         throttled = first + second + third - room
-        first_in = _share(room, first, second + third, next(self._uniform))
-        second_in = _share(room - first_in, second, third, next(self._uniform))
+        first_in = _share(room, first, second + third, self._uniform.one())
+        second_in = _share(room - first_in, second, third, self._uniform.one())
         third_in = room - first_in - second_in
         self._throttled[i] += throttled
         self._failed[i] += throttled
@@ -341,22 +340,27 @@ class FunctionState:
 
     def _try_again(self, i: int, firsts: int, seconds: int) -> None:
         """Clients wait and try again; the answer takes a step to reach them. Third attempts give up."""
-        uniform, after = self._uniform, i + 1
-        for chance in islice(uniform, firsts):
-            self._due_first[after + int(chance * _FIRST_BACKOFF_STEPS)] += 1
-        for chance in islice(uniform, seconds):
-            self._due_second[after + int(chance * _SECOND_BACKOFF_STEPS)] += 1
+        after = i + 1
+        if firsts:
+            due = self._due_first
+            for chance in self._uniform.some(firsts):
+                due[after + int(chance * _FIRST_BACKOFF_STEPS)] += 1
+        if seconds:
+            due = self._due_second
+            for chance in self._uniform.some(seconds):
+                due[after + int(chance * _SECOND_BACKOFF_STEPS)] += 1
         self.pending += firsts + seconds
 
     def _run_retries(self, i: int, seconds: int, thirds: int) -> None:
         many, ends = seconds + thirds, self._ends
-        samples = list(islice(self._retry_ms, many))
+        samples = self._retry_ms.some(many)
         timeout = self.model.timeout_s * 1000
         if self._slowness is not None:
             factor = float(self._slowness[i])
             samples = [ms * factor for ms in samples]
-        samples = [ms if ms < timeout else timeout for ms in samples]
-        chances = islice(self._uniform, many)
+        if max(samples) >= timeout:
+            samples = [min(ms, timeout) for ms in samples]
+        chances = self._uniform.some(many)
         lengths = [int(ms / STEP_MS + chance) or 1 for ms, chance in zip(samples, chances, strict=True)]
         ratio = 0.0 if self._error_ratio is None else float(self._error_ratio[i])
         stalled: dict[int, int] = {}
@@ -387,7 +391,7 @@ class FunctionState:
             fate = stalled.get(number)
             if fate == WAITING:
                 failed += 1
-            elif late[number] or fate == GIVEN_UP or next(self._uniform) < ratio:
+            elif late[number] or fate == GIVEN_UP or self._uniform.one() < ratio:
                 failed += 1
                 refused = fate == GIVEN_UP and self.model.refuses and not late[number]
                 self._lose_retry(i, length, number < seconds, refused=refused)
@@ -399,7 +403,7 @@ class FunctionState:
         self._failed[end] += 1
         (self.retry_refused if refused else self.retry_failed).append(i)
         if again:
-            self._due_second[end + 1 + int(next(self._uniform) * _SECOND_BACKOFF_STEPS)] += 1
+            self._due_second[end + 1 + int(self._uniform.one() * _SECOND_BACKOFF_STEPS)] += 1
             self.pending += 1
 
     def _fail(self, i: int, low: int, first: int, steps: list[int], fails: list[bool]) -> None:

@@ -21,7 +21,7 @@ from drills.stalled import (
     WAITING,
     Stalled,
     Tally,
-    waits_s,
+    longest_waits,
 )
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class Retries:
         self._rng = rng
         self._timeout = int(state.model.timeout_s / STEP_S)
         self._init_steps = int(state.model.cold_ms / STEP_MS)
+        self._longest = longest_waits(state.model.sdk_base_s, state.model.sdk_attempts)
         self._chance = 0.0
         self._refusing: Floats = np.zeros(0)
         self._reach: Floats = np.zeros(0)
@@ -113,8 +114,7 @@ class Retries:
         hits = np.flatnonzero(drawn < self._chance)
         many = len(hits)
         lane = np.searchsorted(self._reach, drawn[hits], side="right")
-        longest = waits_s(self._model.sdk_base_s, np.arange(1, further + 1)) / STEP_S
-        waits = np.cumsum(rng.random((many, further)) * longest, axis=1)
+        waits = np.cumsum(rng.random((many, further)) * self._longest, axis=1)
         passing = rng.random((many, further)) >= self._refusing[lane][:, None]
         passes: Bools = np.logical_or.reduce(passing, axis=1)
         tries = np.where(passes, passing.argmax(axis=1) + 1, further) if further else np.zeros(many, dtype=np.int64)
@@ -134,32 +134,32 @@ class Retries:
             return None
         fates = _joined(self._batches)
         came = fates.number < self._used
-        refused, passes = fates.tries + 1 - fates.passes, fates.passes.copy()
+        refused, passes = (fates.tries + 1 - fates.passes).astype(np.float64), fates.passes.copy()
         late = self._waiting(fates, refused, passes) if self._late else None
         tally.add(fates.lane[came], refused[came], passes[came], first=True)
         return late
 
-    def _waiting(self, fates: _Fates, refused: Ints, passes: Bools) -> Stalled:
+    def _waiting(self, fates: _Fates, refused: Floats, passes: Bools) -> Stalled:
         """Those not decided in this second; corrects what is counted of them."""
         origin, until = self._state.first_step, self._a + SECOND
-        numbers, steps, nths, own_ms, ratios, notes = (np.array(column) for column in zip(*self._late, strict=True))
+        numbers, steps, nth, own_ms, ratios, notes = np.array(self._late).T
         self._late.clear()
         which = np.searchsorted(fates.number, numbers)
-        due = (steps + fates.start[which])[:, None] + fates.waits[which]
+        start = steps + fates.start[which]
+        due = start[:, None] + fates.waits[which]
         first = (due >= until).argmax(axis=1)
         refused[which], passes[which] = first + 1, False
         cold = np.isin(notes, self._state.cold_retry)
-        start = origin + steps + fates.start[which]
-        return Stalled(
-            start=start,
-            own_ms=own_ms,
-            due=np.minimum(origin + due[np.arange(len(which)), first], start + self._timeout),
-            lane=fates.lane[which],
+        return Stalled.of(
+            origin + start,
+            own_ms,
+            origin + np.minimum(due[np.arange(len(which)), first], start + self._timeout),
+            fates.lane[which],
             tries=first + 1,
-            nth=nths,
+            nth=nth.astype(np.int64),
             fails=self._rng.random(len(which)) < ratios,
             cold=cold,
-            booked=origin + steps + self._timeout + np.where(cold, self._init_steps, 0),
+            booked=origin + steps.astype(np.int64) + self._timeout + cold * self._init_steps,
         )
 
 

@@ -105,7 +105,8 @@ class World:
         self._awaited: list[_Awaited] = []
         self._step = 0
         self._settled = 0
-        self._by_seconds = False
+        self._starved = False
+        self._gated = False
 
     # -- what may be changed ------------------------------------------------------------------------------------
 
@@ -276,18 +277,16 @@ class World:
                 self._settle()  # the notes of a bin begun must not mix with those before
             if place % BIN == 0:
                 self._begin_bin(place)
-            if self._by_seconds and place % STEPS_A_SECOND == 0:
-                self._gateway.begin_second(self._all, place)
-                self._tables.begin_second(place)
-            length = STEPS_A_SECOND if self._by_seconds else BIN
+            length = STEPS_A_SECOND if self._starved or self._gated else BIN
+            if place % length == 0:
+                self._begin_second(place)
             end = min(place - place % length + length, place + target - self._step)
             for limit, group in self._account.groups(self._all):
                 _run(group, place, end, limit)
             self._step += end - place
-            if self._by_seconds and end % STEPS_A_SECOND == 0:
-                self._gateway.settle(self._all, end - STEPS_A_SECOND, end)
-                self._tables.end_second(end - STEPS_A_SECOND)
-            if self._step % BIN == 0:
+            if end % STEPS_A_SECOND == 0:
+                self._end_second(end)
+            if end % BIN == 0:
                 self._end_bin(end)
 
     def _begin_bin(self, a: int) -> None:
@@ -298,8 +297,20 @@ class World:
             state.begin_bin()
         at = self._step * STEP_S
         self._account.begin_bin(self._all, a, at)
-        starved, throttled = self._tables.begin_bin(a, at), self._gateway.begin_bin(self._all, a)
-        self._by_seconds = starved or throttled
+        self._starved = self._tables.begin_bin(a, at)
+        self._gated = self._gateway.begin_bin(self._all, a)
+
+    def _begin_second(self, a: int) -> None:
+        if self._gated:
+            self._gateway.begin_second(self._all, a)
+        if self._starved:
+            self._tables.begin_second(a)
+
+    def _end_second(self, end: int) -> None:
+        if self._gated:
+            self._gateway.settle(self._all, end - STEPS_A_SECOND, end)
+        if self._starved:
+            self._tables.end_second(end - STEPS_A_SECOND)
 
     def _end_bin(self, end: int) -> None:
         for name, state in self._states.items():
@@ -307,8 +318,8 @@ class World:
             limit = np.array([self.limit(name)])
             self._recorders[name].add(limit=limit)
         self._recorders[TOTAL].add(limit=np.array([self.account_limit]))
-        self._tables.end_bin(end - BIN, end, calm=not self._by_seconds)
-        if not self._by_seconds:
+        self._tables.end_bin(end - BIN, end, calm=not self._starved)
+        if not self._gated:
             self._gateway.settle(self._all, end - BIN, end)
         if end == BLOCK or self._fast:
             self._settle()

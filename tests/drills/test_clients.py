@@ -1,7 +1,5 @@
 """How many requests come, and when."""
 
-import itertools
-
 import numpy as np
 import pytest
 
@@ -25,9 +23,10 @@ def test_a_day_may_come_late():
     assert late.rate(np.array([18 * 3600 + 600.0]))[0] == pytest.approx(120)
 
 
-def test_numbers_one_by_one_are_those_drawn_in_batches():
-    drawn = list(itertools.islice(uniforms(np.random.default_rng(1), batch=4), 8))
+def test_numbers_one_by_one_and_several_at_once_are_those_drawn_in_batches():
+    drawn = uniforms(np.random.default_rng(1), batch=4)
     stream = np.random.default_rng(1)
-    assert drawn == [*stream.random(4), *stream.random(4)]
-    sample = list(itertools.islice(lognormals(np.random.default_rng(1), 5.0, 0.5), 20_000))
+    assert [drawn.one(), *drawn.some(6), drawn.one()] == [*stream.random(4), *stream.random(4)]
+    assert drawn.some(0) == []
+    sample = lognormals(np.random.default_rng(1), 5.0, 0.5).some(20_000)
     assert np.mean(np.log(sample)) == pytest.approx(5.0, abs=0.02)
