@@ -42,6 +42,7 @@ def make_world(scenario: Scenario, seed: int, service: Service, quota: int) -> W
         scenario.start_s,
         api_name=api.name,
         stage=api.stage,
+        api_id=api.id if api.kind == "http" else None,
         account_limit=shared.concurrency or quota,
         reserved_elsewhere=shared.reserved,
         faults=scenario.faults_for(seed),

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from alarms.api_metrics import metrics_of
 from drills.harvest import GATEWAY_MS, INVOKE_MS, THROTTLED_MS, Harvest
 from drills.metrics import Histogram, MetricStore
+from sereno.service import Api
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -107,12 +109,16 @@ class Publisher:
         stage: str,
         functions: list[str],
         fast_namespace: str | None,
+        api_id: str | None = None,
     ) -> None:
         self._store = store
         self._delays = delays
         self._fast_delays = delays.spawn(1)[0]
+        # An API with an id is an HTTP API, whose metrics have other names and keys.
+        self._api_names = metrics_of(Api("api", api_name, stage, "http" if api_id else "rest", api_id))
         # AWS publishes for the API as a whole and for each stage.
-        self._api_dimensions = ({"ApiName": api_name}, {"ApiName": api_name, "Stage": stage})
+        keyed = self._api_names.dimensions
+        self._api_dimensions = (dict(keyed[:1]), dict(keyed))
         self._functions = functions
         self._fast_namespace = fast_namespace
         self._fast: dict[int, dict[str, tuple[float, int, float, float]]] = {}
@@ -159,8 +165,8 @@ class Publisher:
         limited = sum(done.limited for done in functions)
         published = (
             ("Count", _marks(requests, requests), False),
-            ("5XXError", _marks(failures, requests), False),
-            ("4XXError", _marks(limited, requests), False),
+            (self._api_names.failed, _marks(failures, requests), False),
+            (self._api_names.refused, _marks(limited, requests), False),
             ("Latency", minute.latency, True),
             ("IntegrationLatency", minute.integration, True),
         )

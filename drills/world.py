@@ -54,7 +54,7 @@ class World:
     this world (Sereno's own). With `fast_namespace` (such as `Sereno/techmoda`) the application publishes the
     10-second metric DemandMs there. `tables` are those that the functions use. `strangers` is the concurrency that
     functions outside this world take from the unreserved pool over time (seconds since the start). `gateway_rps` and
-    `gateway_burst` are API Gateway's throttle for the account in a Region.
+    `gateway_burst` are API Gateway's throttle for the account in a Region. With `api_id` it is an HTTP API.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 
     Raises ValueError for a start between two minutes, and for a use of a table that is not here.
@@ -77,6 +77,7 @@ class World:
         strangers: Profile | None = None,
         gateway_rps: float = 10_000,
         gateway_burst: int = 5_000,
+        api_id: str | None = None,
     ) -> None:
         if start % 60:
             raise ValueError(f"start {start} is no whole minute: CloudWatch's slots would not fit")
@@ -95,6 +96,7 @@ class World:
             stage=stage,
             functions=list(self._states),
             fast_namespace=fast_namespace,
+            api_id=api_id,
         )
         self._fast = fast_namespace is not None
         self._recorders = {name: Recorder() for name in (*self._states, TOTAL)}
