@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from drills.buckets import Bucket
 from drills.faults import Fault, strangers_at
-from drills.lambda_model import BIN, BLOCK, STEPS_A_SECOND, FunctionState
+from drills.lambda_model import FunctionState
+from drills.steps import BIN, BLOCK, STEPS_A_SECOND
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from drills.lambda_model import BIN, FunctionState
+from drills.lambda_model import FunctionState
 from drills.stalled import Decided
+from drills.steps import BIN
 from drills.table_retries import UNKNOWN_MS
 
 Floats = NDArray[np.float64]

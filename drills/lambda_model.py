@@ -19,7 +19,6 @@ environments are therefore the most executions in flight at once during the time
 from __future__ import annotations
 
 import math
-from array import array
 from collections import deque
 from collections.abc import Sequence
 
@@ -30,18 +29,12 @@ from drills.clients import FIRST_BACKOFF_S, SECOND_BACKOFF_S, Traffic, lognormal
 from drills.faults import Fault, ratio_at, slowness_at
 from drills.function_model import FunctionModel, stream
 from drills.stalled import GIVEN_UP, WAITING
+from drills.steps import BLOCK, STEP_MS, STEP_S, STEPS_A_SECOND, TAIL, shared
 from drills.table_calls import Calls
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-
-STEP_S = 0.02
-STEP_MS = STEP_S * 1000
-STEPS_A_SECOND = 50
-BIN = 500  # steps in 10 s: the window of the scaling rate, and the resolution of the series
-BLOCK = 3000  # steps in a minute
-TAIL = BLOCK  # how far beyond its block anything begun in it may reach: a timeout is at most half of it
 
 # For each function 1,000 new execution environments every 10 seconds; what is not used is not kept for later
 # (Lambda developer guide, "Lambda scaling behavior").
@@ -84,18 +77,18 @@ class FunctionState:
         self._created = 0
         # Reaching over the block's end; shared with numpy without a copy, because single items of a numpy array
         # cost ten times as much to touch.
-        self._ends, self.ends = _shared(BLOCK + TAIL)
-        self._due_first, self.due_first = _shared(BLOCK + TAIL)
-        self._due_second, self.due_second = _shared(BLOCK + TAIL)
-        self._failed, self.failed = _shared(BLOCK + TAIL)
+        self._ends, self.ends = shared(BLOCK + TAIL)
+        self._due_first, self.due_first = shared(BLOCK + TAIL)
+        self._due_second, self.due_second = shared(BLOCK + TAIL)
+        self._failed, self.failed = shared(BLOCK + TAIL)
         # Of the block alone.
-        self._admitted, self.admitted = _shared(BLOCK)
-        self._started, self.started = _shared(BLOCK)
-        self._throttled, self.throttled = _shared(BLOCK)
-        self._rejected, self.rejected = _shared(BLOCK)
-        self._limited, self.limited = _shared(BLOCK)
-        self._peak, self.peak = _shared(BLOCK)
-        self._level, self.level = _shared(BLOCK)
+        self._admitted, self.admitted = shared(BLOCK)
+        self._started, self.started = shared(BLOCK)
+        self._throttled, self.throttled = shared(BLOCK)
+        self._rejected, self.rejected = shared(BLOCK)
+        self._limited, self.limited = shared(BLOCK)
+        self._peak, self.peak = shared(BLOCK)
+        self._level, self.level = shared(BLOCK)
         self.retry_ms: list[float] = []
         self.retry_step: list[int] = []
         self.retry_length: list[int] = []
@@ -437,9 +430,3 @@ def _share(room: int, mine: int, others: int, chance: float) -> int:
         return 0
     wanted = int(room * mine / (mine + others) + chance)
     return min(max(wanted, room - others), mine, room)
-
-
-def _shared(size: int) -> tuple[array[int], Ints]:
-    """One buffer with two faces: an array for single items, a numpy array for slices."""
-    plain = array("q", bytes(8 * size))
-    return plain, np.frombuffer(plain, dtype=np.int64)

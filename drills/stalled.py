@@ -8,13 +8,12 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from drills.steps import STEP_S
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-STEP_S = 0.02
-STEP_MS = STEP_S * 1000
-SECOND = 50
 # "MAX_BACKOFF" of botocore's standard retry mode.
 LONGEST_WAIT_S = 20.0
 

@@ -15,19 +15,8 @@ from numpy.typing import NDArray
 
 from drills.clients import FIRST_BACKOFF_S, SECOND_BACKOFF_S
 from drills.function_model import stream
-from drills.stalled import (
-    GIVEN_UP,
-    PASSED,
-    SECOND,
-    STEP_MS,
-    STEP_S,
-    TIMED_OUT,
-    WAITING,
-    Decided,
-    Stalled,
-    Tally,
-    longest_waits,
-)
+from drills.stalled import GIVEN_UP, PASSED, TIMED_OUT, WAITING, Decided, Stalled, Tally, longest_waits
+from drills.steps import STEP_MS, STEP_S, STEPS_A_SECOND
 from drills.table_retries import Retries
 
 if TYPE_CHECKING:
@@ -91,7 +80,7 @@ class Calls:
         self._refusing, self._reach = refusing, np.cumsum(reach)
         self.chance = float(self._reach[-1])
         self.tally = Tally.of(len(refusing))
-        self._until = self._state.first_step + a + SECOND
+        self._until = self._state.first_step + a + STEPS_A_SECOND
         ready = self.waiting.due < self._until
         going, which = self.waiting.only(ready), self._stopped(a)
         old, new = len(going), len(which)
@@ -173,7 +162,7 @@ class Calls:
         failed, nth = late | some.fails | given_up, some.nth
         self._disappoint(end[failed], nth[failed])
         state.served_on_retry += int(((nth > 0) & ~failed).sum())
-        step = np.clip(decided - origin, a, a + SECOND - 1)
+        step = np.clip(decided - origin, a, a + STEPS_A_SECOND - 1)
         refused = given_up & ~late & self._model.refuses
         self.decided.append(Decided(step, end, ms, some.cold, nth == 0, failed, refused))
 
@@ -197,7 +186,7 @@ class Calls:
         self._drawn: Floats = np.zeros(0)
         if self.chance <= 0:
             return np.zeros(0, dtype=np.int64)
-        low, high = int(self._state.index[a]), int(self._state.index[a + SECOND])
+        low, high = int(self._state.index[a]), int(self._state.index[a + STEPS_A_SECOND])
         drawn = self._rng.random(high - low)
         met = np.flatnonzero(drawn < self.chance)
         self._drawn = drawn[met]

@@ -12,17 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from drills.stalled import (
-    GIVEN_UP,
-    SECOND,
-    STEP_MS,
-    STEP_S,
-    TIMED_OUT,
-    WAITING,
-    Stalled,
-    Tally,
-    longest_waits,
-)
+from drills.stalled import GIVEN_UP, TIMED_OUT, WAITING, Stalled, Tally, longest_waits
+from drills.steps import STEP_MS, STEP_S, STEPS_A_SECOND
 
 if TYPE_CHECKING:
     from drills.lambda_model import FunctionState
@@ -88,9 +79,9 @@ class Retries:
         `note` is the place that the first of them takes among the notes of retries."""
         used, many = self._used, len(samples)
         while used + many > len(self._extra):
-            self._draw(_SPARE + int(self._state.wanted(self._a, self._a + SECOND)[0]))
+            self._draw(_SPARE + int(self._state.wanted(self._a, self._a + STEPS_A_SECOND)[0]))
         self._used += many
-        left, timeout_ms, met = self._a + SECOND - i, self._model.timeout_s * 1000, {}
+        left, timeout_ms, met = self._a + STEPS_A_SECOND - i, self._model.timeout_s * 1000, {}
         for number, extra in enumerate(self._extra[used : used + many]):
             if extra < 0:
                 continue
@@ -141,7 +132,7 @@ class Retries:
 
     def _waiting(self, fates: _Fates, refused: Floats, passes: Bools) -> Stalled:
         """Those not decided in this second; corrects what is counted of them."""
-        origin, until = self._state.first_step, self._a + SECOND
+        origin, until = self._state.first_step, self._a + STEPS_A_SECOND
         numbers, steps, nth, own_ms, ratios, notes = np.array(self._late).T
         self._late.clear()
         which = np.searchsorted(fates.number, numbers)

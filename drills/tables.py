@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from drills.faults import Fault, hot_share_at
 from drills.function_model import stream
-from drills.lambda_model import BIN, STEP_S, STEPS_A_SECOND, FunctionState
+from drills.lambda_model import FunctionState
 from drills.metrics import MetricStore
 from drills.series import RESOLUTION_S, Failures, TableRecorder, TableSeries, TableTotals, Trouble
+from drills.steps import BIN, STEP_S, STEPS_A_SECOND
 from drills.table_calls import Calls
 from drills.table_model import KINDS, Kind, TableModel, Use
 from drills.table_publishing import TablePublisher
