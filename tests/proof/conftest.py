@@ -15,11 +15,9 @@ from proving.watch import Shipped, Watch
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All of the proof runs in one process, because there is one emulator; without its environment it is skipped."""
-    here = [item for item in items if isinstance(item, pytest.Function) and "proof" in item.path.parts[-2:-1]]
-    for item in here:
-        item.add_marker(pytest.mark.xdist_group("proof"))
-        if "emulator" in item.fixturenames and not emulators.READY.exists():
+    """Without its environment there is no emulator to run on."""
+    for item in items:
+        if "emulator" in getattr(item, "fixturenames", ()) and not emulators.READY.exists():
             item.add_marker(pytest.mark.skip(reason="the emulator is not installed: make proof"))
 
 

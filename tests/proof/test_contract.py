@@ -16,6 +16,8 @@ from proving import little, stack
 from proving.differences import ALARM, BELL, COMPOSITE, SCALING
 from proving.emulator import ACCOUNT, QUOTA, REGION
 
+pytestmark = pytest.mark.xdist_group("proof")
+
 QUIET_S = 0.5
 ECHO = "def handler(event, context):\n    return event\n"
 BROKEN = "def handler(event, context):\n    raise ValueError('no')\n"

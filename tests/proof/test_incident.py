@@ -7,6 +7,8 @@ from proving.shop import READ
 
 from sereno.model import Reason, Status
 
+pytestmark = pytest.mark.xdist_group("proof")
+
 ALARM = "techmoda/read/exhaustion"
 
 

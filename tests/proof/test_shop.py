@@ -1,5 +1,9 @@
 """The example's own application runs: its API, its functions, its table."""
 
+import pytest
+
+pytestmark = pytest.mark.xdist_group("proof")
+
 PRODUCT = {"name": "Linen shirt", "category": "shirts", "price": {"cents": 4990, "currency": "EUR"}, "stock": 12}
 
 

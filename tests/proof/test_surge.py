@@ -8,6 +8,7 @@ ledger, the mail that people get.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import pytest
 from proving.emulator import Emulator
@@ -16,6 +17,8 @@ from proving.watch import Mail, Watch
 
 from sereno.lifecycle import Remediation
 from sereno.model import Event, Status
+
+pytestmark = pytest.mark.xdist_group("proof")
 
 ALARM = "techmoda/read/throttles"
 CONCURRENCY, CAPACITY = "raise_concurrency", "raise_capacity"
@@ -63,7 +66,9 @@ def surge(emulator: Emulator, shop: Shop, watch: Watch) -> Surge:
     """Customers are throttled; the alarm rings; minutes pass, with a round each; calm returns."""
     seen = Surge(shop, watch)
     shop.reserve(TOO_FEW)
+    watch.all_calm()
     watch.mail()
+    emulator.clock.past_the_minute()  # so that all of it falls into one minute, on a slow machine too
     seen.bursts.append(shop.burst(customers=4, partners=4))
     seen.limits.append(shop.reserved())
     seen.units.append(shop.units())
@@ -106,7 +111,8 @@ def test_one_event_raises_the_function_and_the_table_behind_it(surge):
 
 def test_rounds_verify_the_changes_hold_them_while_they_are_needed_and_take_them_back(surge):
     concurrency = [one for one, _ in surge.rounds]
-    assert concurrency[:5] == [Status.VERIFYING, *[Status.HOLDING] * 3, Status.REVERTED]
+    assert [one for one, _ in groupby(concurrency)] == [Status.VERIFYING, Status.HOLDING, Status.REVERTED]
+    assert concurrency[3:5] == [Status.HOLDING, Status.REVERTED]
     assert "STILL_NEEDED: peak 100" in surge.details[3]
     assert surge.rounds[-1] == (Status.REVERTED, Status.REVERTED)
     assert surge.limits[2] == surge.limits[0]

@@ -12,6 +12,8 @@ from proving.watch import TICK
 
 from deploy.synth import names
 
+pytestmark = pytest.mark.xdist_group("proof")
+
 WITHIN_S = 25.0
 
 

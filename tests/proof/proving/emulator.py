@@ -80,6 +80,24 @@ class Emulator:
         return self._clients[service, attempts]
 
 
+@dataclass(slots=True)
+class OtherAccount:
+    """Another account on the same emulator, as `deploy.apply` takes it: there a key of 12 digits is the account's
+    root user's."""
+
+    url: str
+    account: str
+    _clients: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def client(self, service: str, region: str | None = None) -> Any:
+        """A client, the same one each time."""
+        if service not in self._clients:
+            secret = ROOT_KEY["aws_secret_access_key"]
+            session = boto3.Session(aws_access_key_id=self.account, aws_secret_access_key=secret)
+            self._clients[service] = session.client(service, region_name=region or REGION, endpoint_url=self.url)
+        return self._clients[service]
+
+
 @lru_cache(maxsize=1)
 def _session() -> Any:
     return boto3.Session(**ROOT_KEY)

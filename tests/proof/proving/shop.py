@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 from urllib.error import HTTPError
 
@@ -52,10 +53,21 @@ class Shop:
 
     def burst(self, customers: int, partners: int) -> Burst:
         """So many calls at once: customers come through the API, partners invoke the function."""
+        self.emulator.client("lambda", attempts=1)  # made beforehand: that takes longer than a call
+        gate = Barrier(customers + partners)
+
+        def ask() -> int:
+            gate.wait()
+            return self.ask("/products")[0]
+
+        def invoke() -> str:
+            gate.wait()
+            return self.invoke()
+
         with ThreadPoolExecutor(customers + partners) as callers:
-            statuses = [callers.submit(self.ask, "/products") for _ in range(customers)]
-            reasons = [callers.submit(self.invoke) for _ in range(partners)]
-        return Burst(Counter(one.result()[0] for one in statuses), Counter(one.result() for one in reasons))
+            statuses = [callers.submit(ask) for _ in range(customers)]
+            reasons = [callers.submit(invoke) for _ in range(partners)]
+        return Burst(Counter(one.result() for one in statuses), Counter(one.result() for one in reasons))
 
     def ask(self, path: str, method: str = "GET", body: Mapping[str, Any] | None = None) -> tuple[int, Any]:
         """One request through the API; status and JSON."""
