@@ -111,4 +111,5 @@ def common_problems(
 
 def without_nothing(fields: Mapping[str, Any]) -> Api:
     """The fields that say something. Empty text, empty lists and None are left out; 0 and False stay."""
-    return {key: value for key, value in fields.items() if value not in (None, "", [], ())}
+    # Most fields say something: asking that first spares four comparisons for each.
+    return {key: value for key, value in fields.items() if value or value not in (None, "", [], ())}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from operator import itemgetter
 
 from sereno.errors import InvalidInput, Problem
 from sereno.model import Json
@@ -143,23 +144,28 @@ def statements(remediator: Remediator, service: Service) -> list[Json]:
 
 def allow(permissions: Iterable[Permission], service: Service) -> list[Json]:
     """IAM statements, one for each set of resources and condition, in a stable order."""
-    permissions = tuple(permissions)
-    _check(permissions)
+    problems: list[Problem] = []
     grouped: dict[tuple[tuple[str, ...], str], tuple[set[str], Json]] = {}
-    expanded = {one: arns(one, service) for one in {permission.resource for permission in permissions}}
+    expanded: dict[str, tuple[str, ...]] = {}
     for permission in permissions:
-        resources = expanded[permission.resource]
+        allowed = actions(permission)
+        unreasoned = permission.resource == "*" and not permission.because
+        problems += _problems(permission.operation, allowed, unreasoned=unreasoned)
+        resources = expanded.get(permission.resource)
+        if resources is None:
+            resources = expanded[permission.resource] = arns(permission.resource, service)
         if not resources:
             continue  # a knob of tables, say, and the service declares none
         key = (resources, repr(sorted(permission.condition.items())) if permission.condition else "")
-        allowed, _ = grouped.setdefault(key, (set(), permission.condition))
-        allowed.update(actions(permission))
+        grouped.setdefault(key, (set(), permission.condition))[0].update(allowed)
+    if problems:
+        raise InvalidInput("remediator", problems)
     found: list[Json] = []
-    for (resources, _), (allowed, condition) in sorted(grouped.items(), key=lambda one: one[0]):
+    for (resources, _), (together, condition) in sorted(grouped.items(), key=itemgetter(0)):
         statement: Json = {
             "Sid": _sid(resources, len(found)),
             "Effect": "Allow",
-            "Action": sorted(allowed),
+            "Action": sorted(together),
             "Resource": list(resources) if len(resources) > 1 else resources[0],
         }
         if condition:
@@ -226,14 +232,6 @@ def _sid(resources: tuple[str, ...], number: int) -> str:
 def actions(permission: Permission) -> tuple[str, ...]:
     """The IAM actions of a permission: its own, or those that `ACTIONS` knows."""
     return permission.actions or ACTIONS.get(permission.operation, ())
-
-
-def _check(permissions: tuple[Permission, ...]) -> None:
-    problems: list[Problem] = []
-    for one in permissions:
-        problems += _problems(one.operation, actions(one), unreasoned=one.resource == "*" and not one.because)
-    if problems:
-        raise InvalidInput("remediator", problems)
 
 
 @lru_cache(maxsize=1024)
