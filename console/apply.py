@@ -308,7 +308,7 @@ def _carry_out(aws: Aws, seen: Look, yes: bool, *, revert_drift: bool) -> None:
     apply_show.change_set(console, made.changes, intent.changes)
     try:
         _ask(f"Carry this out on {intent.stack}?", yes)
-    except (Refused, KeyboardInterrupt):
+    except (Refused, typer.Abort, KeyboardInterrupt):
         change_set.drop(client, made, with_stack=intent.deployed is None)
         raise
     status = rollout.carry_out(aws, intent, made, apply_show.tell(console))

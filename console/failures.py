@@ -19,10 +19,14 @@ from sereno.errors import InvalidInput, LedgerUnavailable, SerenoError
 REFUSED, BAD_INPUT, FAULT, INTERRUPTED = 1, 2, 3, 130
 
 _CREDENTIALS = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+_MAY_NOT = (
+    "these credentials may not; docs/commands.md (operating) and docs/first-hour.md (deploying) list what they need"
+)
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
 _MENDS = {
-    "ResourceNotFoundException": "is the watch deployed in this account and region? See `sereno synth`",
-    "AccessDeniedException": "these credentials may not use the ledger; `docs/commands.md` lists what is needed",
+    "ResourceNotFoundException": "is the watch deployed in this account and region? See `sereno plan`",
+    "AccessDeniedException": _MAY_NOT,
+    "AccessDenied": _MAY_NOT,
     "ExpiredTokenException": "sign in again, e.g. `aws sso login`",
     "UnrecognizedClientException": "the credentials are not valid here; is it the right profile?",
     "InvalidSignatureException": "the credentials are not valid here; is this machine's clock right?",

@@ -373,3 +373,11 @@ def test_the_ledger_goes_when_that_is_asked_for(account):
     account.sereno("deploy", "--yes")
     assert "its ledger too" in account.sereno("destroy", "--yes", "--delete-ledger")
     assert account.aws.client("dynamodb").list_tables()["TableNames"] == []
+
+
+def test_turning_away_leaves_no_change_set_behind(account):
+    account.stands("CREATE_COMPLETE")
+    account.aws.client("s3").create_bucket(Bucket="mine", CreateBucketConfiguration={"LocationConstraint": REGION})
+    # Nobody is there to answer: as Ctrl-C at the question.
+    assert account.run("deploy", "--bucket", "mine", typed="").exit_code == 1
+    assert account.aws.client("cloudformation").list_change_sets(StackName=STACK)["Summaries"] == []

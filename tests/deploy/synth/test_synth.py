@@ -11,6 +11,7 @@ from moto.events.models import EventPattern
 
 from alarms.spec import AlarmSpec, CompositeSpec
 from deploy import config, synth
+from deploy.apply import resolve
 from deploy.synth import names, rules
 from sereno.errors import InvalidInput
 from sereno.model import Refusal, Verdict
@@ -313,3 +314,31 @@ def test_names_stay_within_lambdas_limit_and_apart():
     assert len(first) == 64
     assert first != second
     assert len(names.rule(service, "a_remediator_with_quite_a_long_name_x", 12)) <= 64
+
+
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+
+
+def test_a_customer_key_encrypts_all_that_is_kept_and_is_the_only_one_that_roles_may_use():
+    found = resolve.resources(template(), {"KmsKeyArn": KEY})
+    fields = {
+        "AWS::SNS::Topic": lambda one: one["KmsMasterKeyId"],
+        "AWS::SQS::Queue": lambda one: one["KmsMasterKeyId"],
+        "AWS::DynamoDB::Table": lambda one: one["SSESpecification"]["KMSMasterKeyId"],
+        "AWS::Logs::LogGroup": lambda one: one["KmsKeyId"],
+        "AWS::Lambda::Function": lambda one: one["KmsKeyArn"],
+    }
+    kept = [one for one in found.values() if one["Type"] in fields]
+    assert {one["Type"] for one in kept} == fields.keys()
+    assert {fields[one["Type"]](one["Properties"]) for one in kept} == {KEY}
+    for role in (one for one in found.values() if one["Type"] == "AWS::IAM::Role"):
+        statements = role["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+        own = [one for one in statements if any(action.startswith("kms:") for action in one["Action"])]
+        assert [(one["Action"], one["Resource"]) for one in own] == [(["kms:Decrypt", "kms:GenerateDataKey"], KEY)]
+
+
+def test_without_a_key_nothing_names_one_and_the_topic_is_open_to_cloudwatch():
+    found = json.dumps(resolve.resources(template(), {}))
+    # CloudWatch cannot use the managed key of SNS, so the topic has none at all.
+    assert "kms" not in found.lower().replace("sqsmanagedsse", "")
+    assert '"SqsManagedSseEnabled": true' in found
