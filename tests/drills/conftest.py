@@ -42,6 +42,27 @@ def surge() -> dict:
 
 
 @pytest.fixture
+def starved(surge) -> dict:
+    """The same surge with a table: without Sereno its reads starve, with it they are raised; writes are at ease."""
+    length = len(surge["series"]["t"])
+
+    def lane(consumed: float, capacity: list[float], throttled: int = 0) -> dict:
+        return {
+            "consumed": [consumed] * length,
+            "capacity": capacity,
+            "throttled": [throttled if 90 <= slot < 100 else 0 for slot in range(length)],
+        }
+
+    raised = [200.0 if slot < 80 else 800.0 for slot in range(length)]
+    calm = lane(10.0, [50.0] * length)
+    for side, reads in (("with", lane(590.0, raised)), ("without", lane(200.0, [200.0] * length, throttled=400))):
+        surge["series"][side]["tables"] = {"techmoda-products": {"read": reads, "write": calm}}
+    surge["tables"] = {"throttled_calls": 0, "first_throttle_s": None, "recovered_s": 0.0}
+    surge["without"]["tables"] = {"throttled_calls": 4000, "first_throttle_s": 900.0, "recovered_s": 95.0}
+    return surge
+
+
+@pytest.fixture
 def day() -> dict:
     """A whole day of surges."""
     return _sample().surge(hours=24)

@@ -67,3 +67,24 @@ def test_plans_are_checked_to_their_undo_and_gates(surge):
 
 def test_what_is_no_object_at_all_is_said_so():
     assert _faults([]) == ['result: "list" should be an object']
+
+
+def test_tables_and_planned_events_may_be_missing_but_not_half_there(starved):
+    assert check(starved) is starved
+    starved["planned_events"] = [{"name": "broadcast", "from_s": 600, "to_s": "later", "factor": 9}]
+    del starved["without"]["tables"]["recovered_s"]
+    assert _faults(starved) == [
+        "result.without.tables.recovered_s: is missing; the engine writes it",
+        'result.planned_events[0].to_s: "later" should be a number',
+    ]
+
+
+def test_a_tables_columns_must_fit_too(starved):
+    tables = starved["series"]["with"]["tables"]["techmoda-products"]
+    tables["read"]["throttled"].pop()
+    del tables["write"]
+    assert _faults(starved) == [
+        'result.series.with.tables.techmoda-products.write: "NoneType" should be an object',
+        'result.series.with.tables.techmoda-products.read.throttled: "719" points should be 720, as many as '
+        "result.series.t has",
+    ]

@@ -14,6 +14,7 @@ import pytest
 from drills import drill, scenario
 from drills.cloud import Cloud, Failure
 from drills.engine import DELIVERY_S, EFFECT_S, Happening, once
+from drills.table_updates import TAKES_S
 from sereno.errors import InvalidInput
 
 pytestmark = [pytest.mark.drill, pytest.mark.xdist_group("drill-engine")]
@@ -149,3 +150,54 @@ def test_a_service_without_an_api_cannot_be_rehearsed(tmp_path):
     with pytest.raises(InvalidInput, match=r"resources\.apis: is empty") as refused:
         drill.run(steep(), config=config)
     assert "techmoda-write" in str(refused.value), "every problem at once"
+
+
+def full_house(minutes: int = 3) -> scenario.Scenario:
+    """Strangers take all that nobody reserved, and a surge comes on top."""
+    account = scenario.Account(concurrency=1000, reserved=300, strangers=((0.0, 1000.0),))
+    return replace(steep(minutes), account=account, jitter_s=0.0)
+
+
+def test_in_a_full_house_the_watch_goes_on_because_its_functions_reserved_their_place():
+    result = drill.run(full_house())
+    assert result["own_functions"]["throttled"] == {}
+    assert result["own_functions"]["runs"]["sereno-techmoda-round"] == 3
+
+
+def test_a_function_without_a_reserved_place_waits_ever_longer_in_a_full_house(monkeypatch):
+    real = Cloud.reserved
+    monkeypatch.setattr(Cloud, "reserved", lambda self, name: None if name.endswith("-round") else real(self, name))
+    result = drill.run(full_house())
+    own = result["own_functions"]
+    assert own["runs"].get("sereno-techmoda-round", 0) == 0
+    assert own["throttled"]["sereno-techmoda-round"] > 3, "each minute's event is tried again, after 1, 2, 4, ... s"
+    assert own["throttled"]["sereno-techmoda-round"] < 3 * 10
+
+
+def raised(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """What happened to the table's reads, in order."""
+    return [one for one in result["capacity_changes"] if one["lane"] == "techmoda-products read"]
+
+
+def test_a_raised_minimum_is_followed_by_auto_scaling_and_reaches_the_world_minutes_later(ordinary):
+    result, _, _ = ordinary
+    first = raised(result)[0]
+    assert first["by"] == "auto scaling"
+    assert TAKES_S[0] <= first["through_s"] - first["at_s"] <= TAKES_S[1]
+    leased = [one for one in result["remediations"] if one["remediator"] == "raise_capacity" and one["plan"]]
+    assert first["at_s"] - leased[0]["at_s"] < 5, "at once, says AWS of a higher minimum"
+    capacity = result["series"]["with"]["tables"]["techmoda-products"]["read"]["capacity"]
+    slot = int(first["through_s"] // 10)
+    assert (capacity[slot - 1], capacity[slot + 1]) == (first["before"], first["after"])
+
+
+def test_a_table_that_nobody_scales_is_changed_in_one_call_for_all_of_it():
+    (table,) = steep().tables
+    result = drill.run(replace(steep(), tables=(replace(table, auto_scaling=False),), update_table_s=(40.0, 40.0)))
+    (lease,) = [one for one in result["remediations"] if one["remediator"] == "raise_capacity" and one["plan"]]
+    assert [step["setting"] for step in lease["plan"]["steps"]] == ["capacity"]
+    assert {one["by"] for one in result["capacity_changes"]} == {"UpdateTable"}
+    assert len({one["at_s"] for one in result["capacity_changes"]}) == 1
+    assert lease["status"] in {"VERIFYING", "HOLDING"}
+    assert result["limits"]["before"]["techmoda-products read"] == 300
+    assert result["limits"]["after"]["techmoda-products read"] == raised(result)[0]["after"]

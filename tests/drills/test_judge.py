@@ -17,13 +17,17 @@ from sereno.errors import InvalidInput
 def world(**facts: Any) -> Any:
     """A world as far as a judge looks at it; `recovered` is None without trouble, or the seconds it lasted."""
     totals = {"offered": 1000, "served": 1000, "failed": 0, "throttled": 0, **facts.pop("totals", {})}
-    known = {"first_throttle": None, "p99": 434.0, "recovered": "never in trouble", **facts}
-    trouble = None if known["recovered"] == "never in trouble" else SimpleNamespace(seconds=known["recovered"])
+    calm = "never in trouble"
+    known = {"first_throttle": None, "p99": 434.0, "recovered": calm, "tables": calm, "throttled_calls": 0, **facts}
+    trouble = None if known["recovered"] == calm else SimpleNamespace(seconds=known["recovered"])
+    of_tables = None if known["tables"] == calm else SimpleNamespace(seconds=known["tables"])
     return SimpleNamespace(
         totals={TOTAL: SimpleNamespace(**totals)},
         first_throttle={TOTAL: 1.0, **(known["first_throttle"] or {"read": None})},
         latency=SimpleNamespace(percentile=lambda _: known["p99"]),
         trouble=lambda name, quiet: trouble,
+        table_trouble=lambda name, quiet: of_tables,
+        table_totals={TOTAL: SimpleNamespace(throttled=known["throttled_calls"])},
     )
 
 
@@ -35,8 +39,29 @@ def run(**facts: Any) -> Any:
         "limits_before": {"read": 120},
         "limits_after": {"read": 120},
         "transitions": {},
+        "incidents": [],
+        "own_runs": {},
+        "own_throttled": {},
     }
     return SimpleNamespace(**{**calm, **facts})
+
+
+def remediation(status: str = "SKIPPED", reason: str = "HOT_KEY", kind: str = "table", **more: Any) -> dict[str, Any]:
+    """A row of the ledger as far as a judge looks at it; `phases` are its history, ten seconds apart."""
+    phases = more.pop("phases", (status,))
+    undo = {"service": "dynamodb", "operation": "update_table", "params": {}}
+    return {
+        "id": "r-1",
+        "remediator": "raise_capacity",
+        "target": {"kind": kind},
+        "status": status,
+        "reason": reason,
+        "detail": f"{reason}: in words",
+        "at_s": 700.0,
+        "plan": {"reason": "the plan's reason", "steps": [{"undo": undo}]},
+        "events": [{"at_s": 700.0 + 10 * number, "phase": phase} for number, phase in enumerate(phases)],
+        **more,
+    }
 
 
 def judged(name: str, target: Any = None, *, of: Any = None, twin: Any = None, **facts: Any) -> dict[str, Any]:
@@ -67,6 +92,35 @@ READ = {"read": 1000.0}
         ("recovered-within", 150, {"of": world(recovered=150.0)}, 150.0, True),
         ("recovered-within", 150, {"of": world(recovered=151.0)}, 151.0, False),
         ("recovered-within", 150, {"of": world(recovered=None)}, None, False),
+        ("zero-table-throttles", None, {}, 0, True),
+        ("zero-table-throttles", None, {"of": world(throttled_calls=3)}, 3, False),
+        ("table-recovered-within", 330, {}, 0.0, True),
+        ("table-recovered-within", 330, {"of": world(tables=330.0)}, 330.0, True),
+        ("table-recovered-within", 330, {"of": world(tables=331.0)}, 331.0, False),
+        ("table-recovered-within", 330, {"of": world(tables=None)}, None, False),
+        ("recovered-within", 150, {"of": world(tables=900.0)}, 0.0, True),
+        ("refused-with", "HOT_KEY", {"remediations": [remediation()]}, 700.0, True),
+        ("refused-with", "NO_HEADROOM", {"remediations": [remediation()]}, None, False),
+        ("refused-with", "HOT_KEY", {"remediations": [remediation("ESCALATED")]}, None, False),
+        ("refused-with", "HOT_KEY", {}, None, False),
+        ("not-raised", "table", {"remediations": [remediation()]}, 0, True),
+        ("not-raised", "table", {"remediations": [remediation("HOLDING", phases=("APPLYING", "HOLDING"))]}, 1, False),
+        ("not-raised", "function", {"remediations": [remediation("HOLDING", phases=("APPLYING",))]}, 0, True),
+        ("told", "incident", {"incidents": [{"OpsItemId": "oi-1", "Title": "hurt"}]}, 1, True),
+        ("told", "incident", {"pages": [{"subject": "5xx"}]}, 0, False),
+        ("told", "page", {"pages": [{"subject": "5xx"}]}, 1, True),
+        (
+            "asks",
+            "raise_capacity",
+            {"remediations": [remediation(phases=("PLANNED", "AWAITING_APPROVAL"))]},
+            710,
+            True,
+        ),
+        ("asks", "raise_capacity", {"remediations": [remediation("OBSERVED")]}, None, False),
+        ("asks", "request_quota", {"remediations": [remediation(phases=("AWAITING_APPROVAL",))]}, None, False),
+        ("own-functions-ran", None, {"own_runs": {"round": 60}}, 60, True),
+        ("own-functions-ran", None, {"own_runs": {"round": 60}, "own_throttled": {"notifier": 1}}, 60, False),
+        ("own-functions-ran", None, {}, 0, False),
         ("no-page", None, {}, 0, True),
         ("no-page", None, {"pages": [{"subject": 'ALARM: "techmoda/catalogue/5xx"'}]}, 1, False),
         ("no-remediation", None, {}, 0, True),
@@ -112,9 +166,25 @@ def test_a_woken_person_is_told_by_what():
     assert judged("no-page", pages=[{"subject": "5xx"}, {"subject": "burn-fast"}])["detail"] == "5xx; burn-fast"
 
 
+def test_a_refusal_is_told_in_its_own_words_and_a_missing_one_by_what_was_said_instead():
+    assert judged("refused-with", "HOT_KEY", remediations=[remediation()])["detail"] == (
+        "raise_capacity: HOT_KEY: in words"
+    )
+    other = judged("refused-with", "NO_HEADROOM", remediations=[remediation()])
+    assert other["detail"] == "refused for HOT_KEY"
+
+
+def test_who_found_no_place_is_named():
+    line = judged("own-functions-ran", own_runs={"round": 60}, own_throttled={"notifier": 2})
+    assert line["detail"] == "throttled 2 times: notifier"
+
+
 def test_the_unattended_twin_is_judged_without_a_watch():
     lines = judge((Objective("zero-throttles"), Objective("all-reverted")), Case(None, world(), world()))
     assert [line["met"] for line in lines] == [True, True]
+    of_the_watch = ("told", "incident"), ("refused-with", "HOT_KEY"), ("asks", "request_quota")
+    lines = judge(tuple(Objective(*one) for one in of_the_watch), Case(None, world(), world()))
+    assert [line["met"] for line in lines] == [False, False, False]
 
 
 def test_every_objective_that_a_scenario_may_set_is_judged():

@@ -129,3 +129,37 @@ def test_an_objective_stands_beside_its_measure_without_sereno(surge):
 def test_a_call_reads_as_it_would_be_typed():
     call = {"service": "lambda", "operation": "put_function_concurrency", "params": {"FunctionName": "read"}}
     assert narrative.call_text(call) == "lambda.put_function_concurrency(FunctionName='read')"
+
+
+def test_the_throttles_of_tables_are_told_apart_from_lambdas(starved):
+    rows = {row.name: (row.unattended, row.attended) for row in narrative.comparison(starved)}
+    assert rows["Throttled calls to tables"] == ("4,000", "0")
+    assert rows["First throttled call at"] == ("15:00", "never")
+    assert not any("tables" in sentence for sentence in narrative.lead(starved))
+
+
+@pytest.mark.parametrize(
+    ("lasted", "words"), [(95.0, "over 1 min 35 s"), (0.0, "in one second"), (None, "until the drill's end")]
+)
+def test_the_lead_admits_what_tables_turned_away_under_watch(starved, lasted, words):
+    starved["tables"] = {"throttled_calls": 1200, "first_throttle_s": 910.0, "recovered_s": lasted}
+    assert f"From 15 min 10 s in, 1,200 calls to tables were throttled {words}." in narrative.lead(starved)
+
+
+def test_a_drill_without_tables_says_nothing_of_them(surge):
+    assert "Throttled calls to tables" not in [row.name for row in narrative.comparison(surge)]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("table-recovered-within", 173.0, "2 min 53 s"),
+        ("refused-with", 697.6, "11 min 38 s"),
+        ("refused-with", "HOT_KEY", "HOT_KEY"),
+        ("told", 2, "2"),
+        ("own-functions-ran", 59, "59"),
+    ],
+)
+def test_a_measure_takes_its_unit_from_its_objective(name, value, words):
+    assert narrative.measure(name, value) == words
+    assert narrative.title(name) != name

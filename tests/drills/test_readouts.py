@@ -36,3 +36,11 @@ def test_a_drill_without_samples_has_an_empty_table(surge):
     surge["series"] = {"step_s": 10, "t": [], "with": empty, "without": empty}
     assert readouts.samples(surge) == []
     assert readouts.readouts(surge)["t"] == []
+
+
+def test_a_pointer_reads_what_a_table_consumed_of_its_capacity(starved):
+    rows = {row["label"]: row for row in readouts.readouts(starved)["rows"]}
+    reads = rows["products reads"]
+    assert (reads["without"][95], reads["limit"]["without"][95]) == (200, 200)
+    assert (reads["with"][95], reads["limit"]["with"][95]) == (590, 800)
+    assert rows["products writes"]["with"][0] == 10

@@ -10,7 +10,9 @@ from deploy.config import service
 from drills import scenario
 from drills.drill import EXAMPLES
 from drills.faults import Fault
+from drills.table_model import Use
 from sereno.errors import InvalidInput
+from sereno.service import Index, Table
 
 GOOD = {
     "name": "mine",
@@ -30,11 +32,28 @@ GOOD = {
 }
 
 
+TABLES = {
+    "products": {
+        "name": "techmoda-products",
+        "read": 200,
+        "indexes": {"by-category": {"read": 100, "hot_share": "20%"}},
+        "cold": True,
+        "auto_scaling": False,
+    }
+}
+
+
 def written(tmp_path, **changes):
     raw = {key: value for key, value in {**GOOD, **changes}.items() if value is not None}
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump(raw, sort_keys=False))
     return path
+
+
+def using(*uses):
+    """The changes that let the read function use tables so."""
+    read = {**GOOD["functions"]["read"], "uses": uses[0] if uses == ("products",) else list(uses)}
+    return {"tables": TABLES, "functions": {**GOOD["functions"], "read": read}}
 
 
 def complaints(tmp_path, **changes):
@@ -153,6 +172,59 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path):
             "means nothing for errors",
             {"faults": [{"kind": "errors", "from": "1m", "to": "2m", "ratio": "5%", "factor": "2x"}]},
         ),
+        (
+            "faults[0].table",
+            "did you mean products?",
+            {
+                "tables": TABLES,
+                "faults": [{"kind": "hot-key", "table": "product", "from": "1m", "to": "2m", "ratio": "5%"}],
+            },
+        ),
+        (
+            "faults[0].function",
+            "means nothing for strangers",
+            {"faults": [{"kind": "strangers", "function": "read", "from": "1m", "to": "2m", "concurrency": 5}]},
+        ),
+        (
+            "faults[0].ratio",
+            "write concurrency",
+            {"faults": [{"kind": "strangers", "from": "1m", "to": "2m", "ratio": "5%"}]},
+        ),
+        ("tables.products.red", "did you mean read?", {"tables": {"products": {"name": "p", "red": 5}}}),
+        ("tables.products.read", "no whole number", {"tables": {"products": {"name": "p", "read": "5"}}}),
+        ("tables.products.name", "is missing", {"tables": {"products": {"read": 5}}}),
+        ("tables.products", "is no mapping", {"tables": {"products": "techmoda-products"}}),
+        ("tables", "no mapping", {"tables": ["products"]}),
+        (
+            "tables.products.indexes.a.write",
+            "no whole number",
+            {"tables": {"products": {"name": "p", "indexes": {"a": {"write": 0}}}}},
+        ),
+        ("functions.read.uses[0].table", "is no table of this scenario", using({"table": "orders", "read": 1})),
+        ("functions.read.uses[0]", "neither reads nor writes", using({"table": "products"})),
+        (
+            "functions.read.uses[0].write",
+            "its indexes follow",
+            using({"table": "products", "index": "a", "write": 1}),
+        ),
+        ("functions.read.uses[0].ratio", "is nothing", using({"table": "products", "read": 1, "ratio": "0%"})),
+        ("functions.read.uses", "is no list", using("products")),
+        ("functions.read.attempts", "from 1 to 10", {"functions": {"read": {"name": "r", "attempts": 0}}}),
+        ("account.concurency", "did you mean concurrency?", {"account": {"concurency": 5}}),
+        ("account.strangers[1]", "points in order", {"account": {"strangers": [["2m", 5], ["1m", 5]]}}),
+        ("update_table", "begins after its end", {"update_table": ["240s", "20s"]}),
+        ("update_table", "is no pair", {"update_table": "20s"}),
+        ("limits.cost_per_day", "no amount of US dollars", {"limits": {"cost_per_day": "5 EUR"}}),
+        ("limits.ceilling", "did you mean ceiling?", {"limits": {"ceilling": 5}}),
+        (
+            "events[0].to",
+            "does not come after",
+            {"events": [{"name": "e", "from": "9m", "to": "8m", "factor": "2x"}]},
+        ),
+        ("events[0].factor", "has no x", {"events": [{"name": "e", "from": "9m", "to": "19m", "factor": 2}]}),
+        ("objectives[0].refused-with", "did you mean HOT_KEY?", {"objectives": [{"refused-with": "HOTKEY"}]}),
+        ("objectives[0].not-raised", "known: function, table", {"objectives": [{"not-raised": "api"}]}),
+        ("objectives[0].asks", "did you mean request_quota?", {"objectives": [{"asks": "request_quotas"}]}),
         ("name", "differs from the file's name", {"name": "other"}),
         ("objectives", "proves nothing", {"objectives": None}),
         ("objectives[0].alarm-fires", "needs a target", {"objectives": ["alarm-fires"]}),
@@ -162,6 +234,73 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path):
 def test_each_mistake_names_its_place_and_its_mend(tmp_path, path, words, changes):
     told = complaints(tmp_path, **changes)
     assert words in told[path]
+
+
+def test_tables_and_what_is_asked_of_them(tmp_path):
+    uses = (
+        {"table": "products", "read": 0.5, "ratio": "50%"},
+        {"table": "products", "index": "by-category", "read": 2},
+    )
+    one = scenario.load(written(tmp_path, **using(*uses), update_table=["30s", "1m30s"]))
+    (table,) = one.tables
+    assert (table.name, table.read, table.write, table.cold, table.auto_scaling) == (
+        "techmoda-products",
+        200,
+        None,
+        True,
+        False,
+    )
+    assert table.indexes["by-category"] == scenario.IndexLoad(100, None, 0.2)
+    assert one.functions[0].uses == (
+        Use("techmoda-products", None, 0.5, 0.0, 0.5),
+        Use("techmoda-products", "by-category", 2.0),
+    )
+    assert one.update_table_s == (30, 90)
+    assert scenario.load(written(tmp_path)).update_table_s == (20, 240)
+
+
+def test_a_table_takes_from_the_service_what_the_scenario_leaves_open(tmp_path):
+    (load,) = scenario.load(written(tmp_path, tables=TABLES)).tables
+    index = Index("by-category", read=150, write=40)
+    declared = Table("products", load.name, "provisioned", read=300, write=50, indexes={"by-category": index})
+    model = load.model(declared)
+    assert (model.read, model.write, dict(model.indexes)) == (200, 50, {"by-category": (100, 40)})
+    assert (model.cold, dict(model.index_hot_share)) == (True, {"by-category": 0.2})
+    with pytest.raises(ValueError, match="write capacity of techmoda-products is declared nowhere"):
+        load.model(replace(declared, write=None))
+
+
+def test_an_on_demand_table_needs_no_capacity(tmp_path):
+    (load,) = scenario.load(written(tmp_path, tables={"logs": {"name": "shop-logs"}})).tables
+    model = load.model(Table("logs", "shop-logs"))
+    assert (model.billing, model.read, model.write) == ("on-demand", 0, 0)
+
+
+def test_what_is_shared_with_strangers_is_delayed_as_the_traffic_is(tmp_path):
+    account = {"concurrency": 800, "reserved": 50, "strangers": [["1m", 10], ["2m", 200]]}
+    one = scenario.load(written(tmp_path, account=account, jitter="30s"))
+    assert one.account == scenario.Account(800, 50, ((60.0, 10.0), (120.0, 200.0)))
+    strangers = one.strangers(1)
+    assert strangers.times == tuple(at + one.shift(1) for at in (60, 120))
+    assert strangers.rates == (10, 200)
+    assert scenario.load(written(tmp_path)).strangers(1) is None
+
+
+def test_an_error_of_dynamodb_fails_who_meets_it_at_every_attempt(tmp_path):
+    errors = {"kind": "table-errors", "from": "5m", "to": "6m", "ratio": "10%"}
+    one = scenario.load(written(tmp_path, **using({"table": "products", "read": 1}), faults=[errors]))
+    by_kind = {fault.kind: fault for fault in one.faults_for(1)}
+    assert by_kind["table-errors"].value == pytest.approx(0.1)
+    assert (by_kind["errors"].value, by_kind["errors"].function) == (pytest.approx(0.01), "techmoda-read")
+
+
+def test_planned_events_count_from_the_drills_start_and_limits_stand_in_for_the_plays(tmp_path):
+    event = {"name": "broadcast", "from": "30m", "to": "1h", "factor": "9x", "prewarm": "10m"}
+    one = scenario.load(written(tmp_path, events=[event], limits={"cost_per_day": 5, "ceiling": 200}))
+    (planned,) = one.events
+    assert (planned["starts"], planned["ends"]) == ("2026-11-24T10:00:00.000Z", "2026-11-24T10:30:00.000Z")
+    assert (planned["factor"], planned["prewarm_s"]) == (9, 600)
+    assert one.limits == {"cost_per_day": 5.0, "ceiling": 200}
 
 
 def test_a_base_is_taken_over_and_may_be_overruled(tmp_path):
