@@ -14,7 +14,7 @@ from deploy.synth import names
 
 pytestmark = pytest.mark.xdist_group("proof")
 
-WITHIN_S = 25.0
+WITHIN_S = 45.0
 
 
 def until(seen, within_s=WITHIN_S):

@@ -26,7 +26,7 @@ LEASH = Path(__file__).with_name("leash.py")
 REGION, ACCOUNT = "eu-west-1", "123456789012"
 # As the AWS default: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 QUOTA = 1000
-START_WITHIN_S = 30.0
+START_WITHIN_S = 60.0
 # The emulator's key for the account's root user: whoever signs with it may do everything.
 ROOT_KEY = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 

@@ -24,7 +24,7 @@ from sereno.service import Service
 EXAMPLE = ROOT / "examples" / "techmoda" / "sereno.yaml"
 # The shortest that the configuration takes.
 HOLD = "1m"
-ANSWERED_WITHIN_S = 30.0
+ANSWERED_WITHIN_S = 60.0
 # A surge that meets the function meets its table next: on throttles both are raised together.
 LADDERS: Mapping[str, Json] = {
     "exhaustion": ["raise_concurrency", "open_incident"],
