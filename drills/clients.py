@@ -51,12 +51,16 @@ class Traffic:
 
 
 class Draws:
-    """Random numbers of one kind, drawn in batches and taken one by one or several at once."""
+    """Random numbers of one kind, drawn in batches and taken one by one or several at once.
 
-    def __init__(self, draw: Callable[[int], Floats], batch: int = 4096) -> None:
+    `scales` are factors by which they may be taken as whole numbers: a batch is multiplied faster than its items.
+    """
+
+    def __init__(self, draw: Callable[[int], Floats], batch: int = 4096, scales: Sequence[float] = ()) -> None:
         self._draw = draw
         self._batch = batch
         self._numbers: list[float] = []
+        self._scaled: dict[float, list[int]] = {scale: [] for scale in scales}
         self._place = 0
 
     def one(self) -> float:
@@ -73,16 +77,28 @@ class Draws:
         self._place += many
         return self._numbers[self._place - many : self._place]
 
+    def whole(self, many: int, scale: float) -> list[int]:
+        """The next so many numbers, multiplied and cut off."""
+        if self._place + many > len(self._numbers):
+            self._more(many)
+        self._place += many
+        return self._scaled[scale][self._place - many : self._place]
+
     def _more(self, many: int) -> None:
         """Draws until so many are there; those already taken are let go."""
+        for scaled in self._scaled.values():
+            del scaled[: self._place]
         self._numbers, self._place = self._numbers[self._place :], 0
         while len(self._numbers) < many:
-            self._numbers += self._draw(self._batch).tolist()
+            drawn = self._draw(self._batch)
+            self._numbers += drawn.tolist()
+            for scale in self._scaled:
+                self._scaled[scale] += (drawn * scale).astype(np.int64).tolist()
 
 
-def uniforms(stream: np.random.Generator, batch: int = 4096) -> Draws:
+def uniforms(stream: np.random.Generator, batch: int = 4096, scales: Sequence[float] = ()) -> Draws:
     """Numbers from 0 to 1."""
-    return Draws(stream.random, batch)
+    return Draws(stream.random, batch, scales)
 
 
 def lognormals(stream: np.random.Generator, log_mean: float, sigma: float, batch: int = 4096) -> Draws:

@@ -68,7 +68,7 @@ class FunctionState:
         self._order = stream(seed, model.name, "order within steps")
         self._limits = stream(seed, model.name, "gateway throttles")
         retries = stream(seed, model.name, "retries")
-        self._uniform = uniforms(retries)
+        self._uniform = uniforms(retries, scales=(_FIRST_BACKOFF_STEPS, _SECOND_BACKOFF_STEPS))
         self._retry_ms = lognormals(stream(seed, model.name, "retry durations"), model.log_mean, model.sigma)
         # The service ran before the drill began: as many environments are warm as an ordinary peak needs.
         mean = float(traffic.rate(np.zeros(1))[0]) * model.share * model.mean_ms / 1000
@@ -336,12 +336,12 @@ class FunctionState:
         after = i + 1
         if firsts:
             due = self._due_first
-            for chance in self._uniform.some(firsts):
-                due[after + int(chance * _FIRST_BACKOFF_STEPS)] += 1
+            for wait in self._uniform.whole(firsts, _FIRST_BACKOFF_STEPS):
+                due[after + wait] += 1
         if seconds:
             due = self._due_second
-            for chance in self._uniform.some(seconds):
-                due[after + int(chance * _SECOND_BACKOFF_STEPS)] += 1
+            for wait in self._uniform.whole(seconds, _SECOND_BACKOFF_STEPS):
+                due[after + wait] += 1
         self.pending += firsts + seconds
 
     def _run_retries(self, i: int, seconds: int, thirds: int) -> None:

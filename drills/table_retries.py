@@ -62,12 +62,15 @@ class Retries:
         # By number: steps to the decision (-1: the call passes at once), and whether it is for the worse.
         self._extra: list[int] = []
         self._lost: list[bool] = []
-        self._used = 0
-        self._late: list[tuple[int, int, int, float, float, int]] = []
+        # How many came in this second and in the last: so many are drawn at once.
+        self._used, self._last = 0, 0
+        # Six numbers for each that waits, one after the other: numpy reads that fastest.
+        self._late: list[float] = []
 
     def begin_second(self, a: int, chance: float, refusing: Floats, reach: Floats) -> None:
         """A second begins at step `a` of the block; chances as in `Calls.begin_second`, `reach` summed up."""
         self._a, self._chance, self._refusing, self._reach = a, chance, refusing, reach
+        self._last = self._used
         self._batches, self._extra, self._lost, self._used = [], [], [], 0
 
     def delay(
@@ -79,7 +82,7 @@ class Retries:
         `note` is the place that the first of them takes among the notes of retries."""
         used, many = self._used, len(samples)
         while used + many > len(self._extra):
-            self._draw(_SPARE + int(self._state.wanted(self._a, self._a + STEPS_A_SECOND)[0]))
+            self._draw(_SPARE + self._last)
         self._used += many
         left, timeout_ms, met = self._a + STEPS_A_SECOND - i, self._model.timeout_s * 1000, {}
         for number, extra in enumerate(self._extra[used : used + many]):
@@ -87,7 +90,7 @@ class Retries:
                 continue
             if extra >= left:
                 nth = 1 if number < seconds else 2
-                self._late.append((used + number, i, nth, samples[number], error_ratio, note + number))
+                self._late += (used + number, i, nth, samples[number], error_ratio, note + number)
                 samples[number], lengths[number], met[number] = UNKNOWN_MS, self._timeout, WAITING
                 continue
             samples[number] += extra * STEP_MS
@@ -133,7 +136,7 @@ class Retries:
     def _waiting(self, fates: _Fates, refused: Floats, passes: Bools) -> Stalled:
         """Those not decided in this second; corrects what is counted of them."""
         origin, until = self._state.first_step, self._a + STEPS_A_SECOND
-        numbers, steps, nth, own_ms, ratios, notes = np.array(self._late).T
+        numbers, steps, nth, own_ms, ratios, notes = np.array(self._late).reshape(-1, 6).T
         self._late.clear()
         which = np.searchsorted(fates.number, numbers)
         start = steps + fates.start[which]

@@ -260,8 +260,8 @@ class Tables:
             state, calls = user.state, user.calls
             calls.end_second()
             started = int(state.started[a:b].sum())
-            turned = int(state.throttled[a:b].sum() + state.rejected[a:b].sum() + state.limited[a:b].sum())
-            user.let_in = started / (started + turned) if started else float(turned == 0)
+            came = int(state.wanted(a, b)[0])
+            user.let_in = min(1.0, started / came) if came else 1.0
             at = self._start + (state.first_step + a) * STEP_S
             for number, (route, passed) in enumerate(zip(user.routes, user.calls_passed(started), strict=True)):
                 _consume(route, passed)

@@ -30,3 +30,10 @@ def test_numbers_one_by_one_and_several_at_once_are_those_drawn_in_batches():
     assert drawn.some(0) == []
     sample = lognormals(np.random.default_rng(1), 5.0, 0.5).some(20_000)
     assert np.mean(np.log(sample)) == pytest.approx(5.0, abs=0.02)
+
+
+def test_numbers_may_be_taken_as_whole_waits_in_between():
+    drawn = uniforms(np.random.default_rng(1), batch=4, scales=(50.0, 100.0))
+    plain = uniforms(np.random.default_rng(1)).some(9)
+    taken = [drawn.one(), *drawn.whole(4, 50.0), *drawn.whole(1, 100.0), *drawn.some(3)]
+    assert taken == [plain[0], *(int(one * 50) for one in plain[1:5]), int(plain[5] * 100), *plain[6:]]
