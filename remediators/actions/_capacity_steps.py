@@ -28,7 +28,7 @@ Units = Mapping[str, int]
 USD_PER_UNIT_HOUR = {"read": 0.000147, "write": 0.000735}
 HOURS_IN_A_MONTH = 30 * 24
 # USD for a request unit of an on-demand table, list prices as above. https://aws.amazon.com/dynamodb/pricing/on-demand/
-USD_PER_REQUEST_UNIT = {"read": 0.1415e-6, "write": 0.7070e-6}
+USD_PER_REQUEST_UNIT = {"read": 0.1415e-6, "write": 0.7068e-6}
 SECONDS_IN_A_MONTH = HOURS_IN_A_MONTH * 3600
 
 # A day (UTC) has four decreases of a table or an index at any time, and one more for each hour without one: 27.

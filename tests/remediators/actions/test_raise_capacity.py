@@ -548,3 +548,20 @@ def test_a_warm_up_keeps_to_the_quota_of_each_part():
     short = plan(on_demand(read={"warm": 700}, limits={"table_read": 750}), context(warm=True)).verdict
     assert short.reason is Reason.NO_HEADROOM
     assert "50 read units are left of its quota of 750" in short.detail
+
+
+def test_a_change_that_aws_takes_minutes_over_is_no_drift_and_no_news(house, make_products):
+    products = make_products()
+    products.slow = True
+    remediation = flow.start(house.watch, house.signal("read-capacity", "products"), NAME)
+    assert remediation.status is Status.VERIFYING, remediation.detail
+    house.rounds(3)
+    assert house.get(remediation.id).status is Status.VERIFYING
+    assert capacity(house)[0] == (300, 50), "DescribeTable tells the values before"
+    products.settle()
+    house.rounds(2)
+    house.metrics.points.clear()
+    house.rounds(25)
+    assert house.get(remediation.id).status is Status.REVERTED
+    products.settle()
+    assert (capacity(house), len(products.updates)) == ([(300, 50), (150, 50)], 2)
