@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
+from typing import Any
 
+import botocore.session
 import pytest
 
 os.environ.update(
@@ -33,3 +36,21 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)  # type: ignore[arg-type]
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@lru_cache(maxsize=1)
+def _loader() -> Any:
+    return botocore.session.get_session().get_component("data_loader")
+
+
+@pytest.fixture
+def models_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each run of the command has a session of its own, and each session would read the services' models anew."""
+    own, loader = botocore.session.get_session, _loader()
+
+    def session(*arguments: Any, **named: Any) -> Any:
+        found = own(*arguments, **named)
+        found.register_component("data_loader", loader)
+        return found
+
+    monkeypatch.setattr(botocore.session, "get_session", session)

@@ -9,12 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import botocore.session
 import pytest
 from moto import mock_aws
 from typer.testing import CliRunner, Result
@@ -117,23 +115,6 @@ def _read_json_fast(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(models, "yaml", quick)
 
 
-@lru_cache(maxsize=1)
-def _loader() -> Any:
-    return botocore.session.get_session().get_component("data_loader")
-
-
-def _read_models_once(patch: pytest.MonkeyPatch) -> None:
-    """Each run of the command has a session of its own, and each session would read the services' models anew."""
-    own, loader = botocore.session.get_session, _loader()
-
-    def session() -> Any:
-        found = own()
-        found.register_component("data_loader", loader)
-        return found
-
-    patch.setattr(botocore.session, "get_session", session)
-
-
 def _small_package(out: Path, compiled: Any, **_: Any) -> Path:
     """In the place of the real package, which takes a second to build and has tests of its own."""
     with zipfile.ZipFile(out, "w") as archive:
@@ -142,12 +123,11 @@ def _small_package(out: Path, compiled: Any, **_: Any) -> Path:
 
 
 @pytest.fixture
-def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, models_read_once: None) -> Iterator[Account]:
     monkeypatch.setattr(package, "build", _small_package)
     monkeypatch.setattr(package, "runtime", lambda: "python3.12")
     monkeypatch.setattr(change_set, "POLL_S", 0.0)
     _read_json_fast(monkeypatch)
-    _read_models_once(monkeypatch)
     config = tmp_path / "sereno.yaml"
     config.write_text(CONFIG, encoding="utf-8")
     with ExitStack() as stack:

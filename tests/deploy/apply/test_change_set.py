@@ -17,9 +17,13 @@ TEN = datetime(2026, 9, 29, 22, 0, tzinfo=UTC)
 WANTED = Wanted("sereno-shop", "https://x", {"CodeKey": "k"}, creates=True, imports=True)
 
 
+@pytest.fixture(scope="module")
+def client():
+    return botocore.session.get_session().create_client("cloudformation", region_name="eu-west-1")
+
+
 @pytest.fixture
-def cloudformation():
-    client = botocore.session.get_session().create_client("cloudformation", region_name="eu-west-1")
+def cloudformation(client):
     with Stubber(client) as stub:
         yield client, stub
         stub.assert_no_pending_responses()
