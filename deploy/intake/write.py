@@ -90,7 +90,7 @@ def _resources(intake: Intake) -> Iterator[str]:
 
 def _draft(draft: Draft) -> Iterator[str]:
     yield from comment(draft.place, "    ")
-    yield f"    {draft.key}:"
+    yield f"    {scalar(draft.key)}:"
     spoken: set[str] = set()
     for name, value in draft.fields.items():
         for doubt in draft.doubts.get(name, ()):

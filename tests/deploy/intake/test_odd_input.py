@@ -177,6 +177,22 @@ Resources:
     assert "resources.functions.loop.name" in [one.place for one in found.log.assumed]
 
 
+def test_keys_that_yaml_takes_for_something_else_are_quoted(taken):
+    found = taken(
+        """
+Resources:
+  TrueTable: {Type: AWS::Serverless::SimpleTable, Properties: {TableName: "true"}}
+  NullFunction:
+    Type: AWS::Serverless::Function
+    Properties: {FunctionName: "007", Policies: [DynamoDBReadPolicy: {TableName: !Ref TrueTable}]}
+"""
+    )
+    read = config.parse(write.text(found)).resources
+    assert read.functions["null"].name == "007"
+    assert read.functions["null"].tables == ("true",)
+    assert read.tables["true"].name == "true"
+
+
 def test_stacks_nested_without_end_are_bounded(tmp_path):
     for level in range(9):
         inner = {
