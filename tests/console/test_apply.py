@@ -169,9 +169,7 @@ def test_a_first_deployment_makes_the_bucket_and_the_stack(account):
     assert "sereno-shop-round" in {one["FunctionName"] for one in functions}
     assert {tuple(one["Architectures"]) for one in functions if one["FunctionName"] != "shop-read"} == {("arm64",)}
 
-
-def test_deploying_again_changes_nothing_and_is_no_error(account):
-    account.sereno("deploy", "--yes")
+    # Deploying again changes nothing and is no error.
     told = account.sereno("deploy", "--yes")
     assert "Nothing to change" in told
     assert "uploaded already" in told
@@ -239,8 +237,10 @@ def test_a_first_deployment_observes(account):
     told = account.refused("deploy", "--yes")
     assert "a first deployment observes" in told
     assert account.status() is None
-    account.sereno("deploy", "--yes", "--auto-from-the-start")
-    assert account.status() == "CREATE_COMPLETE"
+    told = account.refused("deploy", "--auto-from-the-start", typed="y\nn\n")
+    assert "Carry this out" in told
+    # The stack that the change set began is gone with it.
+    assert account.status() is None
 
 
 def test_a_later_deployment_may_act(account):
@@ -297,9 +297,9 @@ def test_a_bucket_that_is_not_there_is_not_made_by_another_name(account):
 def test_a_stack_whose_creation_failed_is_explained_deleted_and_made_anew(account):
     account.stands("ROLLBACK_COMPLETE")
     assert "its first creation failed" in account.refused("deploy", typed="n\n")
-    told = account.sereno("deploy", "--yes")
-    assert "its first creation failed" in told
-    assert account.status() == "CREATE_COMPLETE"
+    told = account.refused("deploy", typed="y\ny\nn\n")
+    assert "DELETE_COMPLETE" in told
+    assert "Carry this out" in told
 
 
 def test_a_stack_that_somebody_else_is_changing_is_left_alone(account):
@@ -322,7 +322,7 @@ def test_a_failure_names_its_first_cause_and_not_the_last_line(account, monkeypa
     assert "Deploy again" in told
 
 
-def test_destroying_asks_for_the_name_and_keeps_the_ledger(account):
+def test_destroying_asks_for_the_name_and_keeps_the_ledger(account, monkeypatch):
     account.sereno("deploy", "--yes")
     assert "nothing was changed" in account.refused("destroy", typed="shoq\n")
     assert account.status() == "CREATE_COMPLETE"
@@ -334,10 +334,7 @@ def test_destroying_asks_for_the_name_and_keeps_the_ledger(account):
     assert account.ledger().modes()["*"] is Mode.AUTO
     assert "There is no stack" in account.sereno("destroy", typed="shop\n")
 
-
-def test_a_kept_ledger_is_taken_over_by_the_next_deployment(account, monkeypatch):
-    account.sereno("deploy", "--yes")
-    account.sereno("destroy", "--yes")
+    # The next deployment takes it over.
     wanted = []
 
     def seen(client: Any, asked: change_set.Wanted, *_: Any, **__: Any) -> Any:
