@@ -109,6 +109,9 @@ def permitted(watch: Watch, remediation: Remediation, remediator: Remediator) ->
     now, play = watch.clock.now(), watch.play(remediation)
     settings = watch.ledger.settings(remediator.name, watch.service.stack, now)
     mode, why = effective_mode(play, settings.modes, remediator.name)
+    if settings.modes is None and remediator.kind == "incident":
+        # To fail closed is to change nothing; a person who is told once too often is no harm.
+        mode, why = play.mode, "the mode could not be read, and telling people changes nothing"
     gates: Gates = (("mode", check_mode(mode, why)),)
     # Telling people of a symptom is right in the midst of a deployment too.
     if settings.changes and remediator.kind != "incident":

@@ -25,8 +25,9 @@ from remediators.ledger import Ledger
 from remediators.outbox import Outbox
 from remediators.testing import MemoryTable, MemoryTopic
 from remediators.watch import Watch
+from sereno.guard import WORTH_A_PERSON
 from sereno.lifecycle import Remediation
-from sereno.model import Event, Mode, Signal, Status, iso
+from sereno.model import Mode, Signal, Status, iso
 from sereno.service import Api, Function, Index, Objectives, Play, Service, Table
 from sereno.signal import parse
 from sereno.testing import CollectedTelemetry, Crash, ManualClock, WatchedAws
@@ -681,68 +682,99 @@ def _trouble(kind: str, label: str) -> BaseException:
 
 @dataclass
 class Life:
-    """TechModa's read function with its demand, Lambda's retries and Sereno's rounds, minute by minute.
+    """TechModa with its demand, Lambda's retries and Sereno's rounds, minute by minute.
 
     What must hold, whatever goes wrong:
 
     * a change is applied at most once, from the value that its plan relies on, and never above the ceiling;
+    * the live value is one that a recorded step names, before or after it;
     * nothing is taken back while the peak of the hold needs it, unless a person asks for it;
     * a change ends REVERTED, KEPT or ESCALATED; FAILED only when nothing stays in force;
     * one target has at most one holder, and none when all is over;
+    * what is not over is due some time;
     * a signal ends in the ledger or in the dead-letter queue;
+    * no more is done in a day than its budget allows;
     * the history only grows, and has no gaps;
-    * what happened is told at the latest by the next round that can.
+    * what happened is told at the latest by the next round that can, and who must know has been told at the end.
+
+    With `joint` the function's surge raises its table too; AWS takes `table_minutes` over that.
     """
 
     house: House
     hold_s: int
+    joint: bool = False
+    table_minutes: int = 0
+    params: dict[str, Any] = field(default_factory=lambda: {"ceiling": 400})
+    per_day: int = 50
     factor: float = 1.0
-    waiting: list[tuple[datetime, int, dict[str, Any]]] = field(default_factory=list)
-    delivered: list[dict[str, Any]] = field(default_factory=list)
+    # Seconds that the clock of the remediators' functions is ahead of the round's.
+    ahead_s: float = 0.0
+    # By how much clocks may differ at most: the hold of one is so much shorter for another.
+    skew_s: float = 0.0
+    waiting: list[tuple[datetime, int, str, dict[str, Any]]] = field(default_factory=list)
+    delivered: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     dead_letters: list[dict[str, Any]] = field(default_factory=list)
     round_failed: int = 0
     reverts_asked_for: bool = False
     meddled: bool = False
-    _seen: dict[str, list[Any]] = field(default_factory=dict)
+    _seen: dict[str, list[str]] = field(default_factory=dict)
+    _read: dict[str, tuple[Any, Remediation]] = field(default_factory=dict)
     _effects: int = 0
+    _changing: int = 0
 
     def __post_init__(self) -> None:
+        first = ("raise_concurrency", "raise_capacity") if self.joint else ("raise_concurrency",)
+        ladder = (first, ("request_quota", "open_incident")) if self.joint else SURGE
+        limits: dict[str, Any] = {"hold_s": self.hold_s, "cooldown_s": 60, "per_day": self.per_day}
         plays = {
-            what: Play(what, SURGE, Mode.AUTO, hold_s=self.hold_s, cooldown_s=60, per_day=50, params={"ceiling": 400})
-            for what in ("exhaustion", "throttles")
+            what: Play(what, ladder, Mode.AUTO, params=self.params, **limits) for what in ("exhaustion", "throttles")
         }
-        self.house.on(playbook=plays)
+        plays["planned-event"] = Play("planned-event", (first, ("open_incident",)), Mode.AUTO, **limits)
+        tables = {"products": Table("products", "techmoda-products", "provisioned", 300, 50, 66, 10)}
+        read = Function("read", "techmoda-read", "live", 120, 16.0, 10, 512, ("products",))
+        self.house.on(playbook=plays, **({"functions": {"read": read}, "tables": tables} if self.joint else {}))
+        self.house.little.products.slow = self.table_minutes > 0
         self.house.calm()
+        table_calm(self.house)
 
     # -- what happens
 
-    def deliver(self, event: dict[str, Any], attempt: int = 1) -> None:
+    def deliver(self, event: dict[str, Any]) -> None:
+        """The event reaches every remediator of the play's first rung, each by its own rule."""
+        for name in ("raise_concurrency", "raise_capacity")[: 2 if self.joint else 1]:
+            self.delivered.append((name, event))
+            self._invoke(event, name, 1)
+
+    def _invoke(self, event: dict[str, Any], name: str, attempt: int) -> None:
         """An asynchronous invocation: after a failure Lambda tries again a minute later, then two, then gives up."""
-        if attempt == 1:
-            self.delivered.append(event)
         try:
             for signal in parse(event, self.house.watch.service):
-                flow.start(self._watch(f"lambda-{len(self.delivered)}-{attempt}"), signal, "raise_concurrency")
+                flow.answer(self.watch(f"lambda-{len(self.delivered)}-{attempt}", self.ahead_s), signal, name)
         except (Exception, Crash):
             if attempt == 3:
                 self.dead_letters.append(event)
             else:
                 again = self.house.clock.now() + timedelta(minutes=attempt)
-                self.waiting.append((again, attempt + 1, event))
+                self.waiting.append((again, attempt + 1, name, event))
 
     def minute(self) -> None:
         """A minute passes: its metrics are published, Lambda's retries come, then the round."""
         self._publish()
+        self._settle()
         now = self.house.clock.forward(60)
         due = [one for one in self.waiting if one[0] <= now]
         self.waiting = [one for one in self.waiting if one[0] > now]
-        for _, attempt, event in due:
-            self.deliver(event, attempt)
+        for _, attempt, name, event in due:
+            self._invoke(event, name, attempt)
+        self.round(f"round-{now:%H%M}")
+        self.check()
+
+    def round(self, owner: str, ahead_s: float = 0.0) -> None:
+        """One round, which may fail or die."""
         try:
-            round.make(self._watch(f"round-{now:%H%M}"))
+            round.make(self.watch(owner, ahead_s))
         except (Exception, Crash):
             self.round_failed += 1
-        self.check()
 
     def to_the_end(self, within: int) -> None:
         """Minutes until nothing is open any more; the demand is gone and all faults are over."""
@@ -756,19 +788,38 @@ class Life:
     def _open(one: Remediation) -> bool:
         return bool(not one.ended or one.unpublished or one.escalate_to or one.wish)
 
-    def _watch(self, owner: str) -> Watch:
-        return replace(self.house.watch, owner=owner)
+    def watch(self, owner: str, ahead_s: float = 0.0) -> Watch:
+        """What an invocation works with; its clock may differ from the world's by so many seconds."""
+        clock = _Ahead(self.house.clock, timedelta(seconds=ahead_s)) if ahead_s else self.house.clock
+        return replace(self.house.watch, owner=owner, clock=clock)
+
+    def _settle(self) -> None:
+        """AWS has come to the end of a table's change once it has taken its minutes."""
+        self._changing = self._changing + 1 if self.house.little.products.pending else 0
+        if self._changing > self.table_minutes:
+            self.house.little.products.settle()
 
     def _publish(self) -> None:
         start, points = self.house.clock.now().replace(second=0), self.house.metrics.points
         asked, limit = 16.0 * self.factor, self.house.reserved() or 0
+        units = self.capacity() if self.joint else {"read": 300, "write": 50}
+        reads, writes = 66.0 * self.factor, 10.0 * self.factor
         for name, value in (
             ("Invocations", 106 * 60 * self.factor * min(1.0, limit / asked)),
             ("Throttles", 106 * 60 * self.factor * max(0.0, 1 - limit / asked)),
             ("Duration", 150.0),
             ("ConcurrentExecutions", min(asked, float(limit))),
+            ("ConsumedReadCapacityUnits", 60 * min(reads, units["read"])),
+            ("ConsumedWriteCapacityUnits", 60 * min(writes, units["write"])),
+            ("ReadThrottleEvents", 60 * max(0.0, reads - units["read"])),
+            ("WriteThrottleEvents", 60 * max(0.0, writes - units["write"])),
         ):
-            points[name].append((start, value))
+            points.setdefault(name, []).append((start, value))
+
+    def capacity(self) -> dict[str, int]:
+        """The table's units in force."""
+        units = self.house.little.real.client("dynamodb").units
+        return {"read": units["ReadCapacityUnits"], "write": units["WriteCapacityUnits"]}
 
     # -- what must hold
 
@@ -776,26 +827,57 @@ class Life:
         """What must hold at every moment."""
         remediations, histories, held_by = self._books()
         self._check_effects(remediations)
+        self._check_live(remediations)
+        self._check_budget(histories)
         for one in remediations:
             history = histories[one.id]
             before = self._seen.get(one.id, [])
             assert history[: len(before)] == before, f"{one.id}: its history was rewritten"
             assert len(history) == one.sequence, f"{one.id}: {one.sequence} events, {len(history)} in its history"
             self._seen[one.id] = history
-        holders = [one.id for one in remediations if not one.ended and one.target.kind == "function"]
-        assert len(holders) <= 1, f"several remediations at work on one function: {holders}"
-        assert [held_by] == (holders or [None]), f"{held_by} holds it, {holders} work on it"
+            assert one.ended or one.due_at, f"{one.id} is {one.status} and never due"
+        at_work = sorted((one.target.key, one.id) for one in remediations if not one.ended)
+        assert at_work == sorted(held_by.items()), f"held: {held_by}; at work: {at_work}"
 
-    def _books(self) -> tuple[list[Remediation], dict[str, list[Event]], str | None]:
-        """The whole ledger in one read: remediations, their histories, who holds the read function."""
+    def _books(self) -> tuple[list[Remediation], dict[str, list[str]], dict[str, str]]:
+        """The whole ledger in one read: remediations, their histories, who holds which target."""
         rows = self.house.little.real.client("dynamodb").scan(TableName=TABLE)["Items"]
-        remediations = [remediation_from(row) for row in rows if row["sk"]["S"] == "STATE"]
-        histories: dict[str, list[Event]] = {one.id: [] for one in remediations}
-        for row in sorted(rows, key=lambda row: row["sk"]["S"]):
-            if row["sk"]["S"].startswith("E#"):
-                histories[row["pk"]["S"].removeprefix("R#")].append(Event.from_json(json.loads(row["doc"]["S"])))
-        lock = next((row for row in rows if row["pk"]["S"].endswith("function/techmoda-read")), {})
-        return sorted(remediations, key=lambda one: one.created), histories, lock.get("holder", {}).get("S")
+        remediations = [self._remediation(row) for row in rows if row["sk"]["S"] == "STATE"]
+        histories: dict[str, list[str]] = {one.id: [] for one in remediations}
+        lines = [row for row in rows if row["sk"]["S"].startswith("E#")]
+        for row in sorted(lines, key=lambda row: row["sk"]["S"]):
+            histories[row["pk"]["S"].removeprefix("R#")].append(row["doc"]["S"])
+        held = {
+            row["pk"]["S"].removeprefix("T#"): row["holder"]["S"]
+            for row in rows
+            if row["sk"]["S"] == "LOCK" and "holder" in row
+        }
+        return sorted(remediations, key=lambda one: one.created), histories, held
+
+    def _remediation(self, row: dict[str, Any]) -> Remediation:
+        """The same row is read once."""
+        known = self._read.get(row["pk"]["S"])
+        if known is None or known[0] != row:
+            known = self._read[row["pk"]["S"]] = (row, remediation_from(row))
+        return known[1]
+
+    def _check_live(self, remediations: list[Remediation]) -> None:
+        """What is live on AWS is what some recorded step found or set."""
+        if self.meddled:
+            return
+        steps = [step for one in remediations if one.plan for step in one.plan.steps]
+        limits = [120, *(value for step in steps for value in (step.before, step.after))]
+        assert self.house.reserved() in limits, f"{self.house.reserved()} is in no step"
+        if self.joint:
+            units = [{"read": 300, "write": 50}, *(value for step in steps for value in (step.before, step.after))]
+            assert self.capacity() in units, f"{self.capacity()} is in no step"
+
+    def _check_budget(self, histories: dict[str, list[str]]) -> None:
+        rows = self.house.little.real.client("dynamodb").scan(TableName=TABLE)["Items"]
+        used = [int(row["used"]["N"]) for row in rows if row["sk"]["S"] == "SPENT" and "used" in row]
+        assert max(used, default=0) <= self.per_day, f"{used} of {self.per_day} actions"
+        acted = sum(any('"phase":"APPLYING"' in line for line in history) for history in histories.values())
+        assert acted <= sum(used), f"{acted} acted, {used} were paid for"
 
     def _check_effects(self, remediations: list[Remediation]) -> None:
         steps = [
@@ -820,12 +902,13 @@ class Life:
         self._effects = len(effects)
 
     def _peak(self) -> float:
-        since = self.house.clock.now() - timedelta(seconds=self.hold_s)
+        since = self.house.clock.now() - timedelta(seconds=self.hold_s - self.skew_s)
         points = self.house.metrics.points["ConcurrentExecutions"]
         return max((value for moment, value in points if moment >= since), default=0.0)
 
     def check_end(self, minutes: int) -> None:
-        """What must hold when all is over."""
+        """What must hold when all is over, on AWS too."""
+        self.house.little.products.settle()
         remediations, _, _ = self._books()
         left = {one.id: str(one.status) for one in remediations if not one.ended}
         assert not left, f"not over after {minutes} minutes: {left}"
@@ -833,13 +916,39 @@ class Life:
         assert not untold, f"nobody was told of {untold}"
         unanswered = [one.id for one in remediations if one.wish]
         assert not unanswered, f"wishes that nobody answered: {unanswered}"
-        known = {one.signal.id for one in remediations}
-        for event in self.delivered:
+        known = {(one.remediator, one.signal.id) for one in remediations}
+        for name, event in self.delivered:
             signal = parse(event, self.house.watch.service)[0]
-            assert signal.id in known or event in self.dead_letters, f"lost: {signal.id}"
-        in_force = self.house.reserved() != 120 and not self.meddled
-        if in_force and all(one.status in (Status.FAILED, Status.REVERTED) for one in remediations):
-            raise AssertionError(f"{self.house.reserved()} stays in force, but no remediation says so")
+            assert (name, signal.id) in known or event in self.dead_letters, f"lost: {signal.id}"
+        self._check_told(remediations)
+        done = (Status.FAILED, Status.REVERTED, Status.SKIPPED, Status.OBSERVED)
+        if self.meddled:
+            return
+        for kind, live, before in (
+            ("function", self.house.reserved(), 120),
+            *((("table", self.capacity(), {"read": 300, "write": 50}),) if self.joint else ()),
+        ):
+            if live != before and all(one.status in done for one in remediations if one.target.kind == kind):
+                raise AssertionError(f"{live} stays in force, but no remediation says so")
+
+    def _check_told(self, remediations: list[Remediation]) -> None:
+        """Whoever must know knows."""
+        told = {(message["id"], message["status"]) for message in self.house.little.real.client("sns").published}
+        for one in remediations:
+            worth = one.status in (Status.FAILED, Status.ESCALATED) or one.reason in WORTH_A_PERSON
+            if worth and one.ended:
+                assert (one.id, str(one.status)) in told, f"nobody knows that {one.id} is {one.status} ({one.reason})"
+
+
+@dataclass
+class _Ahead:
+    """A clock that is ahead of another."""
+
+    inner: ManualClock
+    by: timedelta
+
+    def now(self) -> datetime:
+        return self.inner.now() + self.by
 
 
 @pytest.fixture
@@ -848,9 +957,9 @@ def life() -> Life:
 
 
 @pytest.fixture
-def make_life() -> Callable[[], Life]:
+def make_life() -> Callable[..., Life]:
     """Makes lives one after the other, each in a house as new."""
-    return lambda: Life(paper_house(), hold_s=120)
+    return lambda **how: Life(paper_house(), **{"hold_s": 120, **how})
 
 
 @pytest.fixture

@@ -1,4 +1,6 @@
-"""One change's whole life, with something going wrong at each of its calls.
+"""One change's whole life, and what may come late, doubled, in disorder or not at all.
+
+(What may go wrong at each of its calls is in test_every_call.py.)
 
 `Life` (in conftest) plays it minute by minute with Lambda's retries and the rounds, and holds it against what must be
 true whatever happens: applied at most once, never above the ceiling, taken back when the peak has gone and not
@@ -46,16 +48,6 @@ WHOLE_LIFE = (
     *LOOK, "cloudwatch.describe_alarms",  # the demand has gone, its peak is still in the hold
     *LOOK, *UNDO, "cloudwatch.describe_alarms",
 )  # fmt: skip
-# No answer from a call that changes nothing is the same as an error, and a process that ends after such a call might
-# as well have ended before the next one.
-ALWAYS = ("throttled", "denied", "crash-before")
-WHEN_CHANGING = ("silence-before", "silence-after", "crash-after")
-CHANGING = ("dynamodb.transact_write_items", "lambda.put_function_concurrency", "sns.publish")
-FAULTS = [
-    pytest.param(number, kind, id=f"{number:02}-{label}-{kind}")
-    for number, label in enumerate(WHOLE_LIFE, start=1)
-    for kind in (ALWAYS + WHEN_CHANGING if label in CHANGING else ALWAYS)
-]
 
 
 def surge_and_calm(life, event, minutes=3):
@@ -77,22 +69,6 @@ def test_without_any_fault_a_change_is_applied_held_and_taken_back(life, event):
     assert only.status is Status.REVERTED
     assert life.house.little.effects == [(120, 240), (240, 120)]
     assert tuple(life.house.aws.calls) == WHOLE_LIFE
-
-
-@pytest.mark.parametrize(("number", "kind"), FAULTS)
-def test_whatever_call_goes_wrong_the_outcome_is_the_same_or_a_person_is_told(life, event, fault, number, kind):
-    trouble = fault(number, kind)
-    life.house.aws.before, life.house.aws.after = trouble.before, trouble.after
-
-    surge_and_calm(life, event)
-
-    ends = {one.status for one in life.house.all()}
-    if life.house.little.effects and kind != "denied":
-        assert Status.REVERTED in ends, "a fault that passes must not keep a change in force"
-        assert life.house.reserved() == 120
-    urgent = {message["id"] for message in life.house.messages() if message["urgent"]}
-    gone_wrong = {one.id for one in life.house.all() if one.status in (Status.ESCALATED, Status.FAILED)}
-    assert gone_wrong <= urgent, "a person is told"
 
 
 @pytest.mark.parametrize("late_s", [0, 30, 89, 95, 200])
