@@ -15,7 +15,6 @@ from drills.scenario import Scenario
 from drills.world import TOTAL, World
 from sereno.service import Service
 
-WORLDS = 2
 SEED = 1
 PLENTY = 40_000.0  # what a table may have at most, unless its quota is raised
 
@@ -24,22 +23,30 @@ def run(size: Size) -> list[Row]:
     """Nobody is on watch in any world here: what the watch itself takes is in `drill`. Nobody scales the tables
     either: they suffice, or they starve, which is the dearest a world can be."""
     found = scenario.load("surge-ramp")
-    found = replace(found, duration_s=max(120, round(found.duration_s * size.load) // 60 * 60))
-    return [_row("world", found, size, starved=False), _row("world, tables starved", found, size, starved=True)]
+    whole = replace(found, duration_s=_whole_minutes(found.duration_s * size.load))
+    half = replace(found, duration_s=_whole_minutes(found.duration_s * size.load / 2))
+    return [
+        _row("world", whole, size, worlds=2, starved=False),
+        _row("world, tables starved", half, size, worlds=1, starved=True),
+    ]
 
 
-def _row(name: str, found: Scenario, size: Size, *, starved: bool) -> Row:
+def _whole_minutes(seconds: float) -> int:
+    return max(120, round(seconds) // 60 * 60)
+
+
+def _row(name: str, found: Scenario, size: Size, *, worlds: int, starved: bool) -> Row:
     service = Service.from_json(compiled())
 
     def live() -> int:
-        """Both worlds to their end; how many requests came."""
-        worlds = [make_world(found, SEED, service, QUOTA) for _ in range(WORLDS)]
-        for world in worlds if not starved else ():
+        """The worlds to their end; how many requests came."""
+        living = [make_world(found, SEED, service, QUOTA) for _ in range(worlds)]
+        for world in living if not starved else ():
             _give_plenty(world)
         for moment in range(60, found.duration_s + 1, 60):
-            for world in worlds:
+            for world in living:
                 world.advance(found.start_s + moment)
-        return sum(world.totals[TOTAL].offered for world in worlds)
+        return sum(world.totals[TOTAL].offered for world in living)
 
     requests = live()
 
@@ -52,7 +59,7 @@ def _row(name: str, found: Scenario, size: Size, *, starved: bool) -> Row:
     # `live` has run once already, to count.
     ours, theirs = paired(pairs, milliseconds(live), milliseconds(floor), warm=False)
     row = Row(name, "ms", ours, theirs, "drawing its arrivals and durations")
-    speed = WORLDS * found.duration_s / row.figure * 1000
+    speed = worlds * found.duration_s / row.figure * 1000
     note = f"{speed:,.0f} simulated s/s, {requests:,} requests"
     return replace(row, note=note)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from drills.faults import Fault, ratio_at, slowness_at
+from drills.faults import Fault, hot_share_at, ratio_at, slowness_at, strangers_at
 
 TIMES = np.array([0.0, 60.0, 119.9, 120.0, 180.0])
 
@@ -30,3 +30,17 @@ def test_independent_faults_combine():
 @pytest.mark.parametrize(("start", "end"), [(180.1, 200), (-10, 0)])
 def test_a_fault_outside_of_the_times_costs_nothing(start, end):
     assert ratio_at([Fault("errors", start, end, 0.2)], "errors", "read", TIMES) is None
+
+
+def test_a_hot_key_lies_in_one_table_or_index_and_adds_nothing_to_a_hotter_one():
+    faults = [Fault("hot-key", 60, 120, 0.6, table="products"), Fault("hot-key", 60, 120, 0.9, index="by-category")]
+    assert hot_share_at(faults, "products", None, 0.1, 60) == 0.6
+    assert hot_share_at(faults, "products", None, 0.7, 60) == 0.7
+    assert hot_share_at(faults, "products", "by-category", 0.0, 60) == 0.9
+    assert hot_share_at(faults, "orders", None, 0.0, 60) == 0.0
+    assert hot_share_at(faults, "products", None, 0.1, 120) == 0.1
+
+
+def test_strangers_add_up():
+    faults = [Fault("strangers", 0, 120, 300), Fault("strangers", 60, 200, 200)]
+    assert [strangers_at(faults, at) for at in (0, 60, 120, 200)] == [300, 500, 200, 0]
