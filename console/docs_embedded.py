@@ -9,7 +9,25 @@ from collections.abc import Iterator
 
 from console.docs_pages import cell
 from deploy.embedded_shims import SHIMS
-from drills import bell, clients, engine, harvest, judge, lambda_model, metrics, publishing, shims, world
+from drills import (
+    auto_scaling,
+    bell,
+    clients,
+    engine,
+    harvest,
+    judge,
+    lambda_model,
+    metrics,
+    publishing,
+    shims,
+    steps,
+    table_model,
+    table_shims,
+    table_stage,
+    table_state,
+    table_updates,
+    world,
+)
 
 INTRODUCTION = """\
 # The embedded AWS
@@ -28,10 +46,13 @@ LIMITS = """\
 
 * That the packaged zip starts in Lambda: handlers run from the source, with modelled cold starts.
 * That the IAM roles suffice: moto does not hold calls against policies.
-* DynamoDB: the catalogue's table is created, but it has neither load nor limits here.
-* API Gateway's account throttle, other accounts' load, and outages of AWS itself.
+* What is in a table: calls take capacity and are throttled, but no item is read. Global tables, streams and backups
+  are not rehearsed here.
+* Outages of AWS itself, other than DynamoDB's errors that a scenario asks for.
+* An answer to a request for a higher quota: it stays open to the drill's end.
 """
 _GUIDE = "https://docs.aws.amazon.com/lambda/latest/dg/"
+_TABLES = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/"
 _MONITORING = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/"
 
 
@@ -53,13 +74,17 @@ def _calls() -> Iterator[str]:
     yield "| call | why moto does not answer it |\n|---|---|"
     for name, shim in sorted(shims.ANSWERED.items()):
         yield f"| `{name}` | {cell(shim.why)} |"
+    yield "\nThese moto answers, and its answer is completed:\n"
+    yield "| call | what is missing |\n|---|---|"
+    for name, patch in sorted(shims.COMPLETED.items()):
+        yield f"| `{name}` | {cell(patch.why)} |"
     yield ""
 
 
 def _assumptions() -> Iterator[str]:
     yield "## What a drill assumes\n"
     yield "| what | value | where it comes from |\n|---|---|---|"
-    for what, value, source in (*_events(), *_metrics(), *_lambda()):
+    for what, value, source in (*_events(), *_metrics(), *_lambda(), *_tables(), *_account()):
         yield f"| {cell(what)} | {cell(value)} | {cell(source)} |"
     yield ""
 
@@ -120,7 +145,7 @@ def _metrics() -> Iterator[tuple[str, str, str]]:
 def _lambda() -> Iterator[tuple[str, str, str]]:
     yield (
         "arrivals",
-        f"Poisson, in steps of {lambda_model.STEP_MS:g} ms; durations lognormal",
+        f"Poisson, in steps of {steps.STEP_MS:g} ms; durations lognormal",
         "independent callers; means and spread are the scenario's",
     )
     yield (
@@ -158,4 +183,55 @@ def _lambda() -> Iterator[tuple[str, str, str]]:
         "trouble is over",
         f"after {judge.QUIET_S:g} s without a failed attempt",
         "Sereno's own definition, for `recovered-within`",
+    )
+
+
+def _tables() -> Iterator[tuple[str, str, str]]:
+    yield (
+        "one partition of a table takes",
+        ", ".join(f"{units:,.0f} {kind} units a second" for kind, units in table_model.PARTITION_LIMIT.items()),
+        f"{_TABLES}throttling-key-range-limit-exceeded-mitigation.html",
+    )
+    yield (
+        "unused capacity is kept for a burst",
+        f"of {table_state.BURST_S:g} s at most",
+        f"{_TABLES}burst-adaptive-capacity.html",
+    )
+    yield (
+        "a change of a table's capacity takes",
+        f"{_span(table_updates.TAKES_S)}, drawn for each; meanwhile the old value holds; a table takes one at a time",
+        f"{_TABLES}metrics-dimensions.html says 20 seconds to several minutes",
+    )
+    yield (
+        "decreases of a table or an index on one day (UTC)",
+        f"{table_updates.AT_ONCE} within an hour of the first, one after each hour without any, "
+        f"{table_updates.MOST_A_DAY} in all",
+        f"{_TABLES}ServiceQuotas.html",
+    )
+    yield (
+        "DynamoDB's auto scaling, with Sereno and without",
+        f"scales out after {auto_scaling.HIGH_MINUTES} minutes above its target, in after {auto_scaling.LOW_MINUTES} "
+        f"more than {auto_scaling.LOW_POINTS * 100:g} points below it; it sees metrics as late as everybody",
+        "https://repost.aws/knowledge-center/dynamodb-auto-scaling; an assumption: what it changes of a table at one "
+        "moment is one UpdateTable",
+    )
+    yield (
+        "a higher minimum of a scalable target is followed",
+        f"after {table_stage.FOLLOWS_S:g} s by an UpdateTable",
+        "at once: https://docs.aws.amazon.com/autoscaling/application/APIReference/API_RegisterScalableTarget.html",
+    )
+
+
+def _account() -> Iterator[tuple[str, str, str]]:
+    limits = ", ".join(f"{name} {value:,}" for name, value in table_shims.LIMITS.items())
+    yield "quotas that DescribeLimits answers", limits, f"{_TABLES}ServiceQuotas.html"
+    yield (
+        "requests a second of all APIs of the account",
+        "10,000 with bursts of 5,000, unless the scenario says otherwise; what is over is answered 429",
+        "https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html",
+    )
+    yield (
+        "one of Sereno's functions that reserved nothing finds no place",
+        f"it is tried again after {engine.THROTTLED_S[0]:g} s, then ever later, up to {engine.THROTTLED_S[1]:g} s",
+        f"{_GUIDE}invocation-async-error-handling.html",
     )

@@ -9,8 +9,10 @@ from alarms.packs import all_alarms
 from alarms.spec import AlarmSpec, AnySpec, CompositeSpec
 from deploy import config, golden, iam
 from drills import scenario
+from drills.faults import WATCH_KINDS, Fault
 from drills.scenario import Objective, Scenario
 from remediators import registry
+from sereno.model import instant
 from sereno.ports import Param, Permission, Remediator
 from sereno.service import Service
 
@@ -167,9 +169,8 @@ def _scenario(one: Scenario) -> str:
     else:
         lines.append(f"* Traffic: {one.normal:g} requests a second throughout.")
     for fault in one.faults:
-        who = fault.function or "everything"
-        value = f"{fault.value:g}x" if fault.kind == "slow" else f"{fault.value * 100:g} %"
-        lines.append(f"* Fault: `{fault.kind}` ({value}) on {who} from {_span(fault.start)} to {_span(fault.end)}.")
+        lines.append(f"* Fault: `{fault.kind}`{_extent(fault)} from {_span(fault.start)} to {_span(fault.end)}.")
+    lines += _ground(one)
     if one.demand_metric:
         lines.append("* The application publishes its 10-second demand metric.")
     if one.jitter_s:
@@ -178,13 +179,50 @@ def _scenario(one: Scenario) -> str:
     return "\n".join([*lines, f"* Judged by: {judged}."]) + "\n"
 
 
+def _extent(fault: Fault) -> str:
+    """How bad a fault is, and for what; the watchman's own faults are whole."""
+    if fault.kind in WATCH_KINDS:
+        return ""
+    if fault.kind == "strangers":
+        return f" ({fault.value:g} executions at once)"
+    value = f"{fault.value:g}x" if fault.kind == "slow" else f"{fault.value * 100:g} %"
+    place = fault.table or fault.function or "everything"
+    return f" ({value} on {place}{'/' + fault.index if fault.index else ''})"
+
+
+def _ground(one: Scenario) -> Iterator[str]:
+    """What the scenario has in another way than the service's own configuration says."""
+    for table in one.tables:
+        own = [f"{kind} {units}" for kind, units in (("read", table.read), ("write", table.write)) if units]
+        own += [
+            f"{name} {kind} {units}"
+            for name, index in table.indexes.items()
+            for kind, units in (("read", index.read), ("write", index.write))
+            if units
+        ]
+        told = [f"{', '.join(own)} units" if own else "", "no burst credit at the start" if table.cold else ""]
+        told.append("" if table.auto_scaling else "no auto scaling")
+        if any(told):
+            yield f"* Table {table.name}: {', '.join(part for part in told if part)}."
+    if one.account.reserved:
+        yield f"* Others have reserved {one.account.reserved} executions of the account's concurrency."
+    if one.account.strangers:
+        course = ", ".join(f"{level:g} at {_span(at)}" for at, level in one.account.strangers)
+        yield f"* Others take of what nobody reserved: {course} (executions at once)."
+    for event in one.events:
+        begins, ends = (_span((instant(event[key]) - one.start).total_seconds()) for key in ("starts", "ends"))
+        yield f"* Planned: {event['name']}, {event['factor']:g}x from {begins} to {ends}."
+    if one.limits:
+        yield f"* Limits of every play: {', '.join(f'{name} {value:g}' for name, value in one.limits.items())}."
+
+
 def _objective(one: Objective) -> str:
     name, target = one.name, one.target
     if target is None:
         return f"{name}"
     if name == "availability" and isinstance(target, float):
         return f"{name} {target * 100:g} %"
-    if name in ("recovered-within", "raised-before") and isinstance(target, float):
+    if name in ("recovered-within", "table-recovered-within", "raised-before") and isinstance(target, float):
         return f"{name} {_span(target)}"
     return f"{name} {target} ms" if name == "p99" else f"{name} {target}"
 
