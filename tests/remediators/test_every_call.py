@@ -260,27 +260,28 @@ def test_a_round_in_the_midst_of_any_invocation_does_no_harm(played, places, sto
 
 @stories
 def test_an_invocation_that_wakes_after_its_claim_was_taken_over_changes_nothing(played, places, story):
-    """It is paused for two minutes before any of its calls; the rounds of those minutes go on with its work."""
+    """It is paused for two minutes after any of its calls; the rounds of those minutes go on with its work."""
     for place in [one for one in places(story) if one.matters]:
-        changed_after = []
+        changed = []
 
-        def two_minutes(life, changed_after=changed_after):
-            for owner in ("round-a", "round-b"):
-                life.house.clock.forward(60)
-                life.round(owner)
-            # From here on whoever was paused is awake, until the minute is over.
-            awake = life.house.clock.now()
-            seen = len(life.house.aws.calls)
+        def paused(life, at=place.number, changed=changed):
+            def after(number, label):
+                if number != at:
+                    return
+                life.house.aws.after = None
+                for owner in ("round-a", "round-b"):
+                    life.house.clock.forward(60)
+                    life.round(owner)
+                awake = life.house.clock.now()
+                life.house.aws.after = lambda number, label: (
+                    changed.append(label) if label in CHANGES and life.house.clock.now() == awake else None
+                )
 
-            def note(number, label):
-                if label in CHANGES and life.house.clock.now() == awake:
-                    changed_after.append((number - seen, label))
+            life.house.aws.after = after
 
-            life.house.aws.after = note
-
-        life, wanted = played(story, meanwhile(place.number, two_minutes))
-        holds_to_its_end(life, wanted, f"paused before {place}")
-        assert changed_after == [], f"paused before {place}: {changed_after}"
+        life, wanted = played(story, paused)
+        holds_to_its_end(life, wanted, f"paused after {place}")
+        assert changed == [], f"paused after {place}: {changed}"
 
 
 @stories
