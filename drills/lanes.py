@@ -12,8 +12,8 @@ from drills.leases import acted, changed_at, taken_back_at
 from drills.panel import short
 from sereno.model import Json
 
-# A short text takes this share of a phone's width.
-_TEXT_WIDTH = 26.0
+# A short text takes this share of a phone's width, and a longer one so much for each letter.
+_TEXT_WIDTH, _LETTER_WIDTH = 26.0, 1.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,14 @@ class Segment:
 
     @property
     def place(self) -> str:
-        """Where the text stands: inside, or where it would be cut off (on a phone too), after it or before it."""
-        if self.width >= _TEXT_WIDTH:
+        """Where the text stands: inside, or where it would be cut off (on a phone too), after it or before it; inside
+        again where there is no room for it beside."""
+        needed = max(_TEXT_WIDTH, _LETTER_WIDTH * len(self.text))
+        if self.width >= needed:
             return "inside"
-        return "after" if self.left + self.width < 100 - _TEXT_WIDTH else "before"
+        if self.left + self.width < 100 - needed:
+            return "after"
+        return "before" if self.left >= needed or self.width < _TEXT_WIDTH else "inside"
 
 
 @dataclass(frozen=True, slots=True)

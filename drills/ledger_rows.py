@@ -27,7 +27,7 @@ def ledger_rows(cloud: Cloud, start: float, end: float) -> list[Json]:
         rows.append(
             {
                 "id": found.id,
-                "incident": getattr(found, "incident", "") or "",
+                "incident": found.incident,
                 "signal": found.signal.name,
                 "source": found.signal.source,
                 "remediator": found.remediator,

@@ -69,3 +69,19 @@ def test_of_several_changes_the_first_is_shown_and_the_others_are_counted():
     ]
     assert lanes.change_text({"plan": {"steps": steps}}) == "read at least 300 → 832 and 1 more"
     assert lanes.change_text({"plan": None}) == ""
+
+
+@pytest.mark.parametrize(
+    ("left", "width", "text", "place"),
+    [
+        (10, 50, "120 → 240", "inside"),
+        (10, 5, "120 → 240", "after"),
+        (80, 5, "120 → 240", "before"),
+        (10, 30, "read at least 300 → 832 and 3 more", "after"),
+        (60, 35, "read at least 300 → 832 and 3 more", "before"),
+        (30, 60, "read at least 300 → 832 and 3 more", "inside"),
+        (20, 45, "by-category read at least 300 → 832 and 3 more", "inside"),
+    ],
+)
+def test_a_text_stands_where_it_is_not_cut_off_on_a_phone_either(left, width, text, place):
+    assert lanes.Segment(left, width, "held", "", text).place == place
