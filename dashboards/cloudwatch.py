@@ -98,7 +98,7 @@ def _template() -> Template:
     )
     # The body is JSON and goes through a parser, so nothing needs jinja's escapes for HTML, which cost more than the
     # encoding itself.
-    environment.filters["tojson"] = json.dumps
+    environment.filters["tojson"] = json.JSONEncoder(check_circular=False).encode
     return environment.get_template("cloudwatch.json.j2")
 
 

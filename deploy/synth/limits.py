@@ -18,9 +18,13 @@ SAFE_BYTES = 900_000
 _INDENTED = 4.0
 
 
+# A template is a tree: looking for circles would take a fifth of the time.
+_PACKER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False)
+
+
 def packed(template: Json) -> str:
     """The template in the fewest bytes: what is uploaded."""
-    return json.dumps(template, separators=(",", ":"), ensure_ascii=False)
+    return _PACKER.encode(template)
 
 
 _packed = packed
