@@ -729,7 +729,8 @@ class Life:
         plays = {
             what: Play(what, ladder, Mode.AUTO, params=self.params, **limits) for what in ("exhaustion", "throttles")
         }
-        plays["planned-event"] = Play("planned-event", (first, ("open_incident",)), Mode.AUTO, **limits)
+        coming = (first, ("open_incident",))
+        plays["planned-event"] = Play("planned-event", coming, Mode.AUTO, params=self.params, **limits)
         tables = {"products": Table("products", "techmoda-products", "provisioned", 300, 50, 66, 10)}
         read = Function("read", "techmoda-read", "live", 120, 16.0, 10, 512, ("products",))
         self.house.on(playbook=plays, **({"functions": {"read": read}, "tables": tables} if self.joint else {}))

@@ -346,3 +346,10 @@ def test_an_event_that_comes_again_after_a_crash_goes_on_where_it_ended(house):
     assert flow.start(house.watch, signal, NAME) is None  # its claim still runs
     house.clock.forward(91)
     assert flow.start(house.watch, signal, NAME).status is Status.VERIFYING
+
+
+def test_a_person_is_told_although_the_mode_cannot_be_read(house):
+    """To fail closed is to change nothing; telling people changes nothing."""
+    house.aws.before = lambda number, label: ReadTimeoutError(endpoint_url="x") if "batch_get" in label else None
+    assert flow.start(house.watch, house.signal("burn-fast"), "open_incident").status is Status.ESCALATED
+    assert len(house.little.ops_items) == 1

@@ -361,3 +361,26 @@ def test_a_wish_that_comes_in_the_very_moment_of_escalation_is_carried_out(house
     house.aws.before = None
     minutes(house, 1)
     assert (status(house, raised), house.reserved()) == (Status.REVERTED, 120)
+
+
+def test_a_plan_approved_after_everything_was_switched_off_is_not_carried_out_and_that_is_said(house, asked):
+    house.books.set_mode("*", Mode.OFF, "eva", house.clock.now())
+    house.messages()
+    found = wish(house, asked, "approve")
+    assert (found.status, found.reason, house.reserved(), found.wish) == (Status.SKIPPED, Reason.MODE_OFF, 120, None)
+    assert [one["status"] for one in house.messages()] == ["SKIPPED"]
+
+
+def test_a_plan_approved_in_the_midst_of_a_deployment_waits_for_its_end(house, asked):
+    house.books.mark_change("techmoda", house.clock.now(), "UPDATE_IN_PROGRESS")
+    assert wish(house, asked, "approve").status is Status.AWAITING_APPROVAL
+    house.books.clear_change("techmoda", house.clock.now(), "UPDATE_COMPLETE")
+    minutes(house, 1)
+    assert (status(house, asked), house.reserved()) == (Status.VERIFYING, 240)
+
+
+def test_a_plan_approved_in_a_deployment_that_does_not_end_expires(house, asked):
+    house.books.mark_change("techmoda", house.clock.now(), "UPDATE_IN_PROGRESS")
+    wish(house, asked, "approve")
+    minutes(house, 30)
+    assert house.get(asked.id).reason is Reason.APPROVAL_EXPIRED
