@@ -338,6 +338,9 @@ class _Stage:
     # -- people
 
     def _read_messages(self) -> None:
+        if not self._cloud.answers.published:
+            return
+        self._cloud.answers.published = False
         for message in self._cloud.messages():
             subject, text = message.get("Subject", ""), message.get("Message", "")
             told = {"at_s": self._now - self._start, "subject": subject, "text": text}

@@ -36,6 +36,8 @@ class Answers:
     limits_touched: bool = True
     # Set by every call that may have changed a scalable target; Application Auto Scaling acts on it at once.
     targets_touched: bool = False
+    # Set by every message published; who reads the mailbox clears it.
+    published: bool = True
     # While this holds, SNS cannot be reached.
     topic_down: bool = False
     quotas: Quotas = field(init=False)
@@ -214,8 +216,11 @@ def installed(answers: Answers) -> Iterator[None]:
             (f"after-call.{name}", _completing(patch.complete, answers)),
         ]
     added.append(("before-call.sns.Publish", _unreachable(answers)))
-    added += [(f"after-call.lambda.{name}", _touching(answers)) for name in LIMITS]
-    added += [(f"after-call.application-auto-scaling.{name}", _retargeting(answers)) for name in TARGETS]
+    added.append(("after-call.sns.Publish", _marking(answers, "published")))
+    added += [(f"after-call.lambda.{name}", _marking(answers, "limits_touched")) for name in LIMITS]
+    added += [
+        (f"after-call.application-auto-scaling.{name}", _marking(answers, "targets_touched")) for name in TARGETS
+    ]
     handlers.BUILTIN_HANDLERS.extend(added)
     try:
         yield
@@ -246,16 +251,11 @@ def _unreachable(answers: Answers) -> Callable[..., None]:
     return before_call
 
 
-def _touching(answers: Answers) -> Callable[..., None]:
+def _marking(answers: Answers, mark: str) -> Callable[..., None]:
+    """Notes that a call was answered."""
+
     def after_call(**_: Any) -> None:
-        answers.limits_touched = True
-
-    return after_call
-
-
-def _retargeting(answers: Answers) -> Callable[..., None]:
-    def after_call(**_: Any) -> None:
-        answers.targets_touched = True
+        setattr(answers, mark, True)
 
     return after_call
 

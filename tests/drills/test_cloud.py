@@ -22,7 +22,8 @@ pytestmark = [pytest.mark.drill, pytest.mark.xdist_group("drill-cloud")]
 
 TECHMODA = Path(__file__).resolve().parents[2] / "examples/techmoda"
 START = datetime(2026, 11, 24, 9, 30, tzinfo=UTC).timestamp()
-RAISER, ROUND = "sereno-techmoda-raise-concurrency", "sereno-techmoda-round"
+RAISER, CAPACITY = "sereno-techmoda-raise-concurrency", "sereno-techmoda-raise-capacity"
+ROUND = "sereno-techmoda-round"
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +55,10 @@ def test_the_limits_are_those_that_the_configuration_declares(cloud):
     assert cloud.reserved_by_others(own) > 0, "Sereno's own functions take from the same account"
 
 
-def test_a_deployed_rule_sends_an_alarm_to_its_remediator_and_to_nobody_else(cloud):
-    assert cloud.matching(alarm_event(cloud)) == [(f"{RAISER}-1", RAISER)]
+def test_a_deployed_rule_sends_an_alarm_to_its_rung_of_remediators_and_to_nobody_else(cloud):
+    surge, table = alarm_event(cloud), alarm_event(cloud, name="techmoda/products/read-capacity")
+    assert sorted(function for _, function in cloud.matching(surge)) == [CAPACITY, RAISER]
+    assert [function for _, function in cloud.matching(table)] == [CAPACITY]
     assert cloud.matching(alarm_event(cloud, state="OK")) == []
     foreign = alarm_event(cloud)
     foreign["detail"]["alarmName"] = "another/read/exhaustion"
