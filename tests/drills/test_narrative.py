@@ -163,3 +163,9 @@ def test_a_drill_without_tables_says_nothing_of_them(surge):
 def test_a_measure_takes_its_unit_from_its_objective(name, value, words):
     assert narrative.measure(name, value) == words
     assert narrative.title(name) != name
+
+
+def test_a_table_alone_is_something_that_was_raised(surge):
+    del surge["remediations"][0]
+    surge["raised_s"] = None
+    assert narrative.lead(surge)[1] == "Sereno raised a table, and no function."
