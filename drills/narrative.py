@@ -212,7 +212,8 @@ def lead(result: Json) -> list[str]:
         if throttled is not None:
             sentences.append(f"Without Sereno the first throttle comes {span(throttled)} in.")
         kinds = {one["target"]["kind"] for one in result["remediations"] if changed_at(one) is not None}
-        sentences.append("Sereno raised a table, and no function." if kinds == {"table"} else "Sereno raised nothing.")
+        what = "a table, and no function" if kinds == {"table"} else "nothing"
+        sentences.append(f"Sereno raised {what}.")
     elif throttled is None:
         sentences.append(f"Sereno acted {span(raised)} in; without it no call would have been throttled.")
     elif raised <= throttled:
