@@ -111,7 +111,8 @@ def test_check_says_what_a_file_amounts_to(command):
     shown = command("check", "--config", TECHMODA)
     assert shown.exit_code == 0
     assert "techmoda in eu-west-1: 3 functions, 1 API, 1 table, " in shown.stdout
-    assert "raise_concurrency with raise_capacity, then request_quota with open_incident" in " ".join(shown.stdout.split())
+    ladder = "raise_concurrency with raise_capacity, then request_quota with open_incident"
+    assert ladder in " ".join(shown.stdout.split())
     told = json.loads(command("check", "--config", TECHMODA, "--json").stdout)
     assert "techmoda/read/exhaustion" in told["alarms"]
 
