@@ -169,9 +169,9 @@ def test_techmoda_stands_whole_with_its_concurrency_its_api_and_its_auto_scaling
     }
     targets = aws("application-autoscaling").describe_scalable_targets(ServiceNamespace="dynamodb")
     assert {(one["ScalableDimension"], one["MinCapacity"]) for one in targets["ScalableTargets"]} == {
-        ("dynamodb:table:ReadCapacityUnits", 200),
+        ("dynamodb:table:ReadCapacityUnits", 300),
         ("dynamodb:table:WriteCapacityUnits", 50),
-        ("dynamodb:index:ReadCapacityUnits", 100),
+        ("dynamodb:index:ReadCapacityUnits", 150),
         ("dynamodb:index:WriteCapacityUnits", 50),
     }
     table = aws("dynamodb").describe_table(TableName="techmoda-products")["Table"]

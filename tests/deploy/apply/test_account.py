@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pytest
 from moto import mock_aws
 
+from deploy import embedded
 from deploy.apply import deployed, presence, removal
 from drills import shims
 from drills.metrics import MetricStore
@@ -28,7 +29,7 @@ def aws(models_read_once):
     with mock_aws(config={"lambda": {"use_docker": False}}):
         found = BotocoreAws(REGION)
         answers = shims.Answers(MetricStore(), NOON.timestamp, lambda: found.client("lambda"))
-        with shims.installed(answers):
+        with shims.installed(answers), embedded.shims_at_work(REGION):
             yield BotocoreAws(REGION)
 
 
