@@ -99,12 +99,13 @@ def capacity(service: Service) -> AlarmSpec:
         description=(
             f"{NEARLY:.0%} or more of the read or write capacity that the account may provision in DynamoDB are "
             "provisioned, over all its tables. Beyond it no table can be raised, by hand, by auto scaling or by "
-            "Sereno. CloudWatch tells it as a percentage of the account's own quota, every five minutes."
+            "Sereno. CloudWatch tells it as a percentage of the account's own quota, every five minutes: one of "
+            "three periods is enough, so that the pause in between does not read as relief."
         ),
         metrics=(MetricQuery("used", "MAX(METRICS())", label="percent of the quota"), *queries),
         comparison_operator="GreaterThanOrEqualToThreshold",
         threshold=100 * NEARLY,
-        evaluation_periods=1,
+        evaluation_periods=3,
         datapoints_to_alarm=1,
         treat_missing_data="notBreaching",
     )

@@ -98,6 +98,8 @@ def aftermath_series(facts: Json, context: Context) -> dict[str, Series]:
         kind = lane.kind.capitalize()
         wanted[f"{name}|consumed"] = _series(context, lane, f"Consumed{kind}CapacityUnits", "Sum")
         wanted[f"{name}|throttles"] = _series(context, lane, f"{kind}ThrottleEvents", "Sum")
+        if facts["lanes"][name]["target"]:
+            wanted[f"{name}|stood"] = _series(context, lane, f"Provisioned{kind}CapacityUnits", "Maximum")
     return wanted
 
 

@@ -7,24 +7,29 @@ from datetime import timedelta
 
 from remediators.actions._capacity import CAPACITY, MAXIMUM, aftermath_series, read_series, table_facts
 from remediators.actions._capacity_steps import decrease_left
-from remediators.demand import MINUTE
+from remediators.demand import MINUTE, Points
 from remediators.table_demand import minute_peak
 from sereno.model import Json, Plan, Reason, Verdict
 from sereno.ports import Aws, Context
 
 # Without any datapoint for so long after the change the table is idle, and an idle table has no symptom.
 IDLE_AFTER_S = 300.0
+# ProvisionedReadCapacityUnits and its like are told every five minutes: so far back at least one stands.
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html
+STOOD_WITHIN = timedelta(minutes=15)
 
 
 def symptom(aws: Aws, context: Context) -> Json:
-    """Throttles since the change, what is live now, and by lane the peak demand in the hold (units a second)."""
+    """Throttles since the change, what is live now, and by lane the peak demand in the hold (units a second), with the
+    capacity that stood before the change where auto scaling owns it."""
     since = context.since or context.now
     facts = table_facts(aws, context)
-    start = min(since, context.now - timedelta(seconds=context.play.hold_s))
+    start = min(since - STOOD_WITHIN, context.now - timedelta(seconds=context.play.hold_s))
     series = read_series(aws, context, aftermath_series(facts, context), start)
     # A minute that has not ended shows fewer throttles than it will have.
     ended = context.now.timestamp() - MINUTE
-    minutes = sorted({at for points in series.values() for at, _ in points if since.timestamp() <= at <= ended})
+    told = [points for key, points in series.items() if not key.endswith("|stood")]
+    minutes = sorted({at for points in told for at, _ in points if since.timestamp() <= at <= ended})
     throttled = [point for key, points in series.items() if key.endswith("|throttles") for point in points]
     throttles = {minute: sum(value for at, value in throttled if at == minute) for minute in minutes}
     return {
@@ -32,6 +37,7 @@ def symptom(aws: Aws, context: Context) -> Json:
         "throttles_newest": throttles[minutes[-1]] if minutes else None,
         "throttles": sum(throttles.values()),
         "peaks": {name: _peak(series, name, context) for name in facts["lanes"]},
+        "stood": {name: _stood(series.get(f"{name}|stood", ()), since.timestamp()) for name in facts["lanes"]},
         "lanes": facts["lanes"],
         "changing": facts["changing"],
         "waited_s": (context.now - since).total_seconds(),
@@ -57,10 +63,14 @@ def verify(plan: Plan, symptom: Json, context: Context) -> Verdict:
 
 def may_release(plan: Plan, symptom: Json, context: Context) -> Verdict:
     """The hold's peak must fit in a part of what is restored, lane by lane, and the decrease must leave the operator
-    one. Where auto scaling owns a lane, what is restored is its maximum: up to there it follows demand by itself, and
-    the capacity does not fall with the minimum."""
+    one.
+
+    Where auto scaling owns a lane only its minimum is restored. In ordinary hours demand may well be over that, for
+    auto scaling keeps the capacity above demand by itself; but what stood before the change must be enough again, or
+    the next rise would find auto scaling alone.
+    """
     for name, restored in _restored(plan):
-        room = context.params["release_ratio"] * restored
+        room = max(context.params["release_ratio"] * restored, symptom["stood"].get(name, 0.0))
         peak = minute_peak(symptom["peaks"].get(name, 0.0), context.params["sigmas"])
         if peak > room:
             detail = f"{name} peaked at {peak:.0f} in the hold, {restored} would leave room for {room:.0f}"
@@ -71,6 +81,12 @@ def may_release(plan: Plan, symptom: Json, context: Context) -> Verdict:
             if not verdict.ok:
                 return verdict
     return Verdict.yes("the peaks of the hold fit in what is restored")
+
+
+def _stood(points: Points, since_s: float) -> float:
+    """The capacity (units a second) last told before the change; 0 where none was."""
+    before = [value for at, value in points if at < since_s]
+    return before[-1] if before else 0.0
 
 
 def _peak(series: Json, name: str, context: Context) -> float:
@@ -91,7 +107,7 @@ def _restored(plan: Plan) -> list[tuple[str, int]]:
         if step.setting in (CAPACITY, MAXIMUM):
             found += [(name, units) for name, units in step.before.items() if step.after[name] != units]
         elif isinstance(step.before, list):
-            found.append((step.setting.removesuffix(" target"), step.before[1]))
+            found.append((step.setting.removesuffix(" target"), step.before[0]))
     return found
 
 

@@ -334,12 +334,23 @@ def lease():
     return plan(observation(), context())
 
 
-def after(newest=0.0, units=(832, 126), waited_s=120, changing=(), reads=66.0, writes=10.0, decreases=0, last=None):
+def after(
+    newest=0.0,
+    units=(832, 126),
+    waited_s=120,
+    changing=(),
+    reads=66.0,
+    writes=10.0,
+    decreases=0,
+    last=None,
+    stood=None,
+):
     return {
         "minutes": 2,
         "throttles_newest": newest,
         "throttles": newest or 0.0,
         "peaks": {"read": reads, "write": writes},
+        "stood": stood or {},
         "lanes": {
             name: lane(one, decreases=decreases, last=last)
             for name, one in zip(("read", "write"), units, strict=True)
@@ -381,11 +392,14 @@ def test_it_is_released_when_the_peaks_fit_and_a_decrease_is_left_for_the_operat
     assert may_release(lease(), after(**seen), context()).reason is reason
 
 
-def test_where_auto_scaling_owns_the_lanes_demand_must_fit_in_the_maximum_and_no_decrease_is_used():
+def test_where_auto_scaling_owns_the_lanes_what_stood_before_must_be_enough_again_and_no_decrease_is_used():
     seen = observation(lanes={"read": lane(300, [300, 600]), "write": lane(50, [50, 1000])})
     lease = plan(seen, context())
-    assert may_release(lease, after(reads=380, decreases=9), context()).ok
-    assert may_release(lease, after(reads=420), context()).reason is Reason.STILL_NEEDED
+    assert may_release(lease, after(reads=180, decreases=9), context()).ok
+    assert may_release(lease, after(reads=280), context()).reason is Reason.STILL_NEEDED
+    # In an ordinary hour auto scaling had it at 400: that is what demand must fit in, not the minimum.
+    assert may_release(lease, after(reads=280, stood={"read": 400.0}), context()).ok
+    assert may_release(lease, after(reads=380, stood={"read": 400.0}), context()).reason is Reason.STILL_NEEDED
 
 
 # -- on the embedded AWS
