@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -36,6 +36,8 @@ ATTEMPTS = 4
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 PASSING = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "None"})
 CHANGE_LASTS = timedelta(hours=2)
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
+READ_AT_ONCE = 100
 
 
 class VersionConflict(Exception):
@@ -249,6 +251,23 @@ class Ledger:
             "get_item", TableName=self._table, Key=items.key(f"T#{target_key}", "LOCK"), ConsistentRead=True
         )
         return answer.get("Item", {}).get("holder", {}).get("S") or None
+
+    def held(self, target_keys: Iterable[str]) -> set[str]:
+        """Those of the targets that a remediation holds, read consistently, a hundred in a call."""
+        wanted = sorted(set(target_keys))
+        found: set[str] = set()
+        for start in range(0, len(wanted), READ_AT_ONCE):
+            keys = [items.key(f"T#{one}", "LOCK") for one in wanted[start : start + READ_AT_ONCE]]
+            while keys:
+                asked = {self._table: {"Keys": keys, "ConsistentRead": True}}
+                answer = self._call("batch_get_item", RequestItems=asked)
+                rows = answer["Responses"].get(self._table, [])
+                found |= {row["pk"]["S"].removeprefix("T#") for row in rows if row.get("holder", {}).get("S")}
+                left = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
+                if len(left) == len(keys):
+                    raise LedgerUnavailable("batch_get_item: the table answers nothing of what is asked")
+                keys = left
+        return found
 
     # -- plumbing
 

@@ -24,7 +24,7 @@ from remediators.watch import MARGIN_S, Watch
 from sereno.errors import MalformedEvent, SerenoError
 from sereno.guard import targets_of
 from sereno.lifecycle import remediation_id
-from sereno.model import Json, Signal, instant
+from sereno.model import Json, Signal, Target, instant
 from sereno.signal import alarm_signal
 
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-describing-stacks.html
@@ -70,29 +70,37 @@ def _apart(watch: Watch, done: Json, what: str) -> Iterator[None]:
 def _start_missed(watch: Watch, done: Json) -> None:
     """Alarms still in ALARM of which nothing is known, or whose refusal may have passed."""
     try:
-        for signal in _red(watch):
-            if watch.time_left() < MARGIN_S:
-                break
-            play = watch.service.playbook.get(signal.what)
-            for name in play.first if play else ():
-                with _apart(watch, done, f"{name} for {signal.name}"):
-                    done["started"] += _start_if_missed(watch, signal, name)
+        red = list(_red(watch))
     except (ClientError, BotoCoreError) as error:
         watch.telemetry.log("warning", "could not read the alarms", error=str(error))
         watch.telemetry.count("LookFailed", remediator="round")
+        return
+    missed: list[tuple[Signal, str, Target]] = []
+    for signal in red:
+        play = watch.service.playbook.get(signal.what)
+        for name in play.first if play else ():
+            with _apart(watch, done, f"{name} for {signal.name}"):
+                missed += _due(watch, signal, name)
+    with _apart(watch, done, "the targets of red alarms"):
+        # One read for all of them: most belong to a surge that is being tended already.
+        held = watch.ledger.held(target.key for _, _, target in missed)
+        for signal, name, target in missed:
+            if target.key in held or watch.time_left() < MARGIN_S:
+                continue
+            with _apart(watch, done, f"{name} for {signal.name}"):
+                if watch.ledger.get(remediation_id(signal, name, target)) is None:
+                    done["started"] += 1 if flow.start(watch, signal, name, target) else 0
+                    held |= watch.ledger.held([target.key])
 
 
-def _start_if_missed(watch: Watch, signal: Signal, name: str) -> int:
+def _due(watch: Watch, signal: Signal, name: str) -> list[tuple[Signal, str, Target]]:
+    """What this minute is due of a red alarm: its signal as the attempt has it, and on which targets."""
     age_s = (watch.clock.now() - signal.at).total_seconds()
     if age_s < GRACE_S:
-        return 0  # its event may still arrive
+        return []  # its event may still arrive
     attempt = attempt_number(age_s)
     signal = again(signal, attempt) if attempt else signal
-    started = 0
-    for target in targets_of(watch.load(name).kind, signal, watch.service):
-        known = watch.ledger.holder(target.key) or watch.ledger.get(remediation_id(signal, name, target))
-        started += 1 if not known and flow.start(watch, signal, name, target) else 0
-    return started
+    return [(signal, name, target) for target in targets_of(watch.load(name).kind, signal, watch.service)]
 
 
 def _prewarm(watch: Watch, done: Json) -> None:

@@ -20,8 +20,8 @@ STOOD_WITHIN = timedelta(minutes=15)
 
 
 def symptom(aws: Aws, context: Context) -> Json:
-    """Throttles since the change, what is live now, and by lane the peak demand in the hold (units a second), with the
-    capacity that stood before the change where auto scaling owns it."""
+    """Throttles since the change, what is live now, and by lane the peak demand in the hold (units a second), with
+    the capacity that stood before the change where auto scaling owns it."""
     since = context.since or context.now
     facts = table_facts(aws, context)
     start = min(since - STOOD_WITHIN, context.now - timedelta(seconds=context.play.hold_s))

@@ -33,7 +33,7 @@ EVENT = (
 )
 LOOK = ("dynamodb.query", "lambda.get_function_concurrency", "cloudwatch.get_metric_data")
 TOLD = ("sns.publish", "dynamodb.transact_write_items")
-RED = ("cloudwatch.describe_alarms", "dynamodb.get_item")
+RED = ("cloudwatch.describe_alarms", "dynamodb.batch_get_item")
 UNDO = (
     "dynamodb.transact_write_items",
     "lambda.get_function_concurrency",

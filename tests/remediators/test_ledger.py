@@ -312,3 +312,12 @@ def test_what_is_over_and_told_is_no_longer_due(house, ledger, remediation):
     assert len(ledger.due(house.clock.now())) == len(ledger.open()) == 1
     ended(ledger, house, one)
     assert ledger.due(house.clock.now()) == ledger.open() == []
+
+
+def test_the_held_ones_of_many_targets_are_read_at_once(house, ledger, remediation):
+    read, write = remediation("r1"), remediation("r2", "write")
+    for one in (read, write):
+        ledger.admit(one, PLAY, house.clock.now())
+    free = [replace(read.target, name=f"free{number}").key for number in range(150)]
+    assert ledger.held([read.target.key, write.target.key, *free]) == {read.target.key, write.target.key}
+    assert ledger.held([]) == set()
