@@ -81,9 +81,9 @@ def wanted_series(facts: Json, context: Context) -> dict[str, Series]:
                 wanted[f"{name}|{measure}|{number}"] = _series(context, lane, metric, "Sum")
     for key, function in context.service.functions.items():
         if _uses(context, function.tables):
-            for metric in ("Invocations", "Throttles"):
+            for metric, stat in (("Invocations", "Sum"), ("Throttles", "Sum"), ("Duration", "Average")):
                 where = {"FunctionName": function.name}
-                wanted[f"|{metric}|{key}"] = Series("AWS/Lambda", metric, where, "Sum")
+                wanted[f"|{metric}|{key}"] = Series("AWS/Lambda", metric, where, stat)
     for kind in KINDS:
         metric = f"AccountProvisioned{kind.capitalize()}CapacityUtilization"
         wanted[f"|account|{kind}"] = Series(NAMESPACE, metric, {}, "Maximum")

@@ -29,6 +29,7 @@ from remediators.actions._capacity_steps import (
     target_step,
     warm_step,
 )
+from remediators.demand import measure as concurrency
 from remediators.table_demand import KINDS, Lane, LaneDemand, growth, measure
 from sereno.model import Json, Plan, Reason, Refusal, Verdict
 from sereno.ports import Aws, Context, Param, Permission, Remediator
@@ -109,16 +110,17 @@ def observe(aws: Aws, context: Context) -> Json:
 def plan(observation: Json, context: Context) -> Plan | Refusal:
     """Sizes every lane once, or refuses with a reason."""
     gates: list[tuple[str, Verdict]] = []
-    demands = _demands(observation, context)
+    demands, traffic = _demands(observation, context), _traffic(observation, context)
     for gate, verdict in (
         ("update", _not_changing(observation)),
         ("data", _measured(demands, context)),
         ("keys", _not_hot(demands, observation, context)),
+        ("demand", _is_demand(demands, observation, context)),
     ):
         gates.append((gate, verdict))
         if not verdict.ok:
             return Refusal(verdict, tuple(gates))
-    needed = needs(demands, context, _traffic(observation, context))
+    needed = needs(demands, context, traffic)
     if observation["billing"] == "on-demand":
         return _plan_on_demand(observation, context, needed, demands, gates)
     return _plan_provisioned(observation, context, needed, gates)
@@ -305,6 +307,24 @@ def _not_hot(demands: Mapping[str, LaneDemand | None], observation: Json, contex
             "cache in front of it, or a key that spreads, would help",
         )
     return Verdict.yes("no key is asked for more than a partition gives")
+
+
+def _is_demand(demands: Mapping[str, LaneDemand | None], observation: Json, context: Context) -> Verdict:
+    """A function that got slow, with no throttled call here, waits for something else than this table: raising the
+    table would help nobody, and feed what it waits for."""
+    origin = context.signal.target if context.signal else context.target
+    if context.planned or origin.kind != "function":
+        return Verdict.yes("the signal is the table's own, or planned")
+    if any(demand and demand.throttled > 0 for demand in demands.values()):
+        return Verdict.yes("calls are throttled here")
+    declared = context.service.function_named(origin.name)
+    key, series = declared.key if declared else "", observation["series"]
+    names = ("Invocations", "Throttles", "Duration")
+    calls = concurrency({name.lower(): series.get(f"|{name}|{key}", ()) for name in names}, context.now.timestamp())
+    if calls is None or not calls.is_slowness:
+        return Verdict.yes(f"{origin.name} is asked for more")
+    detail = f"{origin.name} got {calls.slowdown:.1f} times slower, and none of its calls is throttled here"
+    return Verdict.no(Reason.NOT_DEMAND, detail)
 
 
 def _not_at_quota(demands: Mapping[str, LaneDemand | None], observation: Json) -> Verdict:

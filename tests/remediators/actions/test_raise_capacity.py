@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from remediators import flow
 from remediators.actions.raise_capacity import REMEDIATOR, may_release, plan, read, verify
 from remediators.watch import parameters
 from sereno.errors import StillChanging
-from sereno.model import Mode, Plan, Reason, Refusal, Status, Target, iso
+from sereno.model import Mode, Plan, Reason, Refusal, Signal, Status, Target, iso
 from sereno.ports import Context
 from sereno.service import Function, Index, Objectives, Play, Service, Table
 
@@ -34,6 +35,13 @@ def context(normal=(66, 10), surge=9.0, indexed=None, **params):
         tables={"products": table},
     )
     return Context(service, play, PRODUCTS, NOON, parameters(REMEDIATOR, play))
+
+
+def of_function(**changes):
+    """The signal of a function at its limit, which leads to the table that it uses."""
+    read = Target("function", "techmoda-read", "eu-west-1", "123456789012")
+    signal = Signal("arn@1", "alarm", "techmoda/read/saturation", "saturation", "ALARM", "OK", read, NOON)
+    return replace(context(**changes), signal=signal)
 
 
 def lane(units=0, target=None, maximum=-1, warm=12_000, decreases=0, last=None):
@@ -188,6 +196,25 @@ def test_an_index_is_sized_by_its_own_need_and_changes_with_its_table_in_one_cal
             "ProvisionedThroughput": {"ReadCapacityUnits": 416, "WriteCapacityUnits": 200},
         }
     }
+
+
+@pytest.mark.parametrize(
+    ("calls", "slower", "throttles", "reason"),
+    [
+        (110, 4, 0, Reason.NOT_DEMAND),  # the table has no part in it
+        (110, 4, 50, None),  # it is the table that keeps them waiting
+        (600, 2, 0, None),  # a surge on its way to the table, with new environments that start cold
+        (100, 1, 0, None),  # a faster metric than these has seen the surge: they do not yet
+    ],
+)
+def test_a_function_that_got_slow_is_no_reason_to_raise_its_table(calls, slower, throttles, reason):
+    usual = [[at, 150.0] for at, _ in minutes(100, calls)]
+    slow = [[at, 150.0 * slower] for at, _ in usual[-5:]]
+    series = {"|Invocations|read": minutes(100, calls), "|Duration|read": usual[:-5] + slow}
+    if throttles:
+        series["read|throttles"] = minutes(0, throttles)
+    answer = plan(observation(reads=290 if throttles else 66, series=series), of_function())
+    assert (answer.verdict.reason if isinstance(answer, Refusal) else None) is reason
 
 
 def test_what_auto_scaling_owns_gets_a_higher_minimum_and_a_maximum_that_lets_it_be():
