@@ -156,6 +156,9 @@ def decide(watch: Watch, remediation: Remediation, remediator: Remediator, gates
         # A fault in a remediator must not hold its target for ever; nothing has been done yet.
         return _faulty(watch, remediation, error)
     if isinstance(answer, Refusal):
+        if answer.verdict.reason is Reason.CHANGE_IN_PROGRESS:
+            # It ends by itself, and what it leaves must be looked at then, not at the alarm's next attempt.
+            return _observe_later(watch, remediation, StillChanging(answer.verdict.detail))
         return skip(watch, remediation, answer, gates)
     plan = replace(answer, gates=(*gates, *answer.gates))
     decided = replace(remediation, plan=plan, reason=Reason.OK)

@@ -273,7 +273,10 @@ def _newest(points: list[list[float]]) -> float | None:
 
 
 def _not_changing(observation: Json) -> Verdict:
-    # A table takes one UpdateTable at a time.
+    # A table takes one UpdateTable at a time; a scalable target takes a new minimum meanwhile.
+    owned = observation["billing"] == "provisioned" and all(one["target"] for one in observation["lanes"].values())
+    if observation["changing"] and owned:
+        return Verdict.yes("auto scaling owns all of it, and carries a new minimum out when it can")
     if observation["changing"]:
         return Verdict.no(Reason.CHANGE_IN_PROGRESS, "; ".join(observation["changing"]))
     return Verdict.yes("nobody changes the table")
