@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -38,19 +39,24 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", guarded)
 
 
-@lru_cache(maxsize=1)
-def _loader() -> Any:
-    return botocore.session.get_session().get_component("data_loader")
+@pytest.fixture(scope="session", autouse=True)
+def _models_read_once() -> Iterator[None]:
+    """Every session of botocore would read the services' models anew, and nearly every test makes one. They are read
+    once for each place that they may lie in, as within a session."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.session, "create_loader", lru_cache(botocore.session.create_loader))
+        yield
 
 
-@pytest.fixture
-def models_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each run of the command has a session of its own, and each session would read the services' models anew."""
-    own, loader = botocore.session.get_session, _loader()
+@pytest.fixture(scope="session")
+def surge_ramp() -> dict[str, Any]:
+    """The result of `surge-ramp`, seed 1: the longest drill, run once for all that look at it. They belong to the
+    xdist group `drill-ramp`."""
+    from drills import drill, scenario
 
-    def session(*arguments: Any, **named: Any) -> Any:
-        found = own(*arguments, **named)
-        found.register_component("data_loader", loader)
-        return found
+    return drill.run(scenario.load("surge-ramp"))
 
-    monkeypatch.setattr(botocore.session, "get_session", session)
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole drills come first: the last minute has short tests only, and no worker waits for another's long one."""
+    items.sort(key=lambda item: item.get_closest_marker("drill") is None)

@@ -10,7 +10,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -103,18 +102,6 @@ class Account:
         return Ledger(self.aws.client("dynamodb"), "sereno-shop-ledger", "shop", sleep=lambda _: None)
 
 
-def _read_json_fast(patch: pytest.MonkeyPatch) -> None:
-    """moto reads every template as YAML, in Python: seconds for what JSON's own reader does in a millisecond."""
-    from moto.cloudformation import models
-
-    quick = SimpleNamespace(
-        load=lambda text, Loader: json.loads(text) if text else {},  # noqa: N803 - PyYAML's name
-        Loader=None,
-        add_multi_constructor=lambda *_: None,
-    )
-    patch.setattr(models, "yaml", quick)
-
-
 def _small_package(out: Path, compiled: Any, **_: Any) -> Path:
     """In the place of the real package, which takes a second to build and has tests of its own."""
     with zipfile.ZipFile(out, "w") as archive:
@@ -123,11 +110,10 @@ def _small_package(out: Path, compiled: Any, **_: Any) -> Path:
 
 
 @pytest.fixture
-def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, models_read_once: None) -> Iterator[Account]:
+def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     monkeypatch.setattr(package, "build", _small_package)
     monkeypatch.setattr(package, "runtime", lambda: "python3.12")
     monkeypatch.setattr(change_set, "POLL_S", 0.0)
-    _read_json_fast(monkeypatch)
     config = tmp_path / "sereno.yaml"
     config.write_text(CONFIG, encoding="utf-8")
     with ExitStack() as stack:

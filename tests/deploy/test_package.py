@@ -14,6 +14,9 @@ from remediators import registry
 from sereno.errors import InvalidInput
 from sereno.service import Service
 
+# The package is built for all of them.
+pytestmark = pytest.mark.xdist_group("deploy-package")
+
 ROOT = Path(__file__).parents[2]
 
 # Only the package and the standard library can be imported here.
@@ -89,28 +92,33 @@ def unpacked(tmp_path_factory, built):
     return place
 
 
+@pytest.fixture(scope="module")
+def seen(unpacked):
+    """What happened when it ran."""
+    return bare(unpacked, CALLS)
+
+
 def test_the_same_input_gives_the_same_bytes(built):
     assert built[0].read_bytes() == built[1].read_bytes()
 
 
-def test_it_runs_where_nothing_else_can_be_imported(unpacked):
-    seen = bare(unpacked, CALLS)
+def test_it_runs_where_nothing_else_can_be_imported(seen):
     assert seen["service"] == "techmoda"
     assert set(seen["remediators"]) >= {"raise_concurrency", "open_incident"}
     assert not seen["boto3"]
     assert not seen["pydantic"]
 
 
-def test_trimmed_clients_still_send_what_aws_expects(unpacked):
-    concurrency, transaction = bare(unpacked, CALLS)["sent"]
+def test_trimmed_clients_still_send_what_aws_expects(seen):
+    concurrency, transaction = seen["sent"]
     assert concurrency[:2] == ["PUT", "https://lambda.eu-west-1.amazonaws.com/2017-10-31/functions/f/concurrency"]
     assert json.loads(concurrency[2]) == {"ReservedConcurrentExecutions": 240}
     assert transaction[1] == "https://dynamodb.eu-west-1.amazonaws.com/"
     assert json.loads(transaction[2])["TransactItems"][0]["Put"]["Item"] == {"pk": {"S": "x"}}
 
 
-def test_clients_know_only_what_is_used(unpacked):
-    known = bare(unpacked, CALLS)["known"]
+def test_clients_know_only_what_is_used(seen):
+    known = seen["known"]
     assert "PutFunctionConcurrency" in known["lambda"]
     assert "DeleteFunction" not in known["lambda"]
     assert "DeleteTable" not in known["dynamodb"]

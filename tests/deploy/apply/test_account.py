@@ -25,7 +25,7 @@ NOON = datetime(2026, 9, 29, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def aws(models_read_once):
+def aws():
     with mock_aws(config={"lambda": {"use_docker": False}}):
         found = BotocoreAws(REGION)
         answers = shims.Answers(MetricStore(), NOON.timestamp, lambda: found.client("lambda"))
