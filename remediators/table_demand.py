@@ -66,7 +66,8 @@ class LaneDemand:
         if self.throttled <= 0:
             return False
         if self.known > 0:
-            return self.key_range >= MOSTLY * self.throttled
+            # Each metric comes with a delay of its own: the newest throttles have no cause yet.
+            return self.key_range >= MOSTLY * self.known
         return self.consumed < WELL_UNDER * capacity
 
 

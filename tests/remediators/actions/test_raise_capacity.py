@@ -419,6 +419,16 @@ def test_it_is_released_when_the_peaks_fit_and_a_decrease_is_left_for_the_operat
     assert may_release(lease(), after(**seen), context()).reason is reason
 
 
+def test_what_auto_scaling_goes_on_changing_is_verified_by_the_capacity_that_is_there():
+    seen = observation(lanes={"read": lane(300, [300, 600]), "write": lane(50, [50, 1000])})
+    lease, busy = plan(seen, context()), ["the table is UPDATING"]
+    assert verify(lease, after(changing=busy), context()).ok
+    behind = verify(lease, after(changing=busy, units=(300, 126)), context())
+    assert behind.reason is Reason.CHANGE_IN_PROGRESS
+    # And it takes a new minimum while it does.
+    assert isinstance(plan({**seen, "changing": busy}, context()), Plan)
+
+
 def test_where_auto_scaling_owns_the_lanes_what_stood_before_must_be_enough_again_and_no_decrease_is_used():
     seen = observation(lanes={"read": lane(300, [300, 600]), "write": lane(50, [50, 1000])})
     lease = plan(seen, context())
