@@ -66,7 +66,6 @@ class LaneDemand:
         if self.throttled <= 0:
             return False
         if self.known > 0:
-            # Each metric comes with a delay of its own: the newest throttles have no cause yet.
             return self.key_range >= MOSTLY * self.known
         return self.consumed < WELL_UNDER * capacity
 
@@ -91,14 +90,16 @@ def measure(series: Mapping[str, Points], now_s: float, attempts: float) -> Lane
         cause: sum(value for start, value in series.get(cause, ()) if start > now_s - QUIET_BEFORE_S)
         for cause in ("key_range", "capacity", "account")
     }
+    known = sum(causes.values())
     return LaneDemand(
         asked=max(asked, default=0.0),
         consumed=max((consumed.get(one, 0.0) / MINUTE for one in newest), default=0.0),
         usual=median(earlier) if earlier else None,
-        throttled=sum(throttles[one] for one in recent if one in throttles),
+        # Each metric comes with a delay of its own: a cause may be told before its event, or after.
+        throttled=max(sum(throttles[one] for one in recent if one in throttles), known),
         key_range=causes["key_range"],
         account=causes["account"],
-        known=sum(causes.values()),
+        known=known,
     )
 
 

@@ -68,6 +68,21 @@ def test_throttled_with_capacity_to_spare_is_a_hot_key(demand, capacity, hot):
     assert demand.is_hot(capacity) is hot
 
 
+@pytest.mark.parametrize(
+    ("throttles", "causes"),
+    [([], [431]), ([431, 2681], [431]), ([2681], [2681])],  # the events are late; the newest cause is late; neither
+)
+def test_a_hot_key_is_seen_however_late_each_metric_comes(throttles, causes):
+    recent = {
+        "consumed": minutes(2700, 3800),
+        "throttles": [[NOW - 60 * (3 - place), value] for place, value in enumerate(throttles)],
+        "key_range": [[NOW - 60 * (3 - place), value] for place, value in enumerate(causes)],
+    }
+    found = measure(recent, NOW, 3)
+    assert found is not None
+    assert found.is_hot(12_000)
+
+
 def test_traffic_that_the_functions_limit_still_holds_back_is_growth_all_the_same():
     invocations, throttles = minutes(100, 300), minutes(0, 300)[-5:]
     assert growth([invocations], NOW) == 3
