@@ -260,7 +260,7 @@ def _ready(aws: Aws, seen: Look, yes: bool) -> Look:
         rollout.continue_rollback(aws, there, apply_show.tell(console))
     else:
         _ask("Delete the remains? (The ledger stays.)", yes)
-        rollout.clear_remains(aws, there, apply_show.tell(console))
+        removal.delete_stack(aws, there, apply_show.tell(console))
     again = deployed.read(aws, seen.intent.stack)
     return replace(seen, intent=rollout.again(seen.intent, again))
 

@@ -10,6 +10,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from remediators.actions._capacity import NO_MAXIMUM
+from remediators.table_demand import KINDS
 from sereno.service import Function, Index, Service, Table
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html (new accounts may have less)
@@ -27,9 +29,6 @@ API_RATE = 10_000
 # What a new on-demand table takes at once; later it is twice the highest it has seen.
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html
 ON_DEMAND_AT_ONCE = {"read": 12_000, "write": 4_000}
-
-KINDS = ("read", "write")
-NO_MAXIMUM = -1  # as OnDemandThroughput writes "no limit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +108,6 @@ class Account:
     def with_table(self, name: str, facts: TableFacts) -> Account:
         """The same account but for one table."""
         return replace(self, tables={**self.tables, name: facts})
-
-
-def lane_name(key: tuple[str, str]) -> str:
-    """`read` of a table, `by-category read` of its index."""
-    return " ".join(part for part in key if part)
 
 
 def declared(service: Service, own: int) -> Account:

@@ -10,9 +10,11 @@ from typing import Any, TypeVar
 from botocore.exceptions import ClientError
 
 from deploy import account_apis
-from deploy.account import API_RATE, KINDS, NO_MAXIMUM, Account, FunctionFacts, LaneFacts, TableFacts, function_facts
+from deploy.account import API_RATE, Account, FunctionFacts, LaneFacts, TableFacts, function_facts
 from remediators import metrics
+from remediators.actions._capacity import NO_MAXIMUM
 from remediators.metrics import Series
+from remediators.table_demand import KINDS
 from sereno.errors import InvalidInput, Problem
 from sereno.model import Json
 from sereno.ports import Aws

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from deploy.account import Account, lane_name
+from deploy.account import Account
 from deploy.on_paper import Paper
 from remediators.actions._capacity_steps import USD_PER_REQUEST_UNIT
+from remediators.table_demand import Lane
 from sereno import planned, prices
 from sereno.guard import DAYS_IN_A_MONTH, daily_cost
 from sereno.model import Plan, Reason, Refusal, Signal, Step, Target, Verdict, instant
@@ -136,7 +137,7 @@ def _enough(name: str, target: Target, play: Play, signal: Signal, paper: Paper)
         needs = paper.units_needed(name, target.name, play, signal)
         limits = {key: lane.limit for key, lane in paper.account.tables[target.name].lanes.items()}
         short = [
-            f"{lane_name(key)}: {needed} is needed, {limits[key]} is what the limits allow"
+            f"{Lane(*key).name}: {needed} is needed, {limits[key]} is what the limits allow"
             for key, needed in needs.items()
             if needed is not None and (limits[key] or needed) < needed
         ]

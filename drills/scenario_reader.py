@@ -76,7 +76,14 @@ def _scenario(reading: Reading, stem: str) -> Json:
         "normal": take(raw, "normal", values.rate, "", 0.0),
         "functions": _functions(reading),
         "tables": scenario_tables.tables(reading),
-        "traffic": _traffic(reading, length),
+        "traffic": reading.points(
+            reading.raw.get("traffic"),
+            "traffic",
+            units.factor,
+            "[10m, 1x]",
+            "a time and a factor over normal",
+            length=length,
+        ),
         "daily": _daily(reading),
         "jitter": take(raw, "jitter", values.duration, "", 0.0, needed=False),
         "faults": scenario_faults.faults(reading, length),
@@ -119,31 +126,6 @@ def _functions(reading: Reading) -> list[Json]:
     if functions and not reading.problems and abs(whole - 1) > 1e-6:
         reading.say("functions", f"{whole:.2%}", "of the requests are shared out (make the shares 100% in all)")
     return functions
-
-
-def _traffic(reading: Reading, length: int) -> tuple[tuple[float, float], ...]:
-    raw = reading.raw.get("traffic")
-    if raw is None:
-        return ()
-    if not isinstance(raw, list) or not raw:
-        reading.say("traffic", raw, "is no list of points (write - [10m, 1x])")
-        return ()
-    points: list[tuple[float, float]] = []
-    for number, point in enumerate(raw):
-        path = f"traffic[{number}]"
-        if not isinstance(point, list) or len(point) != 2:
-            reading.say(path, point, "is no point (write [10m, 1x]: a time and a factor over normal)")
-            continue
-        at = reading.parse(point[0], values.duration, path, None)
-        factor = reading.parse(point[1], units.factor, path, None)
-        if at is None or factor is None:
-            continue
-        if points and at <= points[-1][0]:
-            reading.say(path, point[0], "does not come after the point before it (put the points in order)")
-        if length and at > length:
-            reading.say(path, point[0], "lies after the drill's end (raise duration, or take the point out)")
-        points.append((at, factor))
-    return tuple(points)
 
 
 def _daily(reading: Reading) -> Json | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from deploy.config_checks import nearest
+from drills import scenario_values as values
 from sereno.errors import Problem
 
 Parse = Callable[[object], Any]
@@ -53,6 +54,33 @@ class Reading:
             else:
                 self.say(f"{path}[{number}]", one, f"is no mapping (write {example})")
         return found
+
+    def points(
+        self, raw: object, path: str, parse: Parse, example: str, what: str, *, length: float = 0
+    ) -> tuple[tuple[float, float], ...]:
+        """The points (seconds, value) of a profile, in order. `what` says what a point is; with `length` (seconds)
+        none may lie after the drill's end."""
+        if raw is None:
+            return ()
+        if not isinstance(raw, list) or not raw:
+            self.say(path, raw, f"is no list of points (write - {example}: {what})")
+            return ()
+        found: list[tuple[float, float]] = []
+        for number, point in enumerate(raw):
+            place = f"{path}[{number}]"
+            if not isinstance(point, list) or len(point) != 2:
+                self.say(place, point, f"is no point (write {example}: {what})")
+                continue
+            at = self.parse(point[0], values.duration, place, None)
+            value = self.parse(point[1], parse, place, None)
+            if at is None or value is None:
+                continue
+            if found and at <= found[-1][0]:
+                self.say(place, point[0], "does not come after the point before it (put the points in order)")
+            if length and at > length:
+                self.say(place, point[0], "lies after the drill's end (raise duration, or take the point out)")
+            found.append((at, float(value)))
+        return tuple(found)
 
     def part(self, raw: object, path: str, example: str) -> Mapping[str, Any] | None:
         """A mapping; None, and said, for anything else."""

@@ -113,27 +113,6 @@ def account(reading: Reading) -> Json:
     for key, parse in (("concurrency", values.capacity), ("burst", values.capacity), ("requests", values.rate)):
         found[key] = reading.take(part, key, parse, "account.", None, needed=False)
     found["reserved"] = reading.take(part, "reserved", values.count, "account.", 0, needed=False)
-    found["strangers"] = _profile(reading, part.get("strangers"), "account.strangers")
+    what = "a time and executions at once"
+    found["strangers"] = reading.points(part.get("strangers"), "account.strangers", values.count, "[10m, 200]", what)
     return found
-
-
-def _profile(reading: Reading, raw: object, path: str) -> tuple[tuple[float, float], ...]:
-    if raw is None:
-        return ()
-    if not isinstance(raw, list) or not raw:
-        reading.say(path, raw, "is no list of points (write - [10m, 200]: a time and executions at once)")
-        return ()
-    points: list[tuple[float, float]] = []
-    for number, point in enumerate(raw):
-        place = f"{path}[{number}]"
-        if not isinstance(point, list) or len(point) != 2:
-            reading.say(place, point, "is no point (write [10m, 200]: a time and executions at once)")
-            continue
-        at = reading.parse(point[0], values.duration, place, None)
-        level = reading.parse(point[1], values.count, place, None)
-        if at is None or level is None:
-            continue
-        if points and at <= points[-1][0]:
-            reading.say(place, point[0], "does not come after the point before it (put the points in order)")
-        points.append((at, float(level)))
-    return tuple(points)

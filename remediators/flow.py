@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from remediators import executor
 from remediators.ledger import CostCeiling, VersionConflict
-from remediators.record import Gates, NotRecorded, first_no, new, refuse, skip, tell
+from remediators.record import Gates, NotRecorded, all_ok, first_no, new, refuse, skip, tell
 from remediators.watch import Watch
 from sereno import planned
 from sereno.errors import LedgerUnavailable, StillChanging
@@ -74,12 +74,12 @@ def start(watch: Watch, signal: Signal, name: str, target: Target | None = None)
     target = target or next(iter(targets_of(remediator.kind, signal, watch.service)), None)
     remediation = new(watch, signal, name, target or signal.target)
     gates: Gates = (("signal", check_signal(signal, watch.service, name, now)), _led_to(remediator, signal, target))
-    if not _all_ok(gates):
+    if not all_ok(gates):
         return refuse(watch, remediation, gates)
     play = watch.play(remediation)
     mode, more = permitted(watch, remediation, remediator)
     gates, remediation = (*gates, *more), replace(remediation, mode=mode, hold_s=play.hold_s)
-    if not _all_ok(gates):
+    if not all_ok(gates):
         return refuse(watch, remediation, gates)
     try:
         # A planned event comes once: what cools down after something else does not keep it.
@@ -119,10 +119,6 @@ def permitted(watch: Watch, remediation: Remediation, remediator: Remediator) ->
     return mode, gates
 
 
-def _all_ok(gates: Gates) -> bool:
-    return all(verdict.ok for _, verdict in gates)
-
-
 def resume(watch: Watch, earlier: Remediation) -> Remediation | None:
     """Goes on with a remediation whose invocation died before acting or in the midst of it; None when it is in
     good hands or over."""
@@ -134,7 +130,7 @@ def resume(watch: Watch, earlier: Remediation) -> Remediation | None:
         return carry_out(watch, taken, remediator, resumed=True)
     # Minutes have passed: an operator may have switched it off, a deployment may have begun.
     mode, gates = permitted(watch, taken, remediator)
-    if not _all_ok(gates):
+    if not all_ok(gates):
         return skip(watch, taken, Refusal(first_no(gates), gates), ())
     return decide(watch, replace(taken, mode=Mode.strictest(taken.mode, mode)), remediator, gates)
 

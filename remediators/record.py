@@ -121,6 +121,11 @@ def tell(
     return saved
 
 
+def all_ok(gates: Gates) -> bool:
+    """Whether no gate refused."""
+    return all(verdict.ok for _, verdict in gates)
+
+
 def first_no(gates: Gates) -> Verdict:
     """The verdict of the gate that refused."""
     return next(verdict for _, verdict in gates if not verdict.ok)

@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from remediators import executor, flow
 from remediators.ledger import TargetBusy, VersionConflict
-from remediators.record import skip, tell
+from remediators.record import all_ok, first_no, skip, tell
 from remediators.watch import Watch
 from sereno import planned
 from sereno.errors import LedgerUnavailable, StillChanging
@@ -184,9 +184,9 @@ def _approve(watch: Watch, remediation: Remediation) -> Remediation | None:
     stack is being changed it waits, as long as an approval may."""
     remediator = watch.load(remediation.remediator)
     _, gates = flow.permitted(watch, remediation, remediator)
-    refused = next((verdict for _, verdict in gates if not verdict.ok), None)
-    if refused is None:
+    if all_ok(gates):
         return flow.commit(watch, replace(remediation, reason=Reason.OK), remediation, remediator)
+    refused = first_no(gates)
     if refused.reason is Reason.CHANGE_IN_PROGRESS:
         return _expire(watch, remediation)
     return skip(watch, remediation, Refusal(refused, gates), (), clear_wish=True, loud=True)

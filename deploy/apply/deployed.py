@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,6 +78,17 @@ def describe(client: Any, name: str) -> Json | None:
             return None
         raise
     return found[0] if found else None
+
+
+def answer(gone: Collection[str], operation: Callable[..., Any], **params: Any) -> Json | None:
+    """What AWS answers; None when it says, by one of the codes `gone`, that there is no such thing."""
+    try:
+        found: Json = operation(**params)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in gone:
+            return None
+        raise
+    return found
 
 
 def _template(client: Any, name: str) -> Json:

@@ -13,13 +13,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
-
-from botocore.exceptions import ClientError
 
 from alarms.spec import AlarmSpec, CompositeSpec
 from deploy.apply import resolve
-from deploy.apply.deployed import Deployed
+from deploy.apply.deployed import Deployed, answer
 from deploy.apply.difference import ABSENT, Difference, compare
 from sereno.errors import InvalidInput
 from sereno.model import Json
@@ -114,7 +111,7 @@ def _as_set(kind: str, alarm: Json) -> Json:
 def _rules(aws: Aws, wanted: Mapping[str, Json]) -> Iterator[Drift]:
     client = aws.client("events")
     for logical_id, kind, properties in _of(wanted, RULE):
-        live = _answer(client.describe_rule, Name=properties["Name"])
+        live = answer(_GONE, client.describe_rule, Name=properties["Name"])
         if live is None:
             yield Drift(logical_id, kind, properties["Name"])
             continue
@@ -135,7 +132,7 @@ def _functions(aws: Aws, wanted: Mapping[str, Json]) -> Iterator[Drift]:
     client = aws.client("lambda")
     for logical_id, kind, properties in _of(wanted, FUNCTION):
         name = properties["FunctionName"]
-        live = _answer(client.get_function_configuration, FunctionName=name)
+        live = answer(_GONE, client.get_function_configuration, FunctionName=name)
         if live is None:
             yield Drift(logical_id, kind, name)
             continue
@@ -154,13 +151,3 @@ def _functions(aws: Aws, wanted: Mapping[str, Json]) -> Iterator[Drift]:
 def _known(differences: Iterator[Difference]) -> Iterator[Difference]:
     """Without those whose expected value CloudFormation alone knows."""
     return (one for one in differences if not resolve.is_open(one.before))
-
-
-def _answer(operation: Any, **params: Any) -> Json | None:
-    try:
-        found: Json = operation(**params)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in _GONE:
-            return None
-        raise
-    return found

@@ -6,9 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from deploy.apply.deployed import describe
+from deploy.apply.deployed import answer, describe
 from sereno.errors import Problem
 from sereno.model import Json
 from sereno.ports import Aws
@@ -75,11 +73,11 @@ def headroom(aws: Aws, template: Json, deployed: Mapping[str, int]) -> list[Prob
 def _function(aws: Aws, one: Function) -> Iterator[tuple[bool, Problem]]:
     """What is reserved is no finding: raising it is what a remediator does."""
     client, path = aws.client("lambda"), f"resources.functions.{one.key}"
-    live = _answer(client.get_function_configuration, FunctionName=one.name)
+    live = answer(_GONE, client.get_function_configuration, FunctionName=one.name)
     if live is None:
         yield True, Problem(f"{path}.name", one.name, "is no function in this account and region")
         return
-    if one.alias and _answer(client.get_alias, FunctionName=one.name, Name=one.alias) is None:
+    if one.alias and answer(_GONE, client.get_alias, FunctionName=one.name, Name=one.alias) is None:
         yield True, Problem(f"{path}.alias", one.alias, f"is no alias of {one.name}")
     for field, declared, actual, unit in (
         ("timeout", one.timeout_s, live.get("Timeout"), "s"),
@@ -91,7 +89,7 @@ def _function(aws: Aws, one: Function) -> Iterator[tuple[bool, Problem]]:
 
 def _table(aws: Aws, one: Table) -> Iterator[tuple[bool, Problem]]:
     path = f"resources.tables.{one.key}"
-    live = _answer(aws.client("dynamodb").describe_table, TableName=one.name)
+    live = answer(_GONE, aws.client("dynamodb").describe_table, TableName=one.name)
     if live is None:
         yield True, Problem(f"{path}.name", one.name, "is no table in this account and region")
         return
@@ -118,7 +116,7 @@ def _apis(aws: Aws, apis: Mapping[str, Api]) -> Iterator[Problem]:
         if one.kind == "rest":
             continue
         path, client = f"resources.apis.{one.key}", aws.client("apigatewayv2")
-        if _answer(client.get_api, ApiId=one.id) is None:
+        if answer(_GONE, client.get_api, ApiId=one.id) is None:
             yield Problem(f"{path}.id", one.id, "is no HTTP API in this account and region")
         elif not _stage(client.get_stage, ApiId=one.id, StageName=one.stage):
             yield Problem(f"{path}.stage", one.stage, f"is no stage of {one.name}")
@@ -134,7 +132,7 @@ def _rest_apis(client: Any) -> dict[str, list[str]]:
 
 
 def _stage(operation: Any, **params: Any) -> bool:
-    return _answer(operation, **params) is not None
+    return answer(_GONE, operation, **params) is not None
 
 
 def _stack(aws: Aws, service: Service) -> Iterator[Problem]:
@@ -142,14 +140,3 @@ def _stack(aws: Aws, service: Service) -> Iterator[Problem]:
         return
     if describe(aws.client("cloudformation"), service.stack) is None:
         yield Problem("stack", service.stack, "is no stack in this account and region")
-
-
-def _answer(operation: Any, **params: Any) -> Json | None:
-    """What AWS answers; None when it says that there is no such thing."""
-    try:
-        found: Json = operation(**params)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in _GONE:
-            return None
-        raise
-    return found

@@ -9,11 +9,9 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 
-from deploy.apply import change_set
 from deploy.apply.change_set import Hear, Sleep
 from deploy.apply.deployed import Deployed
-from deploy.apply.failure import first
-from deploy.apply.rollout import Failed, ledger_exists
+from deploy.apply.rollout import ledger_exists, to_its_end
 from deploy.synth import names
 from remediators.ledger import Ledger
 from sereno.errors import SerenoError
@@ -67,15 +65,15 @@ def stop(ledger: Ledger, by: str, now: datetime) -> Stop:
 
 
 def delete_stack(aws: Aws, deployed: Deployed, hear: Hear = lambda _: None, sleep: Sleep = time.sleep) -> None:
-    """Deletes the stack and watches it go. The ledger stays: its deletion policy is Retain. Raises Failed."""
+    """Deletes the stack, or what a failed first creation left of it, and watches it go. The ledger stays, for its
+    deletion policy is Retain, and is taken over by a later deployment. Raises Failed."""
     client = aws.client("cloudformation")
 
     def begin() -> object:
         return client.delete_stack(StackName=deployed.id)
 
-    status, heard = change_set.watch(client, deployed.id, begin, hear, sleep)
-    if status != "DELETE_COMPLETE":
-        raise Failed(deployed.name, status, first(heard))
+    wanted = "DELETE_COMPLETE"
+    to_its_end(client, (deployed.name, deployed.id), begin, lambda status: status == wanted, hear, sleep)
 
 
 def delete_ledger(aws: Aws, service: Service) -> bool:

@@ -6,7 +6,7 @@ Nothing asks a person here and nothing is printed: `console.apply` does both.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -239,22 +239,7 @@ def carry_out(
     def begin() -> object:
         return client.execute_change_set(ChangeSetName=made.id)
 
-    status, heard = change_set.watch(client, made.stack_id, begin, hear, sleep)
-    if not states.well(status):
-        raise Failed(intent.stack, status, first(heard))
-    return status
-
-
-def clear_remains(aws: Aws, deployed: Deployed, hear: Hear = lambda _: None, sleep: Sleep = time.sleep) -> None:
-    """Deletes what a failed first creation left. The ledger, if there was one, stays and is taken over later."""
-    client = aws.client("cloudformation")
-
-    def begin() -> object:
-        return client.delete_stack(StackName=deployed.id)
-
-    status, heard = change_set.watch(client, deployed.id, begin, hear, sleep)
-    if status != "DELETE_COMPLETE":
-        raise Failed(deployed.name, status, first(heard))
+    return to_its_end(client, (intent.stack, made.stack_id), begin, states.well, hear, sleep)
 
 
 def continue_rollback(aws: Aws, deployed: Deployed, hear: Hear = lambda _: None, sleep: Sleep = time.sleep) -> None:
@@ -264,9 +249,25 @@ def continue_rollback(aws: Aws, deployed: Deployed, hear: Hear = lambda _: None,
     def begin() -> object:
         return client.continue_update_rollback(StackName=deployed.id)
 
-    status, heard = change_set.watch(client, deployed.id, begin, hear, sleep)
-    if status != "UPDATE_ROLLBACK_COMPLETE":
-        raise Failed(deployed.name, status, first(heard))
+    wanted = "UPDATE_ROLLBACK_COMPLETE"
+    to_its_end(client, (deployed.name, deployed.id), begin, lambda status: status == wanted, hear, sleep)
+
+
+def to_its_end(
+    client: Any,
+    stack: tuple[str, str],
+    begin: Callable[[], object],
+    well: Callable[[str], bool],
+    hear: Hear,
+    sleep: Sleep,
+) -> str:
+    """Begins an operation on a stack (its name and ARN) and watches it. The final status. Raises Failed, with the
+    first cause, when that is not `well`."""
+    name, ident = stack
+    status, heard = change_set.watch(client, ident, begin, hear, sleep)
+    if not well(status):
+        raise Failed(name, status, first(heard))
+    return status
 
 
 def why_it_failed(aws: Aws, deployed: Deployed) -> Failure | None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
-from deploy.account import KINDS
 from deploy.headroom import functions, tables
 from deploy.headroom.finding import RAISE, Finding, Look, State, Surge
 from deploy.on_paper import Paper
 from remediators.actions.raise_concurrency import UNRESERVED_MINIMUM
+from remediators.table_demand import KINDS
 from sereno import planned
 from sereno.model import instant
 from sereno.service import PLANNED_EVENT, Service

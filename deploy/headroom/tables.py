@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from deploy.account import KINDS, LaneFacts, TableFacts, lane_name
+from deploy.account import LaneFacts, TableFacts
 from deploy.headroom.finding import RAISE, Finding, Look, State
+from remediators.table_demand import KINDS, Lane
 from sereno.service import Play, Table
 
 QUOTA = {
@@ -36,7 +37,7 @@ def findings(look: Look, table: Table, needs: Needs) -> Iterator[Finding]:
             index, kind = key
             place = f"resources.tables.{table.key}" + (f".indexes.{index}" if index else "")
             mend = f"{place}.normal.{kind}: write how many units an ordinary busy hour consumes each second"
-            yield look.unknown(table.key, lane_name(key), "units", lane.limit, mend)
+            yield look.unknown(table.key, Lane(*key).name, "units", lane.limit, mend)
         elif facts.provisioned or lane.limit is not None:
             yield _bounded(look, table, key, lane, need)
         else:
@@ -51,7 +52,7 @@ def total(facts: TableFacts, needs: Needs, kind: str) -> int:
 
 
 def _bounded(look: Look, table: Table, key: Key, lane: LaneFacts, need: int) -> Finding:
-    what, unit, has = lane_name(key), "units", lane.limit or 0
+    what, unit, has = Lane(*key).name, "units", lane.limit or 0
     if has >= need:
         whose = "provisioned" if lane.units else "on-demand maximum"
         return look.holds(table.key, what, unit, need, has, whose=whose, mend="")
@@ -72,7 +73,7 @@ def _place(table: Table, key: Key, lane: LaneFacts) -> str:
     index, kind = key
     if lane.target or not lane.units:
         name = "auto scaling maximum" if lane.target else "on-demand maximum"
-        return f"{name} of {table.name} {lane_name(key)}"
+        return f"{name} of {table.name} {Lane(*key).name}"
     return f"resources.tables.{table.key}{f'.indexes.{index}' if index else ''}.{kind}"
 
 
@@ -80,9 +81,9 @@ def _on_demand(look: Look, table: Table, key: Key, lane: LaneFacts) -> Finding:
     """It is not sized, it follows: what counts is what is asked for, and how much of it comes at once."""
     asked, whose = look.surge.factor * (lane.normal or 0.0), "on demand, at once"
     if asked <= lane.warm:
-        return look.holds(table.key, lane_name(key), "units", asked, lane.warm, whose=whose, mend="")
+        return look.holds(table.key, Lane(*key).name, "units", asked, lane.warm, whose=whose, mend="")
     mend = "more comes only with half an hour of growth: pre-warm it (limits.warm: true asks first)"
-    return look.say(State.LOOK, table.key, lane_name(key), "units", asked, lane.warm, whose, mend)
+    return look.say(State.LOOK, table.key, Lane(*key).name, "units", asked, lane.warm, whose, mend)
 
 
 def _quota(look: Look, table: Table, facts: TableFacts, kind: str, needs: Needs) -> Iterator[Finding]:

@@ -25,9 +25,6 @@ def packed(template: Json) -> str:
     return orjson.dumps(template).decode()
 
 
-_packed = packed
-
-
 def text(template: Json) -> str:
     """The template as a file holds it: short enough lines to read a difference, and the same for the same input."""
     return json.dumps(template, indent=1, ensure_ascii=False) + "\n"
@@ -38,12 +35,12 @@ def size(template: Json) -> int:
     return len(text(template).encode())
 
 
-def fits(template: Json, resources: int = SAFE_RESOURCES, size_limit: int = SAFE_BYTES, packed: str = "") -> bool:
-    """Whether the template keeps to these limits. `packed` is its packed text, where that is known already: writing
+def fits(template: Json, resources: int = SAFE_RESOURCES, size_limit: int = SAFE_BYTES, written: str = "") -> bool:
+    """Whether the template keeps to these limits. `written` is its packed text, where that is known already: writing
     it indented is slow, and seldom needed to know that it is small enough."""
     if len(template["Resources"]) > resources:
         return False
-    shortest = packed or _packed(template)
+    shortest = written or packed(template)
     return len(shortest) * _INDENTED <= size_limit or size(template) <= size_limit
 
 

@@ -58,7 +58,7 @@ def apart(template: Json) -> Bundle:
     """The template as it is when it is small enough, and otherwise split. Raises InvalidInput when even so a part is
     larger than CloudFormation takes."""
     packed = limits.packed(template)
-    if limits.fits(template, packed=packed):
+    if limits.fits(template, written=packed):
         return Bundle(template, packed)
     resources = template["Resources"]
     alarms = {key: one for key, one in resources.items() if one["Type"] == ALARM}

@@ -81,9 +81,12 @@ def wanted_series(facts: Json, context: Context) -> dict[str, Series]:
                 wanted[f"{name}|{measure}|{number}"] = _series(context, lane, metric, "Sum")
     for key, function in context.service.functions.items():
         if _uses(context, function.tables):
-            for metric, stat in (("Invocations", "Sum"), ("Throttles", "Sum"), ("Duration", "Average")):
-                where = {"FunctionName": function.name}
-                wanted[f"|{metric}|{key}"] = Series("AWS/Lambda", metric, where, stat)
+            where = {"FunctionName": function.name}
+            for metric in ("Invocations", "Throttles"):
+                wanted[f"|{metric}|{key}"] = Series("AWS/Lambda", metric, where, "Sum")
+            if context.signal and context.signal.target.name == function.name:
+                # Of the function whose signal led here it counts whether its calls got slower.
+                wanted[f"|Duration|{key}"] = Series("AWS/Lambda", "Duration", where, "Average")
     for kind in KINDS:
         metric = f"AccountProvisioned{kind.capitalize()}CapacityUtilization"
         wanted[f"|account|{kind}"] = Series(NAMESPACE, metric, {}, "Maximum")

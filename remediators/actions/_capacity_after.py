@@ -7,13 +7,12 @@ from datetime import timedelta
 
 from remediators.actions._capacity import CAPACITY, MAXIMUM, aftermath_series, read_series, table_facts
 from remediators.actions._capacity_steps import decrease_left
+from remediators.actions._throttles import ceased
 from remediators.demand import MINUTE, Points
 from remediators.table_demand import minute_peak
 from sereno.model import Json, Plan, Reason, Verdict
 from sereno.ports import Aws, Context
 
-# Without any datapoint for so long after the change the table is idle, and an idle table has no symptom.
-IDLE_AFTER_S = 300.0
 # ProvisionedReadCapacityUnits and its like are told every five minutes: so far back at least one stands.
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html
 STOOD_WITHIN = timedelta(minutes=15)
@@ -51,15 +50,7 @@ def verify(plan: Plan, symptom: Json, context: Context) -> Verdict:
         return Verdict.no(Reason.CHANGE_IN_PROGRESS, "; ".join(symptom["changing"]))
     if behind := _behind(plan, symptom["lanes"]):
         return Verdict.no(Reason.CHANGE_IN_PROGRESS, f"not there yet: {behind}")
-    if symptom["throttles_newest"] is None:
-        if symptom["waited_s"] >= IDLE_AFTER_S:
-            return Verdict.yes("idle since the change")
-        return Verdict.no(Reason.NO_DATA, "no whole minute since the change has been published yet")
-    if symptom["throttles_newest"] > 0:
-        return Verdict.no(
-            Reason.SYMPTOM_PERSISTS, f"{symptom['throttles_newest']:.0f} throttled calls in the newest minute"
-        )
-    return Verdict.yes(f"no throttled call in the newest of {symptom['minutes']} minutes since the change")
+    return ceased(symptom, "call")
 
 
 def may_release(plan: Plan, symptom: Json, context: Context) -> Verdict:

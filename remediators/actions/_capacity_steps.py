@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from remediators.actions._capacity import (
@@ -35,47 +36,41 @@ SECONDS_IN_A_MONTH = HOURS_IN_A_MONTH * 3600
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
 DECREASES_AT_ONCE = 4
 
+# Where UpdateTable has a setting, and what it calls its units.
+_FIELDS: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    CAPACITY: ("ProvisionedThroughput", UNIT),
+    MAXIMUM: ("OnDemandThroughput", MAXIMUM_UNIT),
+    WARM: ("WarmThroughput", WARM_UNIT),
+}
+
 
 def capacity_step(context: Context, before: Units, values: Units, why: str) -> Step:
     """Every lane that Application Auto Scaling does not own, in one call: while it is carried out, the table takes no
     other."""
-    after = {**before, **values}
-    changed = {Lane.named(name).index for name in values}
-    return Step(
-        do=_update(context, after, changed, "ProvisionedThroughput", UNIT),
-        why=why,
-        setting=CAPACITY,
-        before=dict(before),
-        after=after,
-        undo=_update(context, before, changed, "ProvisionedThroughput", UNIT),
-    )
+    return _table_step(context, before, values, why, CAPACITY)
 
 
 def maximum_step(context: Context, before: Units, values: Units, why: str) -> Step:
     """The most that an on-demand table and its indexes may use."""
-    after = {**before, **values}
-    changed = {Lane.named(name).index for name in values}
-    return Step(
-        do=_update(context, after, changed, "OnDemandThroughput", MAXIMUM_UNIT),
-        why=why,
-        setting=MAXIMUM,
-        before=dict(before),
-        after=after,
-        undo=_update(context, before, changed, "OnDemandThroughput", MAXIMUM_UNIT),
-    )
+    return _table_step(context, before, values, why, MAXIMUM)
 
 
 def warm_step(context: Context, before: Units, values: Units, why: str) -> Step:
     """What an on-demand table takes at once. It cannot be lowered again, so there is no undo.
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput.html"""
+    return replace(_table_step(context, before, values, why, WARM), undo=None)
+
+
+def _table_step(context: Context, before: Units, values: Units, why: str, setting: str) -> Step:
     after = {**before, **values}
     changed = {Lane.named(name).index for name in values}
     return Step(
-        do=_update(context, after, changed, "WarmThroughput", WARM_UNIT),
+        do=_update(context, after, changed, setting),
         why=why,
-        setting=WARM,
+        setting=setting,
         before=dict(before),
         after=after,
+        undo=_update(context, before, changed, setting),
     )
 
 
@@ -139,9 +134,10 @@ def decrease_left(lanes: Mapping[str, Json], changed: Mapping[str, Units], now: 
     return Verdict.yes(f"{fewest - 1} decreases are left today")
 
 
-def _update(context: Context, units: Units, changed: set[str], field: str, unit: Mapping[str, str]) -> Call:
+def _update(context: Context, units: Units, changed: set[str], setting: str) -> Call:
     """One UpdateTable for the table and its indexes, as far as they change. It names reads and writes of each both:
     that is how AWS wants provisioned throughput."""
+    field, unit = _FIELDS[setting]
     params: Json = {"TableName": context.target.name}
     for index in sorted(changed):
         values = {unit[kind]: units[Lane(index, kind).name] for kind in KINDS if Lane(index, kind).name in units}

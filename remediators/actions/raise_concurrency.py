@@ -14,6 +14,7 @@ from datetime import timedelta
 
 from remediators import metrics
 from remediators.actions._provisioned import observe_provisioned, provisioned_steps, read_provisioned
+from remediators.actions._throttles import ceased
 from remediators.demand import MINUTE, Demand, measure
 from remediators.metrics import Series
 from sereno.chance import with_peaks
@@ -27,8 +28,6 @@ LOOK_BACK = timedelta(minutes=60)
 UNRESERVED_MINIMUM = 100
 # A raise of less is not worth a change.
 WORTHWHILE = 1.1
-# Without any datapoint for so long after the change the function is idle, and an idle function has no symptom.
-IDLE_AFTER_S = 300.0
 
 FUNCTION_ARN = "arn:{partition}:lambda:{region}:{account}:function:{function}"
 
@@ -175,15 +174,7 @@ def symptom(aws: Aws, context: Context) -> Json:
 
 def verify(plan: Plan, symptom: Json, context: Context) -> Verdict:
     """Gone when the newest whole minute since the change saw no throttle."""
-    if symptom["throttles_newest"] is None:
-        if symptom["waited_s"] >= IDLE_AFTER_S:
-            return Verdict.yes("idle since the change")
-        return Verdict.no(Reason.NO_DATA, "no whole minute since the change has been published yet")
-    if symptom["throttles_newest"] > 0:
-        return Verdict.no(
-            Reason.SYMPTOM_PERSISTS, f"{symptom['throttles_newest']:.0f} throttled attempts in the newest minute"
-        )
-    return Verdict.yes(f"no throttled attempt in the newest of {symptom['minutes']} minutes since the change")
+    return ceased(symptom, "attempt")
 
 
 def may_release(plan: Plan, symptom: Json, context: Context) -> Verdict:
