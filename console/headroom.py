@@ -32,7 +32,7 @@ DOES = {
     Mode.APPROVE: "asks before it raises",
     Mode.AUTO: "raises by itself",
 }
-ASSUMED = "As declared, under AWS's default quotas; --live reads the account."
+ASSUMED = "As declared, under AWS's default quotas unless `quotas:` tells others; --live reads the account."
 
 
 def check_headroom(

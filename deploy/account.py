@@ -111,11 +111,14 @@ class Account:
 
 
 def declared(service: Service, own: int) -> Account:
-    """The account as `sereno.yaml` and AWS's default quotas have it; `own` as in `Account`."""
+    """The account as `sereno.yaml` has it, under the quotas declared there or AWS's defaults; `own` as
+    in `Account`."""
     return Account(
         functions={one.name: function_facts(one) for one in service.functions.values()},
         tables={one.name: TableFacts(one.billing, _lanes(one)) for one in service.tables.values()},
+        concurrency=service.quotas.concurrency,
         own=own,
+        api_rate=service.quotas.requests,
     )
 
 

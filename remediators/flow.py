@@ -155,6 +155,8 @@ def decide(watch: Watch, remediation: Remediation, remediator: Remediator, gates
         if answer.verdict.reason is Reason.CHANGE_IN_PROGRESS:
             # It ends by itself, and what it leaves must be looked at then, not at the alarm's next attempt.
             return _observe_later(watch, remediation, StillChanging(answer.verdict.detail))
+        if answer.verdict.reason is Reason.NOT_TOLD:
+            return _look_again(watch, remediation, answer.verdict.detail)
         return skip(watch, remediation, answer, gates)
     plan = replace(answer, gates=(*gates, *answer.gates))
     decided = replace(remediation, plan=plan, reason=Reason.OK)
@@ -288,6 +290,14 @@ def _observe_later(watch: Watch, remediation: Remediation, error: Exception) -> 
         return skip(watch, remediation, Refusal(Verdict.no(reason, str(error))), ())
     watch.telemetry.log("warning", "could not observe", id=remediation.id, error=str(error))
     later = replace(remediation, claim_until=None, due_at=now + NEXT_LOOK)
+    return watch.ledger.save(later, before=remediation, now=now)
+
+
+def _look_again(watch: Watch, remediation: Remediation, why: str) -> Remediation:
+    """The metrics that decide are on their way: the very next round looks again. The plan says how long to wait."""
+    now = watch.clock.now()
+    watch.telemetry.log("info", "the metrics do not tell yet", id=remediation.id, why=why)
+    later = replace(remediation, claim_until=None, due_at=now)
     return watch.ledger.save(later, before=remediation, now=now)
 
 

@@ -29,6 +29,7 @@ from remediators.actions._capacity_steps import (
     target_step,
     warm_step,
 )
+from remediators.demand import alarmed_at, is_early
 from remediators.demand import measure as concurrency
 from remediators.table_demand import KINDS, Lane, LaneDemand, growth, measure
 from sereno.model import Json, Plan, Reason, Refusal, Verdict
@@ -323,7 +324,13 @@ def _is_demand(demands: Mapping[str, LaneDemand | None], observation: Json, cont
     declared = context.service.function_named(origin.name)
     key, series = declared.key if declared else "", observation["series"]
     names = ("Invocations", "Throttles", "Duration")
-    calls = concurrency({name.lower(): series.get(f"|{name}|{key}", ()) for name in names}, context.now.timestamp())
+    calls = concurrency(
+        {name.lower(): series.get(f"|{name}|{key}", ()) for name in names},
+        context.now.timestamp(),
+        alarmed_at(context),
+    )
+    if calls and not calls.is_told and is_early(context):
+        return Verdict.no(Reason.NOT_TOLD, f"{origin.name}'s minute of the alarm does not tell yet why it is short")
     if calls is None or not calls.is_slowness:
         return Verdict.yes(f"{origin.name} is asked for more")
     detail = f"{origin.name} got {calls.slowdown:.1f} times slower, and none of its calls is throttled here"

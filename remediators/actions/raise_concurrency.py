@@ -15,7 +15,7 @@ from datetime import timedelta
 from remediators import metrics
 from remediators.actions._provisioned import observe_provisioned, provisioned_steps, read_provisioned
 from remediators.actions._throttles import ceased
-from remediators.demand import MINUTE, Demand, measure
+from remediators.demand import MINUTE, Demand, alarmed_at, is_early, measure
 from remediators.metrics import Series
 from sereno.chance import with_peaks
 from sereno.model import Call, Json, Plan, Reason, Refusal, Step, Verdict
@@ -109,7 +109,7 @@ def observe(aws: Aws, context: Context) -> Json:
 def plan(observation: Json, context: Context) -> Plan | Refusal:
     """Sizes the limit once, or refuses with a reason."""
     gates: list[tuple[str, Verdict]] = []
-    demand = measure(observation["series"], context.now.timestamp())
+    demand = measure(observation["series"], context.now.timestamp(), alarmed_at(context))
     for gate, verdict in (
         ("operator", _not_stopped(observation)),
         ("update", _not_updating(observation)),
@@ -314,6 +314,8 @@ def _is_demand(demand: Demand | None, context: Context) -> Verdict:
     if demand is None or demand.rate_growth is None or demand.slowdown is None:
         return Verdict.yes("there is no earlier hour to compare with")
     grown = f"traffic x {demand.rate_growth:.1f}, duration x {demand.slowdown:.1f} against the hour before"
+    if not demand.is_told and is_early(context):
+        return Verdict.no(Reason.NOT_TOLD, f"{grown}: the minute of the alarm does not tell yet whether it is demand")
     if demand.is_slowness:
         return Verdict.no(Reason.NOT_DEMAND, f"{grown}: calls got slower, and more of them would feed the collapse")
     return Verdict.yes(grown)
@@ -335,6 +337,7 @@ def _wanted(name: str, context: Context, declared: Function | None) -> dict[str,
     if declared and declared.fast_metric:
         namespace = f"Sereno/{context.service.name}"
         wanted["work"] = Series(namespace, "DemandMs", {"FunctionName": name}, "Sum", 10)
+        wanted["calls"] = Series(namespace, "DemandCalls", {"FunctionName": name}, "Sum", 10)
     return wanted
 
 

@@ -13,7 +13,7 @@ from deploy.headroom import Finding, State
 from deploy.on_paper import Paper
 from remediators import registry
 from sereno.model import Mode
-from sereno.service import PLANNED_EVENT, Api, Function, Index, Objectives, PlannedEvent, Play, Service, Table
+from sereno.service import PLANNED_EVENT, Api, Function, Index, Objectives, PlannedEvent, Play, Quotas, Service, Table
 
 TODAY = datetime(2027, 2, 1, tzinfo=UTC)
 JOINT = (("raise_concurrency", "raise_capacity"), ("open_incident",))
@@ -46,6 +46,12 @@ def one(service: Service, where: str, what: str, account: Account | None = None,
 
 
 # -- functions
+
+
+def test_without_an_account_the_declared_quotas_count():
+    account = declared(shop(READ, quotas=Quotas(concurrency=3000, requests=20_000)), OWN)
+    assert (account.concurrency, account.api_rate) == (3000, 20_000)
+    assert (declared(shop(READ), OWN).concurrency, declared(shop(READ), OWN).api_rate) == (1000, 10_000)
 
 
 def test_a_ceiling_over_the_need_holds():

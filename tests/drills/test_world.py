@@ -394,6 +394,10 @@ def test_the_ten_second_metric_knows_only_requests_that_ran():
     busy = [value / 10_000 for value in demand(end + 10)]
     # 45 would be wanted; what ran can never show more than the ten slots.
     assert all(7 < value < 11.5 for value in busy[1:])
+    counted = world.store.read("Sereno/techmoda", "DemandCalls", NAMED, "Sum", 10, T, end, end + 10)
+    assert [value / calls for value, calls in zip(demand(end + 10), counted, strict=True)] == pytest.approx(
+        [150] * 12, rel=0.1
+    )
     assert demand(end + 1.9)[-1] is None
     assert demand(end - 1.9)[-2] is not None
 

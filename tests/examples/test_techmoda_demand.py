@@ -49,12 +49,16 @@ def test_a_line_is_an_embedded_metric_of_high_resolution(meter, lines):
                     {
                         "Namespace": "Sereno/techmoda",
                         "Dimensions": [["FunctionName"]],
-                        "Metrics": [{"Name": "DemandMs", "Unit": "Milliseconds", "StorageResolution": 1}],
+                        "Metrics": [
+                            {"Name": "DemandMs", "Unit": "Milliseconds", "StorageResolution": 1},
+                            {"Name": "DemandCalls", "Unit": "Count", "StorageResolution": 1},
+                        ],
                     }
                 ],
             },
             "FunctionName": "techmoda-read",
             "DemandMs": 5,
+            "DemandCalls": 1,
         }
     ]
 
@@ -70,6 +74,7 @@ def test_no_work_is_lost_or_counted_twice(app, steps):
     later = now - now % 10_000 + 10_000
     meter.record(later, later + 1)
     assert sum(line["DemandMs"] for line in lines) == worked
+    assert sum(line["DemandCalls"] for line in lines) == sum(work > 0 for _, work in steps)
     stamps = [line["_aws"]["Timestamp"] for line in lines]
     assert stamps == sorted(set(stamps))
 

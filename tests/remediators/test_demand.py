@@ -92,6 +92,56 @@ def test_growth_is_laid_to_slowness_when_calls_slowed_more_than_traffic_grew(gro
     assert Demand(10, 5, growth, slowdown).is_slowness is is_slowness
 
 
+def alarmed(minute_60, minute_120, ago=30):
+    """An hour of ten calls a second at 200 ms, then the two newest minutes; the alarm was `ago` seconds ago."""
+    calm = series()
+    known = {key: [point for point in points if point[0] < NOW - 120] for key, points in calm.items()}
+    for start, minute in ((NOW - 120, minute_120), (NOW - 60, minute_60)):
+        for key, value in minute.items():
+            known[key].append([start, value])
+    return measure(known, NOW, NOW - ago)
+
+
+CALM = {"invocations": 600, "throttles": 0, "duration": 200.0}
+
+
+@pytest.mark.parametrize(
+    ("newest", "told"),
+    [
+        ({}, False),  # only minutes from before the alarm's are known, and nothing happened in them
+        ({"invocations": 620}, False),  # as many calls as ever: are they slower?
+        ({"throttles": 900}, False),
+        ({"throttles": 900, "invocations": 600}, False),  # a limit that was met, by more calls or by slower ones
+        ({"invocations": 600, "throttles": 1500}, True),  # traffic explains it
+        ({"duration": 202.0}, True),  # not slower: it is demand
+        ({"duration": 1600.0}, True),  # slower: it is not
+        ({"duration": 260.0}, False),  # the last seconds of the minute may have been slow
+        ({"duration": 260.0, "invocations": 3000}, True),
+    ],
+)
+def test_an_alarms_minute_may_be_published_too_little_to_tell_demand_from_slowness(newest, told):
+    assert alarmed(newest, CALM).is_told is told
+
+
+def test_a_minute_that_was_throttled_at_the_usual_length_of_calls_tells_whatever_comes_later():
+    assert alarmed({}, {**CALM, "throttles": 20}, ago=0).is_told
+    assert not alarmed({}, CALM, ago=0).is_told
+
+
+def test_ten_seconds_of_calls_tell_more_of_them_from_slower_ones():
+    def fast(calls, ms):
+        known = {**series(), "calls": [[NOW - 20, calls]], "work": [[NOW - 20, calls * ms]]}
+        known = {
+            key: [point for point in points if key in ("calls", "work") or point[0] < NOW - 60]
+            for key, points in known.items()
+        }
+        return measure(known, NOW, NOW - 5)
+
+    assert (fast(700, 200).is_told, fast(700, 200).is_slowness) == (True, False)
+    assert (fast(100, 1600).is_told, fast(100, 1600).is_slowness) == (True, True)
+    assert not fast(110, 270).is_told
+
+
 RATIOS = st.floats(0.01, 100)
 
 

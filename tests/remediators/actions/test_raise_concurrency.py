@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from botocore.exceptions import ClientError
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from remediators import flow
 from remediators.actions.raise_concurrency import REMEDIATOR, may_release, plan, verify
 from remediators.watch import parameters
-from sereno.model import Call, Mode, Plan, Reason, Refusal, Status, Step, Target
+from sereno.model import Call, Mode, Plan, Reason, Refusal, Signal, Status, Step, Target
 from sereno.ports import Context
 from sereno.service import Function, Objectives, Play, Service
 
@@ -107,6 +108,28 @@ def test_it_refuses_with_a_reason(told, observed, reason, detail):
     assert answer.verdict.reason is reason
     assert detail in answer.verdict.detail
     assert answer.gates[-1][1] == answer.verdict
+
+
+@pytest.mark.parametrize(("waited", "acts"), [(20, False), (179, False), (180, True)])
+def test_it_waits_for_metrics_that_tell_demand_from_slowness_but_not_for_ever(waited, acts):
+    """The alarm's own minute is not published yet: what is known is as calm as ever."""
+    seen = observation()
+    for points in seen["series"].values():
+        del points[-3:]
+    signal = Signal(
+        "1",
+        "cloudwatch",
+        "techmoda/read/throttles",
+        "throttles",
+        "ALARM",
+        "OK",
+        READ,
+        NOON - timedelta(seconds=waited),
+    )
+    answer = plan(seen, replace(context(), signal=signal))
+    assert isinstance(answer, Plan) is acts
+    if not acts:
+        assert answer.verdict.reason is Reason.NOT_TOLD
 
 
 COUNTS = st.integers(1, 3000)
