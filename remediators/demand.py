@@ -23,6 +23,8 @@ GROWN = 3.0
 # How long a decision waits for metrics that tell demand from slowness: Lambda's come within two minutes or so.
 PATIENCE_S = 180.0
 FAST_S = 10.0
+# No metric of a minute is there sooner after its end.
+SOONEST_S = 5.0
 
 Points = Sequence[Sequence[float]]
 
@@ -76,6 +78,8 @@ def measure(series: Mapping[str, Points], now_s: float, alarmed_s: float | None 
     rate = max(rates[start] for start in sorted(rates)[-RECENT_MINUTES:])
     last = max(slow)
     length, current = slow[last], alarmed_s is None or _tells_of(last, series, alarmed_s)
+    # A minute with more calls than usual that are no slower is how a surge begins.
+    current = current or rates.get(last, 0.0) >= SLOWER * usual_rate
     fast = _fast(series, now_s)
     if fast and fast[-1][0] >= last + MINUTE:
         rate, length = max(rate, *(one[1] for one in fast)), fast[-1][2]
@@ -107,9 +111,9 @@ def is_early(context: Context) -> bool:
 
 
 def _tells_of(minute: float, series: Mapping[str, Points], alarmed_s: float) -> bool:
-    """Whether the minute is the last that ended before the alarm, or shows what the alarm is about: throttles."""
+    """Whether the minute is the last that the alarm can have seen, or shows what it is about: throttles."""
     throttled = any(start == minute and value > 0 for start, value in series.get("throttles", ()))
-    return throttled or minute + 2 * MINUTE > alarmed_s
+    return throttled or minute + 2 * MINUTE + SOONEST_S > alarmed_s
 
 
 def _rates(series: Mapping[str, Points]) -> dict[float, float]:
