@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from deploy import config_checks, config_errors, config_yaml
+from deploy import config_checks, config_errors, config_notices, config_yaml
 from deploy.config_model import CapacityConfig, Config, PlayConfig
 from remediators import registry
 from sereno.errors import InvalidInput, Problem
@@ -154,6 +154,9 @@ def compile_config(config: Config) -> Json:
             for one in config.events
         ],
         "emails": list(config.notifications.emails),
+        "notices": config_notices.compiled(config.notifications),
+        "approvals": {"within_s": config.approvals.within, "two_person": config.approvals.two_person},
+        "demotion": {"times": config.demotion.times, "days": config.demotion.days},
         "bindings": {alarm: [one.what, one.resource] for alarm, one in config.bind.items()},
         "runbook_url": config.runbook or "",
         "stack": config.stack,

@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
-from deploy import config_events
+from deploy import config_events, config_notices
 from sereno.errors import Problem
 
 _KINDS = {"apis": "api", "functions": "function", "tables": "table"}
@@ -35,6 +35,7 @@ def problems(raw: Mapping[str, Any], remediators: Collection[str], usual: Collec
         lambda: _plays(raw, remediators, usual),
         lambda: config_events.problems([_mapping(event) for event in _list(raw.get("events"))]),
         lambda: _bindings(raw),
+        lambda: config_notices.problems(_mapping(raw.get("notifications"))),
     )
     return [problem for check in checks for problem in check()]
 

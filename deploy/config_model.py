@@ -293,10 +293,70 @@ class QuotasConfig(Model):
     requests: Annotated[int, Field(ge=1)] = 10_000
 
 
+SecretName = Annotated[
+    str,
+    *_text_like(
+        r"[A-Za-z0-9/_+=.@-]{1,512}",
+        "is no name of a secret (write it like sereno/techmoda/slack; its value stays in Secrets Manager)",
+    ),
+]
+SlackChannel = Annotated[
+    str, *_text_like("[CG][A-Z0-9]{8,}", "is no channel id (Slack shows it at the end of the channel's details)")
+]
+SlackUser = Annotated[str, *_text_like("[UW][A-Z0-9]{8,}", "is no user id (Slack: profile, Copy member ID)")]
+Severity = Literal["page", "ticket", "info"]
+Channel = Literal["slack", "pagerduty", "email", "opscenter"]
+
+
+class SlackConfig(Model):
+    """A Slack channel, and who may press its buttons."""
+
+    channel: SlackChannel
+    secret: SecretName
+    approvers: tuple[SlackUser, ...] = ()
+
+
+class PagerDutyConfig(Model):
+    """A PagerDuty service by its Events API v2 integration."""
+
+    secret: SecretName
+
+
+class RouteConfig(Model):
+    """Which channels hear of which severities, and when."""
+
+    severity: Annotated[tuple[Severity, ...], Field(min_length=1)]
+    to: Annotated[tuple[Channel, ...], Field(min_length=1)]
+    hours: Annotated[str, _parsed(units.hours_text)] | None = Field(
+        default=None, description="Days and times in the time zone, such as Mon-Fri 08:00-20:00; left out: always."
+    )
+
+
 class NotificationsConfig(Model):
-    """Who is told."""
+    """Who is told, how, and in which language."""
 
     emails: tuple[Email, ...] = ()
+    language: Literal["en", "es"] = "en"
+    timezone: Annotated[str, _parsed(units.timezone)] = "UTC"
+    slack: SlackConfig | None = None
+    pagerduty: PagerDutyConfig | None = None
+    opscenter: bool = False
+    routes: tuple[RouteConfig, ...] = ()
+    page: Url | None = Field(default=None, description="Where the on-call page stands; messages link to it.")
+
+
+class ApprovalsConfig(Model):
+    """How a plan that asks is answered."""
+
+    within: Annotated[Minutes, _between(60, 86_400, "must lie between 1m and 24h")] = 1800
+    two_person: bool = Field(default=False, description="A plan of high risk needs two people.")
+
+
+class DemotionConfig(Model):
+    """When a remediator goes back to observe by itself: so many failures and reverts by people in so many days."""
+
+    times: Annotated[int, Field(ge=1, le=100)] = 3
+    days: Annotated[int, Field(ge=1, le=90)] = 7
 
 
 class BindConfig(Model):
@@ -325,5 +385,7 @@ class Config(Model):
     playbook: dict[What, PlayConfig] = {}
     events: tuple[EventConfig, ...] = ()
     notifications: NotificationsConfig = NotificationsConfig()
+    approvals: ApprovalsConfig = ApprovalsConfig()
+    demotion: DemotionConfig = DemotionConfig()
     bind: dict[str, BindConfig] = {}
     runbook: Url | None = None

@@ -51,7 +51,7 @@ def set_up(environment: Mapping[str, str]) -> Watch:
             ledger=Ledger(aws.client("dynamodb"), environment["SERENO_LEDGER"], service.name),
             aws=aws,
             clock=SystemClock(),
-            outbox=Outbox(aws.client("sns"), environment["SERENO_TOPIC"]),
+            outbox=Outbox(aws.client("sns"), environment["SERENO_TOPIC"], service.name),
             telemetry=PowertoolsTelemetry(service.name),
         )
     return _watches[key]

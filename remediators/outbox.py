@@ -12,24 +12,32 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from sereno.incident import Incident, severity
 from sereno.lifecycle import Remediation
-from sereno.model import Json, Reason, Status
+from sereno.model import Event, Json, Reason, Status, iso
 
+# Of the messages on the topic; grows when a field changes its meaning, not when one is added.
+VERSION = 1
 SUBJECT_LIMIT = 100  # SNS: ASCII, fewer than 100 characters
 EVENTS_LIMIT = 50  # a message stays far below SNS's 256 KB, however long the topic was away
 URGENT = frozenset({Status.ESCALATED, Status.FAILED, Status.AWAITING_APPROVAL})
 
 
 class Outbox:
-    """Publishes to the topic."""
+    """Publishes to the topic, in the name of a service."""
 
-    def __init__(self, client: Any, topic_arn: str) -> None:
+    def __init__(self, client: Any, topic_arn: str, service: str = "") -> None:
         self._client = client
         self._topic = topic_arn
+        self._service = service
 
     def publish(self, remediation: Remediation) -> bool:
         """Tells of every unpublished event; False when the topic could not be reached."""
         return self._send(message(remediation)) if remediation.unpublished else True
+
+    def publish_incident(self, body: Json) -> bool:
+        """Tells of an `incident_message`; False when the topic could not be reached."""
+        return self._send(body)
 
     def publish_past_ledger(self, remediation: Remediation, why: str) -> bool:
         """Tells that a signal came while the ledger could not be reached: nothing was recorded, so nothing was
@@ -43,6 +51,8 @@ class Outbox:
         return self._send(body)
 
     def _send(self, body: Json) -> bool:
+        # An alarm that was bound by its name does not tell whose it is.
+        body["service"] = self._service or body["service"]
         try:
             self._client.publish(
                 TopicArn=self._topic,
@@ -67,10 +77,17 @@ def message(remediation: Remediation) -> Json:
     subject = f"[{remediation.signal.name.split('/')[0]}] {remediation.target.name} {remediation.status}"
     if changed:
         subject += f": {changed}"
+    asks = remediation.status is Status.AWAITING_APPROVAL
     return {
-        "subject": subject.encode("ascii", "replace").decode()[: SUBJECT_LIMIT - 1],
+        "version": VERSION,
+        "kind": "remediation",
+        "subject": _ascii(subject),
         # The number of the newest event: the same after a crash between telling and recording, so it is shown once.
         "key": f"{remediation.id}#{remediation.sequence:06d}",
+        "sequence": remediation.sequence,
+        "at": iso(remediation.unpublished[-1].at if remediation.unpublished else remediation.created),
+        "service": remediation.signal.name.split("/")[0],
+        "severity": severity(remediation),
         "id": remediation.id,
         "incident": remediation.incident,
         "remediator": remediation.remediator,
@@ -85,7 +102,40 @@ def message(remediation: Remediation) -> Json:
         "changes": [{"setting": one.setting, "before": one.before, "after": one.after} for one in steps],
         "events": [event.to_json() for event in remediation.unpublished[-EVENTS_LIMIT:]],
         "do": _what_to_do(remediation),
+        # What an approval must name: this plan, before this moment.
+        "plan": remediation.plan.digest if asks and remediation.plan else None,
+        "expires": iso(remediation.escalate_at) if asks and remediation.escalate_at else None,
+        "high_risk": bool(remediation.plan and remediation.plan.high_risk),
     }
+
+
+def incident_message(incident: Incident, region: str, account: str, event: Event, loudness: str) -> Json:
+    """What people get when an incident goes on: who has it, or that it is over."""
+    return {
+        "version": VERSION,
+        "kind": "incident",
+        "subject": _ascii(f"[{incident.service}] {incident.title} {incident.stage}"),
+        "key": f"{incident.id}#{incident.sequence:06d}",
+        "sequence": incident.sequence,
+        "at": iso(event.at),
+        "service": incident.service,
+        "severity": loudness,
+        "incident": incident.id,
+        "title": incident.title,
+        "region": region,
+        "account": account,
+        "status": str(incident.stage),
+        "urgent": False,
+        "by": event.by,
+        "detail": event.detail,
+        "opened": iso(incident.opened),
+        "alarms": list(incident.alarms),
+        "remediations": list(incident.members),
+    }
+
+
+def _ascii(subject: str) -> str:
+    return subject.encode("ascii", "replace").decode()[: SUBJECT_LIMIT - 1]
 
 
 def _shown(value: object) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -241,13 +243,21 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The ordered steps with a reason, what could go wrong, and what it costs if it stays a month (USD)."""
+    """The ordered steps with a reason, what could go wrong, and what it costs if it stays a month (USD). Where
+    `approvals.two_person` is set, a plan of `high_risk` needs two people."""
 
     steps: tuple[Step, ...]
     reason: str
     risk: str = ""
     monthly_cost: float = 0.0
     gates: tuple[tuple[str, Verdict], ...] = ()
+    high_risk: bool = False
+
+    @property
+    def digest(self) -> str:
+        """Names exactly these calls: an approval is for one plan and no other."""
+        calls = [[step.do.to_json(), step.before, step.after] for step in self.steps]
+        return hashlib.sha256(json.dumps(calls, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
     def is_lease(self) -> bool:
@@ -261,6 +271,7 @@ class Plan:
             "risk": self.risk,
             "monthly_cost": self.monthly_cost,
             "gates": [[name, verdict.to_json()] for name, verdict in self.gates],
+            "high_risk": self.high_risk,
         }
 
     @staticmethod
@@ -271,6 +282,7 @@ class Plan:
             data["risk"],
             data["monthly_cost"],
             tuple((name, Verdict.from_json(verdict)) for name, verdict in data.get("gates", [])),
+            bool(data.get("high_risk", False)),
         )
 
 

@@ -151,6 +151,94 @@ class PlannedEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class Slack:
+    """A Slack channel by its id, the secret of Secrets Manager that holds `{"token": ..., "signing_secret": ...}`,
+    and the ids of the users who may press its buttons."""
+
+    channel: str
+    secret: str
+    approvers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PagerDuty:
+    """The secret of Secrets Manager that holds `{"routing_key": ...}` of an Events API v2 integration."""
+
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """When a route is open, in the time zone of the notifications: days of the week (0 is Monday) and minutes of the
+    day, the last one excluded. An end before the start lies on the next day."""
+
+    days: tuple[int, ...]
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Which channels hear of which severities, and when (None: always)."""
+
+    severities: tuple[str, ...]
+    to: tuple[str, ...]
+    hours: Hours | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notices:
+    """How people are told. `routes` without any sends everything to every channel there is, and only pages to
+    PagerDuty. `page_url` is where the on-call page stands."""
+
+    language: str = "en"
+    timezone: str = "UTC"
+    slack: Slack | None = None
+    pagerduty: PagerDuty | None = None
+    ops_center: bool = False
+    routes: tuple[Route, ...] = ()
+    page_url: str = ""
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> Notices:
+        slack, pagerduty = data.get("slack"), data.get("pagerduty")
+        return Notices(
+            language=data.get("language", "en"),
+            timezone=data.get("timezone", "UTC"),
+            slack=Slack(**{**slack, "approvers": tuple(slack.get("approvers", ()))}) if slack else None,
+            pagerduty=PagerDuty(**pagerduty) if pagerduty else None,
+            ops_center=data.get("ops_center", False),
+            routes=tuple(
+                Route(
+                    tuple(one["severities"]),
+                    tuple(one["to"]),
+                    Hours(tuple(one["hours"]["days"]), one["hours"]["start"], one["hours"]["end"])
+                    if one.get("hours")
+                    else None,
+                )
+                for one in data.get("routes", ())
+            ),
+            page_url=data.get("page_url", ""),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Approvals:
+    """How long a plan waits for a person (seconds), and whether a plan of high risk needs two of them."""
+
+    within_s: int = 1800
+    two_person: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Demotion:
+    """A remediator that failed, or was taken back by people, so often in so many days goes back to observe."""
+
+    times: int = 3
+    days: int = 7
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """One application under watch."""
 
@@ -169,6 +257,9 @@ class Service:
     unreserved_floor: int = 100
     quotas: Quotas = field(default_factory=Quotas)
     stack: str | None = None
+    notices: Notices = field(default_factory=Notices)
+    approvals: Approvals = field(default_factory=Approvals)
+    demotion: Demotion = field(default_factory=Demotion)
 
     @property
     def region(self) -> str:
@@ -229,6 +320,9 @@ class Service:
             unreserved_floor=data.get("unreserved_floor", 100),
             quotas=Quotas(**data.get("quotas", {})),
             stack=data.get("stack"),
+            notices=Notices.from_json(data.get("notices", {})),
+            approvals=Approvals(**data.get("approvals", {})),
+            demotion=Demotion(**data.get("demotion", {})),
         )
 
 

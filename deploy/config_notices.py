@@ -1,0 +1,55 @@
+"""How people are told: from `notifications:` in `sereno.yaml` to what the Lambdas carry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from deploy import units
+from deploy.config_model import NotificationsConfig
+from sereno.errors import Problem
+from sereno.model import Json
+
+# What a route may name, and the key under `notifications` that makes it exist.
+CHANNELS = {"slack": "slack", "pagerduty": "pagerduty", "email": "emails", "opscenter": "opscenter"}
+
+
+def compiled(config: NotificationsConfig) -> Json:
+    """What `Notices.from_json` reads."""
+    return {
+        "language": config.language,
+        "timezone": config.timezone,
+        "slack": {
+            "channel": config.slack.channel,
+            "secret": config.slack.secret,
+            "approvers": list(config.slack.approvers),
+        }
+        if config.slack
+        else None,
+        "pagerduty": {"secret": config.pagerduty.secret} if config.pagerduty else None,
+        "ops_center": config.opscenter,
+        "routes": [
+            {"severities": list(one.severity), "to": list(one.to), "hours": _hours(one.hours)}
+            for one in config.routes
+        ],
+        "page_url": config.page or "",
+    }
+
+
+def _hours(text: str | None) -> Json | None:
+    if text is None:
+        return None
+    days, start, end = units.hours(text)
+    return {"days": list(days), "start": start, "end": end}
+
+
+def problems(raw: Mapping[str, Any]) -> Iterator[Problem]:
+    """Routes to channels that are not declared. `raw` is `notifications` as it stands in the file."""
+    routes = raw.get("routes")
+    for number, route in enumerate(routes if isinstance(routes, list) else []):
+        named = route.get("to") if isinstance(route, Mapping) else None
+        for channel in named if isinstance(named, list) else []:
+            key = CHANNELS.get(channel) if isinstance(channel, str) else None
+            if key and not raw.get(key):
+                mend = f"is not declared (write notifications.{key})"
+                yield Problem(f"notifications.routes[{number}].to", channel, mend)
