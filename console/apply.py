@@ -18,7 +18,7 @@ import typer
 
 from console import apply_show
 from console.operate import ByOption, who
-from console.show import Refused, as_json, counted, now, screen
+from console.show import as_json, counted, now, screen
 from deploy import config as configuration
 from deploy.apply import artifacts, assumed, change_set, deployed, drift, presence, removal, rollout, states
 from deploy.apply.change_set import CannotBeMade, TookTooLong
@@ -28,7 +28,7 @@ from deploy.synth import names
 from remediators import registry
 from remediators.clients import BotocoreAws
 from remediators.ledger import Ledger
-from sereno.errors import InvalidInput
+from sereno.errors import InvalidInput, Refused
 from sereno.model import Json
 from sereno.ports import Aws
 from sereno.service import Service

@@ -13,8 +13,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from console.show import Refused
-from sereno.errors import InvalidInput, LedgerUnavailable, SerenoError
+from sereno.errors import InvalidInput, LedgerUnavailable, Refused, SerenoError
 
 REFUSED, BAD_INPUT, FAULT, INTERRUPTED = 1, 2, 3, 130
 

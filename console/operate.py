@@ -14,13 +14,13 @@ from typing import Annotated
 import typer
 
 from console import story
-from console.show import Refused, as_json, counted, listing, mode_lines, now, remediation_json, screen
+from console.show import as_json, counted, listing, mode_lines, now, remediation_json, screen
 from deploy import config as configuration
 from deploy.synth import names
 from remediators import registry
 from remediators.clients import BotocoreAws
 from remediators.ledger import Ledger, VersionConflict
-from sereno.errors import InvalidInput, Problem
+from sereno.errors import InvalidInput, Problem, Refused
 from sereno.guard import effective_mode
 from sereno.lifecycle import Remediation
 from sereno.model import Json, Mode, Status

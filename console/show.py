@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sereno.errors import SerenoError
 from sereno.guard import effective_mode
 from sereno.lifecycle import Remediation
 from sereno.model import Json, Mode, Status
@@ -35,10 +34,6 @@ STYLE = {
 TABLE_WIDTH = 140
 # In a pipe a remediation is one line, however long, for grep and its kin.
 PIPE_WIDTH = 1000
-
-
-class Refused(SerenoError):
-    """What was asked for cannot be: exit code 1."""
 
 
 class _Screen(Console):

@@ -81,17 +81,24 @@ def start(watch: Watch, signal: Signal, name: str, target: Target | None = None)
     gates, remediation = (*gates, *more), replace(remediation, mode=mode, hold_s=play.hold_s)
     if not all_ok(gates):
         return refuse(watch, remediation, gates)
+    book = watch.ledger.incidents
     try:
+        thread = book.thread(watch.service, signal, now)
+        remediation = replace(remediation, incident=thread.incident)
+        if thread.group:
+            book.join(thread, remediation, now)
         # A planned event comes once: what cools down after something else does not keep it.
-        verdict, earlier, incident = watch.ledger.admit(remediation, play, now, rested=not planned.began(signal))
+        verdict, earlier = watch.ledger.admit(remediation, play, now, rested=not planned.began(signal))
+        if verdict.reason is Reason.DUPLICATE and thread.group:
+            book.release(thread)
     except LedgerUnavailable as error:
         raise NotRecorded(remediation, error) from error
-    gates = (*gates, ("admission", verdict))
+    gates = (*gates, ("incident", Verdict.yes(thread.why)), ("admission", verdict))
     try:
         if verdict.reason is Reason.DUPLICATE:
             return resume(watch, earlier) if earlier else None
         if not verdict.ok:
-            return refuse(watch, replace(remediation, incident=incident or remediation.incident), gates)
+            return refuse(watch, remediation, gates)
         return decide(watch, remediation, remediator, gates)
     except VersionConflict:
         return None  # the round, or another delivery of the event, was faster

@@ -16,12 +16,10 @@ MICRO = 1_000_000
 
 
 class Admission(NamedTuple):
-    """What admission said; the earlier remediation of the same signal, when there is one; and the incident that the
-    target belongs to, when it is busy or rests: the refused signal is another sign of that."""
+    """What admission said, and the earlier remediation of the same signal, when there is one."""
 
     verdict: Verdict
     earlier: Remediation | None = None
-    incident: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,17 +166,15 @@ def pointer(table: str, remediation: Remediation) -> Json:
 def take_lock(table: str, remediation: Remediation, now: datetime, *, rested: bool = True) -> Json:
     """Takes the target, if nobody holds it and it has cooled down; without `rested` it need not have: a person's word
     and a planned event do not wait. One item may stand once in a transaction, so the lock and the cooldown are one
-    row, and its old image tells which of them refused, and which incident the target belongs to."""
+    row, and its old image tells which of them refused."""
     cool = " AND (attribute_not_exists(cool) OR cool <= :now)" if rested else ""
     return {
         "Update": {
             "TableName": table,
             "Key": key(f"T#{remediation.target.key}", "LOCK"),
-            "UpdateExpression": "SET holder = :id, taken = :now, incident = :incident",
+            "UpdateExpression": "SET holder = :id, taken = :now",
             "ConditionExpression": f"attribute_not_exists(holder){cool}",
-            "ExpressionAttributeValues": values(
-                id=remediation.id, now=now.timestamp(), incident=remediation.incident
-            ),
+            "ExpressionAttributeValues": values(id=remediation.id, now=now.timestamp()),
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
     }
@@ -279,12 +275,11 @@ def explain(reasons: Sequence[Json], play: Play, now: datetime) -> Admission:
         return Admission(Verdict.no(Reason.DUPLICATE, "this signal has its remediation"), earlier)
     if failed(lock):
         row = lock.get("Item", {})
-        incident = row.get("incident", {}).get("S") or None
         if "holder" in row:
-            return Admission(Verdict.no(Reason.TARGET_BUSY, f"held by {row['holder']['S']}"), incident=incident)
+            return Admission(Verdict.no(Reason.TARGET_BUSY, f"held by {row['holder']['S']}"))
         left = float(row["cool"]["N"]) - now.timestamp() if "cool" in row else 0
         resting = Verdict.no(Reason.COOLDOWN, f"{left:.0f} s of the cooldown of {play.cooldown_s} s are left")
-        return Admission(resting, incident=incident)
+        return Admission(resting)
     if failed(budget):
         return Admission(Verdict.no(Reason.BUDGET_SPENT, f"{play.per_day} actions a day are used up"))
     return Admission(Verdict.no(Reason.DUPLICATE, "its history exists"))

@@ -5,10 +5,12 @@ One table, keys `pk` and `sk`:
     R#<id>       STATE        the remediation as it stands; `open` and `due_at` put it into the round's index
     R#<id>       E#<number>   its history, append-only
     D#<day>      <time>#<id>  a pointer for listing, written with the claim
-    T#<target>   LOCK         who holds the target, until when it cools down, and the incident that it belongs to
+    T#<target>   LOCK         who holds the target, and until when it cools down
     B#<purse>#<day> SPENT     how often its remediator acted and what that costs (micro-USD a day)
     MODE         *|<remediator>  what operators set at run time
     CHANGE       <stack>      a change on AWS is in progress (CloudFormation, CodeDeploy)
+
+and the rows of `incidents`.
 
 Every write is one transaction with conditions, so a doubled, late or crashed invocation cannot act twice.
 """
@@ -25,7 +27,9 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from remediators import items
+from remediators.incidents import IncidentBook
 from remediators.items import Settings
+from remediators.reading import pages, read_many
 from sereno.errors import LedgerUnavailable
 from sereno.lifecycle import Remediation
 from sereno.model import Event, Json, Mode, Verdict, iso
@@ -36,8 +40,7 @@ ATTEMPTS = 4
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 PASSING = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "None"})
 CHANGE_LASTS = timedelta(hours=2)
-# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
-READ_AT_ONCE = 100
+LOOK_BACK_DAYS = 60
 
 
 class VersionConflict(Exception):
@@ -52,6 +55,7 @@ class Ledger:
         self._table = table
         self._service = service
         self._sleep = sleep
+        self.incidents = IncidentBook(client, table, service)
 
     # -- what is set at run time
 
@@ -245,6 +249,34 @@ class Ledger:
         rows = self._pages(KeyConditionExpression="pk = :pk", ExpressionAttributeValues=items.values(pk=f"D#{day}"))
         return [row["sk"]["S"].split("#", 1)[1] for row in rows]
 
+    def newest(self, limit: int = 50, *, before: datetime) -> list[Remediation]:
+        """The newest remediations, newest first, from the day of `before` on backwards: as many as `limit`, and no
+        further back than 60 days."""
+        found: list[str] = []
+        for back in range(LOOK_BACK_DAYS):
+            if len(found) >= limit:
+                break
+            day = f"{before - timedelta(days=back):%Y-%m-%d}"
+            found += self._newest_of(day, limit - len(found))
+        return self.many(found)
+
+    def many(self, ids: Sequence[str]) -> list[Remediation]:
+        """These remediations, in this order, read consistently; those that are not there are left out."""
+        rows = read_many(self._call, self._table, [items.key(f"R#{one}", "STATE") for one in dict.fromkeys(ids)])
+        known = {one.id: one for one in map(items.remediation_from, rows)}
+        return [known[one] for one in ids if one in known]
+
+    def _newest_of(self, day: str, limit: int) -> list[str]:
+        answer = self._call(
+            "query",
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues=items.values(pk=f"D#{day}"),
+            ScanIndexForward=False,
+            Limit=limit,
+        )
+        return [row["sk"]["S"].split("#", 1)[1] for row in answer["Items"]]
+
     def holder(self, target_key: str) -> str | None:
         """The id of the remediation that holds a target, or None."""
         answer = self._call(
@@ -254,32 +286,13 @@ class Ledger:
 
     def held(self, target_keys: Iterable[str]) -> set[str]:
         """Those of the targets that a remediation holds, read consistently, a hundred in a call."""
-        wanted = sorted(set(target_keys))
-        found: set[str] = set()
-        for start in range(0, len(wanted), READ_AT_ONCE):
-            keys = [items.key(f"T#{one}", "LOCK") for one in wanted[start : start + READ_AT_ONCE]]
-            while keys:
-                asked = {self._table: {"Keys": keys, "ConsistentRead": True}}
-                answer = self._call("batch_get_item", RequestItems=asked)
-                rows = answer["Responses"].get(self._table, [])
-                found |= {row["pk"]["S"].removeprefix("T#") for row in rows if row.get("holder", {}).get("S")}
-                left = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
-                if len(left) == len(keys):
-                    raise LedgerUnavailable("batch_get_item: the table answers nothing of what is asked")
-                keys = left
-        return found
+        rows = read_many(self._call, self._table, [items.key(f"T#{one}", "LOCK") for one in sorted(set(target_keys))])
+        return {row["pk"]["S"].removeprefix("T#") for row in rows if row.get("holder", {}).get("S")}
 
     # -- plumbing
 
     def _pages(self, **query: Any) -> list[Json]:
-        rows: list[Json] = []
-        start: Json = {}
-        while True:
-            answer = self._call("query", TableName=self._table, **query, **start)
-            rows += answer["Items"]
-            if "LastEvaluatedKey" not in answer:
-                return rows
-            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+        return pages(self._call, self._table, query)
 
     def _call(self, operation: str, **params: Any) -> Json:
         try:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from remediators.watch import Watch
+from sereno import planned
 from sereno.errors import LedgerUnavailable
 from sereno.guard import WORTH_A_PERSON
 from sereno.lifecycle import ENDED, NEXT_LOOK, Remediation, incident_id, remediation_id
@@ -38,7 +39,7 @@ def new(watch: Watch, signal: Signal, name: str, target: Target) -> Remediation:
         created=now,
         sequence=1,
         unpublished=(claimed,),
-        incident=incident_id(signal),
+        incident=incident_id(signal) if planned.began(signal) else "",
     ).claimed_by(watch.owner, now)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from remediators import flow, prewarm
+from remediators import flow, incident_round, prewarm
 from remediators.attempts import GRACE_S, again, attempt_number
 from remediators.handler import invocation
 from remediators.items import remediation_from
@@ -38,15 +38,19 @@ class RoundIncomplete(SerenoError):
 def make(watch: Watch) -> Json:
     """One pass; what it did, for the log. Raises LedgerUnavailable when the ledger cannot be read at all, and
     RoundIncomplete at the end when a remediation could not be tended or started."""
-    done: Json = {"tended": 0, "started": 0, "left": 0, "conflicts": 0, "failed": 0}
+    done: Json = {"tended": 0, "started": 0, "left": 0, "conflicts": 0, "failed": 0, "incidents": 0}
     for row in watch.ledger.due(watch.clock.now()):
         if watch.time_left() < MARGIN_S:
             done["left"] += 1
             continue
         with _apart(watch, done, row.get("pk", {}).get("S", "")):
             done["tended"] += 1 if tend(watch, remediation_from(row)) else 0
-    _start_missed(watch, done)
+    red = _read_red(watch)
+    _start_missed(watch, red or [], done)
     _prewarm(watch, done)
+    if red is not None:
+        with _apart(watch, done, "the incidents"):
+            done["incidents"] += incident_round.tend(watch, [signal.name for signal in red])
     watch.telemetry.count("RoundCompleted")
     watch.telemetry.log("info", "round", **done)
     if done["failed"]:
@@ -67,14 +71,18 @@ def _apart(watch: Watch, done: Json, what: str) -> Iterator[None]:
         watch.telemetry.log("error", "could not tend", id=what, error=f"{type(error).__name__}: {error}")
 
 
-def _start_missed(watch: Watch, done: Json) -> None:
-    """Alarms still in ALARM of which nothing is known, or whose refusal may have passed."""
+def _read_red(watch: Watch) -> list[Signal] | None:
+    """The alarms in ALARM, as signals; None when they could not be read."""
     try:
-        red = list(_red(watch))
+        return list(_red(watch))
     except (ClientError, BotoCoreError) as error:
         watch.telemetry.log("warning", "could not read the alarms", error=str(error))
         watch.telemetry.count("LookFailed", remediator="round")
-        return
+        return None
+
+
+def _start_missed(watch: Watch, red: list[Signal], done: Json) -> None:
+    """Alarms still in ALARM of which nothing is known, or whose refusal may have passed."""
     missed: list[tuple[Signal, str, Target]] = []
     for signal in red:
         play = watch.service.playbook.get(signal.what)

@@ -19,6 +19,8 @@ from sereno.model import Json
 
 Test = Callable[[Json, Mapping[str, Any]], bool]
 _TOKEN = re.compile(r"\s*(<=|<>|>=|[=<>(),]|[#:]?\w+)")
+_CLAUSE = re.compile(r"[^,(]+(?:\([^)]*\))?[^,(]*")
+_IF_NOT_EXISTS = re.compile(r"if_not_exists\((\w+), *(:\w+)\)")
 _SECTION = re.compile(r"\b(SET|REMOVE|ADD)\b")
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
     "=": lambda left, right: left == right,
@@ -87,7 +89,13 @@ class MemoryTable:
         if params.get("IndexName"):
             found = [row for row in found if "due_at" in row]
             return {"Items": [dict(row) for row in sorted(found, key=lambda row: float(row["due_at"]["N"]))]}
-        return {"Items": [dict(row) for row in sorted(found, key=_key)]}
+        forward = params.get("ScanIndexForward", True)
+        ordered = sorted(found, key=_key, reverse=not forward)
+        if "ExclusiveStartKey" in params:
+            ordered = ordered[[_key(row) for row in ordered].index(_key(params["ExclusiveStartKey"])) + 1 :]
+        page = ordered[: params.get("Limit")]
+        more = {"LastEvaluatedKey": {"pk": page[-1]["pk"], "sk": page[-1]["sk"]}} if len(page) < len(ordered) else {}
+        return {"Items": [dict(row) for row in page], **more}
 
     def scan(self, **_: Any) -> Json:
         """Everything."""
@@ -95,7 +103,9 @@ class MemoryTable:
 
     def _alone(self, write: Json, operation: str) -> None:
         if not self._holds(write):
-            raise _error("ConditionalCheckFailedException", operation, "the condition does not hold")
+            refusal = _error("ConditionalCheckFailedException", operation, "the condition does not hold")
+            refusal.response.update({name: one for name, one in self._reason(write).items() if name == "Item"})
+            raise refusal
         self._write(write)
 
     def _holds(self, write: Json) -> bool:
@@ -156,14 +166,18 @@ def _named(expression: str, params: Json) -> str:
 def _update(row: Json, expression: str, known: Mapping[str, Any]) -> None:
     _, *parts = _SECTION.split(expression)
     for section, text in zip(parts[::2], parts[1::2], strict=True):
-        for clause in text.split(","):
+        for clause in _CLAUSE.findall(text):
             if section == "SET":
-                name, value = (part.strip() for part in clause.split("="))
-                row[name] = known[value]
+                name, value = (part.strip() for part in clause.split("=", 1))
+                kept = _IF_NOT_EXISTS.fullmatch(value)
+                row[name] = row[kept[1]] if kept and kept[1] in row else known[kept[2] if kept else value]
             elif section == "REMOVE":
                 row.pop(clause.strip(), None)
             else:
                 name, value = clause.split()
+                if "SS" in known[value]:
+                    row[name] = {"SS": sorted({*row.get(name, {"SS": []})["SS"], *known[value]["SS"]})}
+                    continue
                 added = float(row.get(name, {"N": "0"})["N"]) + float(known[value]["N"])
                 row[name] = {"N": repr(int(added) if added.is_integer() else added)}
 
@@ -195,6 +209,12 @@ def _both(tokens: list[str]) -> Test:
 
 def _single(tokens: list[str]) -> Test:
     first = tokens.pop(0)
+    if first == "NOT":
+        refused = _single(tokens)
+        return lambda row, known: not refused(row, known)
+    if first == "contains":
+        _, name, _, value, _ = (tokens.pop(0) for _ in range(5))
+        return lambda row, known: known[value]["S"] in row.get(name, {"SS": []})["SS"]
     if first == "(":
         inner = _either(tokens)
         tokens.pop(0)

@@ -31,6 +31,10 @@ class InvalidInput(SerenoError):
         super().__init__("\n".join(f"{source}: {problem}" for problem in problems))
 
 
+class Refused(SerenoError):
+    """What was asked for cannot be, as things stand: exit code 1."""
+
+
 class MalformedEvent(SerenoError):
     """An event of no known shape. Raised out of the handler, so that the event reaches the OnFailure queue."""
 

@@ -54,6 +54,8 @@ class Incident:
     muted_until: datetime | None = None
     sequence: int = 0
     untold: bool = False
+    # How often something joined it.
+    joined: int = 0
     version: int = 0
 
     @property

@@ -434,8 +434,11 @@ class House:
         """Moves the house, which must be as new, from moto to paper."""
         return on_paper(self)
 
-    def messages(self) -> list[dict[str, Any]]:
-        """What people got since they were asked last, oldest first."""
+    def messages(self, kind: str = "remediation") -> list[dict[str, Any]]:
+        """What people got of a kind since they were asked last, oldest first."""
+        return [one for one in self._messages() if one["kind"] == kind]
+
+    def _messages(self) -> list[dict[str, Any]]:
         if isinstance(self.little.real, Paper):
             topic = self.little.real.client("sns")
             got, topic.published = topic.published, []
@@ -845,7 +848,7 @@ class Life:
         rows = self.house.little.real.client("dynamodb").scan(TableName=TABLE)["Items"]
         remediations = [self._remediation(row) for row in rows if row["sk"]["S"] == "STATE"]
         histories: dict[str, list[str]] = {one.id: [] for one in remediations}
-        lines = [row for row in rows if row["sk"]["S"].startswith("E#")]
+        lines = [row for row in rows if row["sk"]["S"].startswith("E#") and row["pk"]["S"].startswith("R#")]
         for row in sorted(lines, key=lambda row: row["sk"]["S"]):
             histories[row["pk"]["S"].removeprefix("R#")].append(row["doc"]["S"])
         held = {
@@ -934,7 +937,7 @@ class Life:
 
     def _check_told(self, remediations: list[Remediation]) -> None:
         """Whoever must know knows."""
-        told = {(message["id"], message["status"]) for message in self.house.little.real.client("sns").published}
+        told = {(message.get("id"), message["status"]) for message in self.house.little.real.client("sns").published}
         for one in remediations:
             worth = one.status in (Status.FAILED, Status.ESCALATED) or one.reason in WORTH_A_PERSON
             if worth and one.ended:

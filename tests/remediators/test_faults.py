@@ -21,6 +21,8 @@ BOUND = 60
 
 EVENT = (
     "dynamodb.batch_get_item",
+    "dynamodb.update_item",
+    "dynamodb.update_item",
     "dynamodb.transact_write_items",
     "lambda.get_function",
     "lambda.get_account_settings",
@@ -34,6 +36,8 @@ EVENT = (
 LOOK = ("dynamodb.query", "lambda.get_function_concurrency", "cloudwatch.get_metric_data")
 TOLD = ("sns.publish", "dynamodb.transact_write_items")
 RED = ("cloudwatch.describe_alarms", "dynamodb.batch_get_item")
+INCIDENT = ("dynamodb.query", "dynamodb.batch_get_item")
+MOVED = (*INCIDENT, "dynamodb.transact_write_items", "dynamodb.query", "sns.publish", "dynamodb.update_item")
 UNDO = (
     "dynamodb.transact_write_items",
     "lambda.get_function_concurrency",
@@ -42,11 +46,12 @@ UNDO = (
 )
 WHOLE_LIFE = (
     *EVENT,
-    *LOOK, *TOLD, "cloudwatch.describe_alarms",  # verified: held from here on; the alarm is too young for the round
-    *LOOK, *RED,  # held
-    *LOOK, *TOLD, *RED,  # the hold is over, but its peak is still needed: said once
-    *LOOK, "cloudwatch.describe_alarms",  # the demand has gone, its peak is still in the hold
-    *LOOK, *UNDO, "cloudwatch.describe_alarms",
+    # Verified: held from here on; the alarm is too young for the round.
+    *LOOK, *TOLD, "cloudwatch.describe_alarms", *INCIDENT,
+    *LOOK, *RED, *INCIDENT,  # held
+    *LOOK, *TOLD, *RED, *INCIDENT,  # the hold is over, but its peak is still needed: said once
+    *LOOK, "cloudwatch.describe_alarms", *MOVED,  # the demand has gone, its peak is still in the hold: mitigated
+    *LOOK, *UNDO, "cloudwatch.describe_alarms", *MOVED,  # taken back, and the incident is resolved
 )  # fmt: skip
 
 

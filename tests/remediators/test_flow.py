@@ -27,11 +27,13 @@ def test_a_forecast_of_exhaustion_raises_the_limit_to_the_declared_surge(house):
     assert "declared surge 9 x 16.0" in remediation.plan.reason
 
 
-def test_from_event_to_published_result_takes_ten_calls(house):
+def test_from_event_to_published_result_takes_twelve_calls(house):
     flow.start(house.watch, house.signal(), NAME)
 
     assert house.aws.calls == [
         "dynamodb.batch_get_item",  # modes, and changes in progress
+        "dynamodb.update_item",  # which incident its part of the service has
+        "dynamodb.update_item",  # and that this belongs to it
         "dynamodb.transact_write_items",  # admission: one transaction decides
         "lambda.get_function",
         "lambda.get_account_settings",

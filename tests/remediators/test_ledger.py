@@ -60,7 +60,7 @@ def test_a_free_target_is_admitted_and_held(house, ledger, remediation):
 
 def test_the_same_signal_again_is_a_duplicate_and_its_remediation_is_told(house, ledger, remediation):
     one = admitted(ledger, house, remediation("r1"))
-    verdict, earlier, _ = ledger.admit(one, PLAY, house.clock.now())
+    verdict, earlier = ledger.admit(one, PLAY, house.clock.now())
     assert verdict.reason is Reason.DUPLICATE
     assert earlier == one
 

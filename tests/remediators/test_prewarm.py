@@ -146,13 +146,14 @@ def test_what_is_large_enough_already_is_left_alone_and_nobody_is_told(house, pl
     assert house.messages() == []
 
 
-def test_while_the_event_is_covered_an_alarm_finds_its_target_busy_and_joins_its_incident(house, planned):
+def test_while_the_event_is_covered_an_alarm_finds_its_target_busy_and_opens_an_incident_of_its_own(house, planned):
     later(house, 31)
     later(house, 1)
     refused = flow.start(house.watch, house.signal("throttles"), NAME)
     (held, also) = of(house)
     assert (refused.reason, also.id) == (Reason.TARGET_BUSY, refused.id)
-    assert also.incident == held.incident
+    assert house.books.incidents.get(held.incident) is None  # what is planned is nobody's incident
+    assert house.books.incidents.get(also.incident).members == (refused.id,)
 
 
 def test_a_target_that_something_else_holds_is_taken_as_soon_as_it_is_free(house, planned):

@@ -257,4 +257,4 @@ def test_the_round_function_takes_both_the_tick_and_the_stacks_news(house, monke
     monkeypatch.setattr("remediators.handler.set_up", lambda environment: house.watch)
     assert round.handler(stack_event(house, "UPDATE_IN_PROGRESS"), None) == {"noted": True}
     done = round.handler({"source": "aws.scheduler"}, None)
-    assert done == {"tended": 0, "started": 0, "left": 0, "conflicts": 0, "failed": 0}
+    assert done == {"tended": 0, "started": 0, "left": 0, "conflicts": 0, "failed": 0, "incidents": 0}
