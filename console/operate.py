@@ -7,6 +7,7 @@ change the service itself.
 from __future__ import annotations
 
 import getpass
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -17,13 +18,13 @@ from console import story
 from console.show import as_json, counted, listing, mode_lines, now, remediation_json, screen
 from deploy import config as configuration
 from deploy.synth import names
-from remediators import registry
+from remediators import approvals, registry
 from remediators.clients import BotocoreAws
-from remediators.ledger import Ledger, VersionConflict
+from remediators.ledger import Ledger
 from sereno.errors import InvalidInput, Problem, Refused
 from sereno.guard import effective_mode
 from sereno.lifecycle import Remediation
-from sereno.model import Json, Mode, Status
+from sereno.model import Json, Mode
 from sereno.service import Play, Service
 
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The service's sereno.yaml.")]
@@ -37,13 +38,6 @@ DEFAULT = Path("sereno.yaml")
 # How far back the beginning of an id is looked up.
 SEARCHED_DAYS = 30
 INCIDENT = "incident-"
-
-# What each verb needs: an answer at once beats a wish that the round must refuse.
-FITS = {
-    "approve": (Status.AWAITING_APPROVAL,),
-    "keep": (Status.VERIFYING, Status.HOLDING, Status.ESCALATED),
-    "revert": (Status.AWAITING_APPROVAL, Status.VERIFYING, Status.HOLDING, Status.ESCALATED, Status.KEPT),
-}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -140,9 +134,19 @@ def _plays_json(modes: dict[str, Mode], plays: list[tuple[Play, str]]) -> list[J
     ]
 
 
-def approve(id: IdArgument, config: ConfigOption = DEFAULT, by: ByOption = None, json: JsonOption = False) -> None:
-    """Lets a remediation that asked go on; the round does so within a minute."""
-    _wish("approve", id, config, by, json)
+def approve(
+    id: IdArgument,
+    config: ConfigOption = DEFAULT,
+    by: ByOption = None,
+    plan: Annotated[
+        str | None, typer.Option("--plan", metavar="DIGEST", help="Only if its plan is this one (see --json of why).")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Approve what is shown without being asked.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Lets a remediation that asked go on: shows its plan, asks, and the round carries out exactly that plan within a
+    minute. A world that has changed by then asks again."""
+    _wish("approve", id, config, by, json, plan=plan, yes=yes)
 
 
 def revert(id: IdArgument, config: ConfigOption = DEFAULT, by: ByOption = None, json: JsonOption = False) -> None:
@@ -156,20 +160,37 @@ def keep(id: IdArgument, config: ConfigOption = DEFAULT, by: ByOption = None, js
     _wish("keep", id, config, by, json)
 
 
-def _wish(verb: str, given: str, config: Path, by: str | None, json: bool) -> None:
-    _, ledger = _open(config)
+def _wish(
+    verb: str, given: str, config: Path, by: str | None, json: bool, *, plan: str | None = None, yes: bool = True
+) -> None:
+    service, ledger = _open(config)
     one, asked_by = _find(ledger, given), who(by)
-    if one.status not in FITS[verb]:
-        fitting = " or ".join(str(status) for status in FITS[verb])
-        raise Refused(f"{one.id} is {one.status}; {verb} needs one that is {fitting}")
-    try:
-        ledger.wish(one.id, verb, asked_by, now())
-    except VersionConflict:
-        raise Refused(f"{one.id} is gone") from None
+    if verb == "approve":
+        seen = one.plan.digest if one.plan else None
+        first = approvals.judge(one, service, verb, by=asked_by, plan=plan or seen, now=now())
+        if not first.ok:
+            raise Refused(first.text)
+        plan = plan or _agreed(one, service, json=json, yes=yes)
+    answer = approvals.ask(ledger, service, verb, one.id, by=asked_by, plan=plan, now=now())
+    if not answer.ok:
+        raise Refused(answer.text)
     if json:
         as_json({"id": one.id, "wish": verb, "by": asked_by})
     else:
-        screen().print(f"Noted: {verb} {one.id}. The round sees to it within a minute.", soft_wrap=True)
+        screen().print(answer.text, soft_wrap=True)
+
+
+def _agreed(one: Remediation, service: Service, *, json: bool, yes: bool) -> str | None:
+    """The digest of the plan that a person has seen and agreed to. Raises Refused when they do not, and InvalidInput
+    when nobody is there to be asked."""
+    if not json:
+        story.plan_of(one, service, screen())
+    if not yes and not sys.stdin.isatty():
+        mend = "nobody is there to be asked (write --yes, or --plan with the digest of the plan that was agreed to)"
+        raise InvalidInput("sereno approve", [Problem("--yes", None, mend)])
+    if not yes and not typer.confirm("Approve this plan?"):
+        raise Refused("nothing was approved")
+    return one.plan.digest if one.plan else None
 
 
 def _open(config: Path) -> tuple[Service, Ledger]:

@@ -9,8 +9,10 @@ from rich.console import Console
 from rich.text import Text
 
 from console.show import beside, status, value
+from remediators.approvals import needs_two
 from sereno.lifecycle import Remediation
 from sereno.model import Event, Verdict
+from sereno.service import Service
 
 LABEL = 10
 # While one of these is the last word, something will happen by itself.
@@ -45,9 +47,23 @@ def tell(one: Remediation, events: Sequence[Event], console: Console) -> None:
         beside(console, " " * 10, Text(event.detail))
 
 
+def plan_of(one: Remediation, service: Service, console: Console) -> None:
+    """What an approval lets happen: the changes with their undo, risk, cost and deadline."""
+    console.print(Text(one.id, style="bold"), soft_wrap=True)
+    _line(console, "alarm", f"{one.signal.name}: {one.signal.reason}")
+    _line(console, "target", f"{one.target.kind} {one.target.name} ({one.target.account}, {one.target.region})")
+    _decision(one, console)
+    if one.escalate_at:
+        _line(console, "until", f"{one.escalate_at:%H:%M:%S} UTC")
+    if needs_two(one, service):
+        known = f"approved by {', '.join(one.approved_by)}; " if one.approved_by else ""
+        _line(console, "high risk", f"{known}two different people must approve it")
+
+
 def _decision(one: Remediation, console: Console) -> None:
     if one.plan is None:
         return
+    _line(console, "plan", one.plan.digest)
     _line(console, "reason", one.plan.reason)
     _line(console, "risk", one.plan.risk)
     _line(console, "cost", f"{one.plan.monthly_cost:,.2f} USD a month if it stayed")

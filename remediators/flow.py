@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -22,7 +23,6 @@ from sereno.guard import (
 )
 from sereno.lifecycle import (
     APPLY_WITHIN,
-    APPROVAL_WITHIN,
     ESCALATE_AFTER,
     NEXT_LOOK,
     REVERT_WITHIN,
@@ -334,9 +334,26 @@ def _ask(watch: Watch, decided: Remediation, before: Remediation) -> Remediation
     now = watch.clock.now()
     plan = decided.plan or Plan((), "")
     moved = decided.move(Status.AWAITING_APPROVAL, now, f"{_changes(plan)}. {plan.reason}")
-    until = now + APPROVAL_WITHIN
+    until = now + timedelta(seconds=watch.service.approvals.within_s)
     moved = replace(moved, reason=Reason.AWAITING_APPROVAL, claim_until=None, due_at=until, escalate_at=until)
     return tell(watch, moved, before)
+
+
+def ask_again(watch: Watch, remediation: Remediation, remediator: Remediator, changed: Verdict) -> Remediation:
+    """The world is not the one that the approved plan was made for: a new plan asks anew, or there is nothing to do.
+    Nothing has been done yet."""
+    context, now = watch.context(remediation, remediator), watch.clock.now()
+    answer = remediator.plan(remediator.observe(watch.aws, context), context)
+    if isinstance(answer, Refusal):
+        return skip(watch, remediation, answer, (), clear_wish=True, loud=True)
+    until = now + timedelta(seconds=watch.service.approvals.within_s)
+    why = f"{changed.detail}; asked again: {_changes(answer)}. {answer.reason}"
+    moved = remediation.move(Status.AWAITING_APPROVAL, now, why)
+    gates = remediation.plan.gates if remediation.plan else ()
+    moved = replace(
+        moved, plan=replace(answer, gates=gates), approved_by=(), claim_until=None, due_at=until, escalate_at=until
+    )
+    return tell(watch, moved, remediation, clear_wish=True)
 
 
 def _changes(plan: Plan) -> str:

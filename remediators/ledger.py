@@ -187,17 +187,26 @@ class Ledger:
         lines = items.history(self._table, numbered, events=fresh, first=before.sequence)
         return numbered, self._transact([state, *lines, *along]) or []
 
-    def wish(self, remediation_id: str, wish: str, by: str, now: datetime) -> None:
-        """Notes what an operator asked for; the round carries it out. Raises VersionConflict when there is no such
-        remediation."""
+    def wish(
+        self, remediation_id: str, wish: str, by: str, now: datetime, *, seen: Remediation | None = None
+    ) -> None:
+        """Notes what an operator asked for; the round carries it out. With `seen` only if the row is still that one.
+        Raises VersionConflict when it is not, and when there is no such remediation."""
+        condition, known = "attribute_exists(pk)", {}
+        if seen is not None:
+            condition = "version = :version AND " + ("wish = :asked" if seen.wish else "attribute_not_exists(wish)")
+            known = items.values(version=seen.version, **({"asked": seen.wish} if seen.wish else {}))
         try:
             self._client.update_item(
                 TableName=self._table,
                 Key=items.key(f"R#{remediation_id}", "STATE"),
                 UpdateExpression="SET wish = :wish, wish_by = :by, due_at = :due, #open = :service",
-                ConditionExpression="attribute_exists(pk)",
+                ConditionExpression=condition,
                 ExpressionAttributeNames={"#open": "open"},
-                ExpressionAttributeValues=items.values(wish=wish, by=by, due=now.timestamp(), service=self._service),
+                ExpressionAttributeValues={
+                    **items.values(wish=wish, by=by, due=now.timestamp(), service=self._service),
+                    **known,
+                },
             )
         except ClientError as error:
             if error.response["Error"]["Code"] == "ConditionalCheckFailedException":

@@ -185,11 +185,25 @@ def _approve(watch: Watch, remediation: Remediation) -> Remediation | None:
     remediator = watch.load(remediation.remediator)
     _, gates = flow.permitted(watch, remediation, remediator)
     if all_ok(gates):
-        return flow.commit(watch, replace(remediation, reason=Reason.OK), remediation, remediator)
+        return _commit_unless_changed(watch, remediation, remediator)
     refused = first_no(gates)
     if refused.reason is Reason.CHANGE_IN_PROGRESS:
         return _expire(watch, remediation)
     return skip(watch, remediation, Refusal(refused, gates), (), clear_wish=True, loud=True)
+
+
+def _commit_unless_changed(watch: Watch, remediation: Remediation, remediator: Remediator) -> Remediation | None:
+    """What was approved is this plan on this world; on another it asks again. Incidents have no value before."""
+    try:
+        live = remediator.read(watch.aws, watch.context(remediation, remediator))
+        for step in _plan(remediation).steps:
+            verdict = check_drift(step, live, step.before)
+            if not verdict.ok:
+                return flow.ask_again(watch, remediation, remediator, verdict)
+    except (ClientError, BotoCoreError, StillChanging) as error:
+        watch.telemetry.log("warning", "an approved plan waits", id=remediation.id, error=str(error))
+        return _expire(watch, remediation)
+    return flow.commit(watch, replace(remediation, reason=Reason.OK), remediation, remediator)
 
 
 def _expire(watch: Watch, remediation: Remediation) -> Remediation | None:

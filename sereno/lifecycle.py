@@ -20,7 +20,6 @@ VERIFY_AFTER = timedelta(seconds=60)
 ESCALATE_AFTER = timedelta(minutes=8)
 # A change that AWS keeps refusing for passing reasons is given up after this long.
 APPLY_WITHIN = timedelta(minutes=10)
-APPROVAL_WITHIN = timedelta(minutes=30)
 # Taking back that AWS keeps refusing, and looks that keep failing, become a person's work after this long.
 REVERT_WITHIN = timedelta(minutes=30)
 # AWS takes this long at most over what it has accepted (UpdateTable takes minutes, an index longer than its table).
@@ -31,7 +30,8 @@ S = Status
 MOVES: Mapping[Status, frozenset[Status]] = {
     S.CLAIMED: frozenset({S.PLANNED, S.OBSERVED, S.SKIPPED, S.AWAITING_APPROVAL, S.APPLYING, S.FAILED}),
     S.PLANNED: frozenset({S.AWAITING_APPROVAL, S.APPLYING, S.OBSERVED, S.SKIPPED, S.FAILED}),
-    S.AWAITING_APPROVAL: frozenset({S.APPLYING, S.SKIPPED}),
+    # Asked again: one of two people has approved, or the world has changed and the plan with it.
+    S.AWAITING_APPROVAL: frozenset({S.AWAITING_APPROVAL, S.APPLYING, S.SKIPPED}),
     S.APPLYING: frozenset({S.APPLYING, S.VERIFYING, S.ESCALATED, S.FAILED, S.KEPT}),
     S.VERIFYING: frozenset({S.VERIFYING, S.HOLDING, S.ESCALATED, S.KEPT, S.REVERTING}),
     S.HOLDING: frozenset({S.HOLDING, S.VERIFYING, S.REVERTING, S.KEPT, S.ESCALATED}),
@@ -82,6 +82,8 @@ class Remediation:
     incident: str = ""
     # Whether the change shows on AWS: None when nobody had to wait, False while AWS still carries it out.
     live: bool | None = None
+    # Who has approved the plan so far, where one is not enough.
+    approved_by: tuple[str, ...] = ()
     # How many events its history has, the unpublished ones included.
     sequence: int = 0
     version: int = 0
@@ -153,6 +155,7 @@ class Remediation:
             "escalate_to": list(self.escalate_to),
             "incident": self.incident,
             "live": self.live,
+            "approved_by": list(self.approved_by),
             "sequence": self.sequence,
             "unpublished": [event.to_json() for event in self.unpublished],
         }
@@ -183,6 +186,7 @@ class Remediation:
             escalate_to=tuple(data["escalate_to"]),
             incident=data.get("incident", ""),
             live=data.get("live"),
+            approved_by=tuple(data.get("approved_by", ())),
             sequence=data["sequence"],
             version=version,
             unpublished=tuple(Event.from_json(event) for event in data["unpublished"]),

@@ -26,6 +26,8 @@ LOOK_BACK = timedelta(minutes=60)
 # PutFunctionConcurrency must leave this many executions unreserved in the account.
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
 UNRESERVED_MINIMUM = 100
+# What takes more than this part of the account's unreserved pool may starve everybody else's functions.
+HIGH_RISK = 0.5
 # A raise of less is not worth a change.
 WORTHWHILE = 1.1
 
@@ -133,6 +135,7 @@ def plan(observation: Json, context: Context) -> Plan | Refusal:
         risk=_risk(observation, size.value),
         monthly_cost=sum(cost for _, cost in steps),
         gates=tuple(gates),
+        high_risk=size.value - (observation["reserved"] or 0) > HIGH_RISK * observation["unreserved"],
     )
 
 

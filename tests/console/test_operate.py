@@ -21,8 +21,10 @@ def test_asked_approved_applied_and_taken_back_on_demand(night):
     assert asked.id in shown
     assert "AWAITING_APPROVAL" in shown
 
-    said = night.sereno("approve", asked.id, "--by", "maria")
-    assert said == f"Noted: approve {asked.id}. The round sees to it within a minute.\n"
+    said = night.sereno("approve", asked.id, "--by", "maria", "--yes")
+    assert said.endswith(f"Noted: approve {asked.id}. The round sees to it within a minute.\n")
+    for shown in ("reserved concurrency: 120 -> ", "risk ", "0.00 USD a month", "until ", asked.plan.digest):
+        assert shown in said
     assert "approve asked for by maria" in night.sereno("status")
     assert night.reserved() == 120, "an operator's word changes the ledger, never the service"
 
@@ -176,14 +178,30 @@ def test_what_cannot_be_is_refused_with_a_sentence(night):
 
 def test_a_wish_for_machines_names_who_asked(night):
     asked = night.alarm()
-    told = night.sereno_json("approve", asked.id, "--by", "maria")
+    told = night.sereno_json("approve", asked.id, "--by", "maria", "--yes")
     assert told == {"id": asked.id, "wish": "approve", "by": "maria"}
     json.dumps(told)
 
 
 def test_who_asks_is_the_login_unless_told(night, monkeypatch):
     monkeypatch.setattr("getpass.getuser", lambda: "jose")
-    assert night.sereno_json("approve", night.alarm().id)["by"] == "jose"
+    assert night.sereno_json("approve", night.alarm().id, "--yes")["by"] == "jose"
+
+
+def test_an_approval_is_for_the_plan_that_was_seen_and_once(night):
+    asked = night.alarm()
+    assert "--yes: nobody is there to be asked" in night.wrong("approve", asked.id)
+    assert "is another by now" in night.refused("approve", asked.id, "--plan", "0123456789abcdef")
+    assert night.sereno_json("approve", asked.id, "--by", "maria", "--plan", asked.plan.digest)["wish"] == "approve"
+    assert "maria has asked for approve already" in night.refused("approve", asked.id, "--by", "eva", "--yes")
+    night.forward(minutes=31)
+    night.round()
+
+
+def test_a_plan_cannot_be_approved_after_its_deadline(night):
+    asked = night.alarm()
+    night.forward(minutes=31)
+    assert "could be approved until" in night.refused("approve", asked.id, "--yes")
 
 
 # -- incidents

@@ -309,9 +309,24 @@ def test_a_plan_approved_late_is_still_tried_for_ten_minutes(house, asked):
     assert (status(house, asked), house.reserved()) == (Status.VERIFYING, 240)
 
 
-def test_a_value_that_changed_before_the_approval_is_left_alone(house, asked):
+def test_a_value_that_changed_before_the_approval_is_left_alone_and_asked_about_again(house, asked):
     house.set_reserved(150)
-    assert (wish(house, asked, "approve").status, house.reserved()) == (Status.KEPT, 150)
+    found = wish(house, asked, "approve")
+    assert (found.status, house.reserved(), found.wish) == (Status.AWAITING_APPROVAL, 150, None)
+    assert [(step.before, step.after) for step in found.plan.steps] == [(150, 240)]
+    assert "reserved concurrency is 150, expected 120" in found.detail
+    assert found.escalate_at == house.clock.now() + timedelta(minutes=30)
+    assert found.plan.digest != asked.plan.digest
+    again = wish(house, asked, "approve")
+    assert (again.status, house.reserved()) == (Status.VERIFYING, 240)
+
+
+def test_what_is_enough_by_the_time_of_the_approval_is_left_alone_and_that_is_said(house, asked):
+    house.set_reserved(300)
+    house.messages()
+    found = wish(house, asked, "approve")
+    assert (found.status, found.reason, house.reserved()) == (Status.SKIPPED, Reason.NOTHING_TO_DO, 300)
+    assert [one["status"] for one in house.messages()] == ["SKIPPED"]
 
 
 def test_a_refused_plan_is_not_carried_out_and_costs_no_budget(house, asked):
