@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import getpass
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -38,6 +38,8 @@ DEFAULT = Path("sereno.yaml")
 # How far back the beginning of an id is looked up.
 SEARCHED_DAYS = 30
 INCIDENT = "incident-"
+# How many remediations are looked through for a planned event's thread.
+NEWEST = 1000
 
 
 def add_to(app: typer.Typer) -> None:
@@ -53,7 +55,7 @@ def add_to(app: typer.Typer) -> None:
 
 def status(config: ConfigOption = DEFAULT, json: JsonOption = False) -> None:
     """What is going on: every remediation that is not over."""
-    _, ledger = _open(config)
+    _, ledger = opened(config)
     found = sorted((one for one in ledger.open() if not one.ended), key=lambda one: one.created)
     if json:
         as_json([remediation_json(one) for one in found])
@@ -65,7 +67,7 @@ def status(config: ConfigOption = DEFAULT, json: JsonOption = False) -> None:
 
 def history(config: ConfigOption = DEFAULT, days: DaysOption = 7, json: JsonOption = False) -> None:
     """What was done, and what was refused, newest first."""
-    _, ledger = _open(config)
+    _, ledger = opened(config)
     found = [one for one in map(ledger.get, _ids(ledger, days)) if one is not None]
     if json:
         as_json([remediation_json(one) for one in found])
@@ -77,7 +79,7 @@ def history(config: ConfigOption = DEFAULT, days: DaysOption = 7, json: JsonOpti
 
 def why(id: IdArgument, config: ConfigOption = DEFAULT, json: JsonOption = False) -> None:
     """Everything about one remediation: signal, gates, values, undo, history. Of an incident, its remediations."""
-    _, ledger = _open(config)
+    _, ledger = opened(config)
     if id.startswith(INCIDENT):
         _tell_incident(ledger, id, json)
         return
@@ -104,7 +106,7 @@ def mode(
         raise InvalidInput(
             "sereno mode", [Problem("REMEDIATOR", remediator, f"is no remediator (there are: {known})")]
         )
-    service, ledger = _open(config)
+    service, ledger = opened(config)
     if remediator is not None and value is not None:
         ledger.set_mode("*" if remediator == "all" else remediator, value, who(by), now())
     modes = ledger.modes()
@@ -163,7 +165,7 @@ def keep(id: IdArgument, config: ConfigOption = DEFAULT, by: ByOption = None, js
 def _wish(
     verb: str, given: str, config: Path, by: str | None, json: bool, *, plan: str | None = None, yes: bool = True
 ) -> None:
-    service, ledger = _open(config)
+    service, ledger = opened(config)
     one, asked_by = _find(ledger, given), who(by)
     if verb == "approve":
         seen = one.plan.digest if one.plan else None
@@ -193,7 +195,8 @@ def _agreed(one: Remediation, service: Service, *, json: bool, yes: bool) -> str
     return one.plan.digest if one.plan else None
 
 
-def _open(config: Path) -> tuple[Service, Ledger]:
+def opened(config: Path) -> tuple[Service, Ledger]:
+    """The service of a configuration, and its ledger."""
     service = configuration.service(config)
     client = BotocoreAws(service.region).client("dynamodb")
     return service, Ledger(client, names.ledger(service), service.name)
@@ -204,26 +207,20 @@ def _ids(ledger: Ledger, days: int) -> list[str]:
     return [one for back in range(days) for one in reversed(ledger.day(f"{today - timedelta(days=back):%Y-%m-%d}"))]
 
 
-def _tell_incident(ledger: Ledger, incident: str, json: bool) -> None:
-    """All that belongs to an incident, from the day that its id names until now, oldest first."""
-    known = (ledger.get(one) for one in reversed(_ids(ledger, _days_since(incident))))
-    found = [one for one in known if one is not None and one.incident == incident]
+def _tell_incident(ledger: Ledger, given: str, json: bool) -> None:
+    """All that belongs to an incident, or to a planned event's thread, oldest first."""
+    incident = ledger.incidents.get(given)
+    found = ledger.incidents.members(incident) if incident else _thread(ledger, given)
     if not found:
-        raise Refused(f'no incident "{incident}" in the last {SEARCHED_DAYS} days (see: sereno history)')
+        raise Refused(f'no incident "{given}" (see: sereno incident list --all)')
     if json:
         as_json([remediation_json(one) for one in found])
     else:
         listing(found, now(), screen(rows=True))
 
 
-def _days_since(incident: str) -> int:
-    """How many days back to look; the signal of an incident may come just before midnight and its answer after."""
-    try:
-        began = datetime.strptime(incident.removeprefix(INCIDENT)[:8], "%Y%m%d").replace(tzinfo=UTC)
-    except ValueError:
-        return SEARCHED_DAYS
-    # A planned event is dated at its start; its remediations begin with its prewarm, before it.
-    return min(max((now() - began).days, 0) + 2, SEARCHED_DAYS)
+def _thread(ledger: Ledger, given: str) -> list[Remediation]:
+    return [one for one in reversed(ledger.newest(NEWEST, before=now())) if one.incident == given]
 
 
 def _find(ledger: Ledger, given: str) -> Remediation:

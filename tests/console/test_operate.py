@@ -230,7 +230,9 @@ def test_an_incident_can_be_asked_for_by_its_id(night):
     told = night.sereno_json("why", acted.incident)
     assert [one["id"] for one in told] == [acted.id, joined.id]
     assert acted.id in night.sereno("why", acted.incident)
-    assert 'no incident "incident-nonsense" in the last 30 days' in night.refused("why", "incident-nonsense")
+    assert 'no incident "incident-nonsense" (see: sereno incident list --all)' in night.refused(
+        "why", "incident-nonsense"
+    )
 
 
 def test_a_remediation_alone_needs_no_heading(night):
