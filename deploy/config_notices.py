@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from deploy import units
 from deploy.config_model import NotificationsConfig
 from sereno.errors import Problem
 from sereno.model import Json
 
+# No zone changes its offset twice in less.
+WEEK_S = 7 * 86_400
 # What a route may name, and the key under `notifications` that makes it exist.
 CHANNELS = {"slack": "slack", "pagerduty": "pagerduty", "email": "emails", "opscenter": "opscenter"}
 
@@ -33,7 +38,32 @@ def compiled(config: NotificationsConfig) -> Json:
             for one in config.routes
         ],
         "page_url": config.page or "",
+        "offsets": [list(one) for one in offsets(config.timezone)],
     }
+
+
+@lru_cache(maxsize=8)
+def offsets(zone: str) -> tuple[tuple[int, int], ...]:
+    """(epoch second, seconds east of UTC) of a time zone at the start of 2025 and at each change until 2045."""
+    place, found = ZoneInfo(zone), list[tuple[int, int]]()
+
+    def offset(at: int) -> int:
+        return int((datetime.fromtimestamp(at, place).utcoffset() or timedelta()).total_seconds())
+
+    at, last = int(datetime(2025, 1, 1, tzinfo=UTC).timestamp()), int(datetime(2045, 1, 1, tzinfo=UTC).timestamp())
+    known = offset(at)
+    found.append((at, known))
+    while at < last:
+        after = at + WEEK_S
+        if offset(after) != known:
+            low, high = at, after
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (middle, high) if offset(middle) == known else (low, middle)
+            known = offset(high)
+            found.append((high, known))
+        at = after
+    return tuple(found) if any(seconds for _, seconds in found) else ()
 
 
 def _hours(text: str | None) -> Json | None:

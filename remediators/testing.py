@@ -56,8 +56,12 @@ class MemoryTable:
 
     def update_item(self, **params: Any) -> Json:
         """Updates an item, if its condition holds."""
+        old = dict(self.rows.get(_key(params["Key"]), {}))
         self._alone({"Update": params}, "UpdateItem")
-        return {}
+        wanted = params.get("ReturnValues", "NONE")
+        if wanted == "NONE":
+            return {}
+        return {"Attributes": old if wanted == "ALL_OLD" else dict(self.rows[_key(params["Key"])])}
 
     def transact_write_items(self, **params: Any) -> Json:
         """All or nothing; the reasons of a cancellation in the order of the writes."""

@@ -189,7 +189,8 @@ class Route:
 @dataclass(frozen=True, slots=True)
 class Notices:
     """How people are told. `routes` without any sends everything to every channel there is, and only pages to
-    PagerDuty. `page_url` is where the on-call page stands."""
+    PagerDuty. `page_url` is where the on-call page stands. `offsets` are the time zone's, as (epoch second from which
+    it counts, seconds east of UTC), for a Lambda need not have a database of time zones."""
 
     language: str = "en"
     timezone: str = "UTC"
@@ -198,6 +199,7 @@ class Notices:
     ops_center: bool = False
     routes: tuple[Route, ...] = ()
     page_url: str = ""
+    offsets: tuple[tuple[int, int], ...] = ()
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Notices:
@@ -219,6 +221,7 @@ class Notices:
                 for one in data.get("routes", ())
             ),
             page_url=data.get("page_url", ""),
+            offsets=tuple((int(since), int(seconds)) for since, seconds in data.get("offsets", ())),
         )
 
 

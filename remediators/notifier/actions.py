@@ -1,0 +1,233 @@
+"""The Lambda behind Slack's buttons, reached by its function URL.
+
+Slack cannot sign with IAM, so the URL is open to all and the signature is what counts: each request is checked
+against the signing secret, may be five minutes old at most, and is taken once. Who pressed must be on the list, the
+button must be of this service and this channel, and what it asks goes the same way as every approval.
+https://docs.slack.dev/authentication/verifying-requests-from-slack
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs
+
+import urllib3
+from botocore.exceptions import BotoCoreError, ClientError
+from slack_sdk.signature import Clock, SignatureVerifier
+
+from remediators import approvals, items
+from remediators.handler import invocation
+from remediators.notifier.channels import VERBS, Refused, Unavailable
+from remediators.notifier.handler import _secrets_of
+from remediators.notifier.secrets import Secrets
+from remediators.notifier.slack_blocks import ACTION
+from remediators.watch import Watch
+from sereno.errors import LedgerUnavailable
+from sereno.errors import Refused as NotPossible
+from sereno.model import Json
+from sereno.service import Slack
+
+# https://docs.slack.dev/authentication/verifying-requests-from-slack: older ones may be replayed.
+WINDOW_S = 300
+MUTE = timedelta(minutes=30)
+BODY_LIMIT = 256 * 1024
+_ID = re.compile(r"[A-Za-z0-9-]{1,120}")
+_DIGEST = re.compile(r"[0-9a-f]{16}")
+# Slack gives these URLs, and no others; what else stands there would be told what happened.
+ANSWER_TO = "https://hooks.slack.com/"
+TIMEOUT_S = 2.0
+
+
+class Forged(Exception):
+    """A request that is not to be answered: its text says why, for the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """A button that a person pressed."""
+
+    verb: str
+    id: str
+    service: str
+    plan: str | None
+    expires: int | None
+    user: str
+    name: str
+    channel: str
+    answer_to: str
+
+
+def handler(event: Mapping[str, Any], context: Any) -> Json:
+    """Answers Slack within its three seconds: 200 when it is Slack, whatever came of it, and 401 when it is not."""
+    with invocation(os.environ, context, "actions") as watch:
+        slack = watch.service.notices.slack
+        if slack is None:
+            return _http(404)
+        try:
+            body = verified(event, _secrets_of(watch), slack, watch.clock.now())
+            press = read(body, slack, watch.service.name)
+            text = carry_out(watch, press, _mark(event), os.environ["SERENO_LEDGER"])
+        except Forged as error:
+            watch.telemetry.log("warning", "a request was refused", why=str(error))
+            watch.telemetry.count("Forged")
+            return _http(401)
+        except (Refused, Unavailable) as error:
+            watch.telemetry.log("error", "could not be checked", error=str(error))
+            return _http(503)
+        except LedgerUnavailable as error:
+            watch.telemetry.log("error", "the ledger cannot be reached", error=str(error))
+            text = "Nothing was noted: the ledger cannot be reached. Try again, or use the command."
+        tell_back(press.answer_to, text)
+        return _http(200)
+
+
+def verified(event: Mapping[str, Any], secrets: Secrets, slack: Slack, now: datetime) -> bytes:
+    """The body of a request that Slack signed, and signed just now. Raises Forged, Refused, Unavailable."""
+    headers = {str(name).lower(): str(value) for name, value in (event.get("headers") or {}).items()}
+    text = str(event.get("body") or "")
+    try:
+        body = base64.b64decode(text, validate=True) if event.get("isBase64Encoded") else text.encode()
+    except ValueError:
+        raise Forged("the body is no base64") from None
+    if len(body) > BODY_LIMIT:
+        raise Forged("the body is too long")
+    stamp, signature = headers.get("x-slack-request-timestamp", ""), headers.get("x-slack-signature", "")
+    if not stamp.isdigit() or not signature:
+        raise Forged("no signature")
+    if abs(now.timestamp() - int(stamp)) > WINDOW_S:
+        raise Forged("signed too long ago, or in the future")
+    verifier = SignatureVerifier(secrets.value(slack.secret, "signing_secret"), clock=_At(now))
+    if not verifier.is_valid(body, stamp, signature):
+        raise Forged("the signature does not fit")
+    return body
+
+
+class _At(Clock):
+    """The time as it was given, for Slack's own check of the window."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+
+    def now(self) -> float:
+        return self._now.timestamp()
+
+
+def read(body: bytes, slack: Slack, service: str) -> Press:
+    """What was pressed, by whom. Raises Forged for everything that no button of this service in this channel says."""
+    try:
+        payload = json.loads(parse_qs(body.decode(), strict_parsing=True)["payload"][0])
+        if payload["type"] != "block_actions":
+            raise Forged(f"a payload of type {payload['type']!r}")
+        (action,) = payload["actions"]
+        value = json.loads(action["value"])
+        press = Press(
+            verb=str(value["verb"]),
+            id=str(value["id"]),
+            service=str(value["service"]),
+            plan=value["plan"],
+            expires=value["expires"],
+            user=str(payload["user"]["id"]),
+            name=str(payload["user"].get("username") or payload["user"].get("name") or payload["user"]["id"]),
+            channel=str((payload.get("channel") or payload["container"]).get("id", "")),
+            answer_to=str(payload.get("response_url") or ""),
+        )
+    except Forged:
+        raise
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        raise Forged(f"no press of a button: {type(error).__name__}") from None
+    if press.service != service:
+        raise Forged(f"a button of {press.service[:40]!r}")
+    if press.channel != slack.channel:
+        raise Forged("pressed in another channel")
+    if press.verb not in VERBS or action.get("action_id") != f"{ACTION}{press.verb}" or not _ID.fullmatch(press.id):
+        raise Forged("no button of Sereno")
+    if press.plan is not None and not (isinstance(press.plan, str) and _DIGEST.fullmatch(press.plan)):
+        raise Forged("a plan that is no digest")
+    if press.expires is not None and not isinstance(press.expires, int):
+        raise Forged("a deadline that is no moment")
+    if press.user not in slack.approvers:
+        raise Forged(f"user {press.user[:20]!r} is not among notifications.slack.approvers")
+    return press
+
+
+def carry_out(watch: Watch, press: Press, mark: str, table: str) -> str:
+    """Notes what was asked for; a sentence for who pressed. What cannot be leaves the ledger as it is. Raises Forged
+    for a request that was taken before, and LedgerUnavailable."""
+    now, by = watch.clock.now(), f"{press.name} ({press.user})"
+    if press.verb == "mute":
+        incident = watch.ledger.incidents.get(press.id)
+        if incident is None or not incident.is_open:
+            return f"{press.id} is over, or there is no such incident."
+        _take_once(watch, mark, table)
+        try:
+            watch.ledger.incidents.mute(press.id, now + MUTE, by, now)
+        except NotPossible as error:
+            return str(error)
+        return f"Silent for 30 minutes: {press.id}. Sereno goes on acting, and its end will be told."
+    verb = "revert" if press.verb == "refuse" else press.verb
+    if press.expires is not None and now.timestamp() >= press.expires:
+        return f"{press.id} can no longer be approved: its time is over."
+    found = watch.ledger.get(press.id)
+    if found is None:
+        return f"There is no remediation {press.id}."
+    answer = approvals.judge(found, watch.service, verb, by=by, plan=press.plan, now=now)
+    if answer.ok:
+        _take_once(watch, mark, table)
+        answer = approvals.ask(watch.ledger, watch.service, verb, press.id, by=by, plan=press.plan, now=now)
+    watch.telemetry.log("info", "pressed", verb=verb, id=press.id, by=press.user, answer=answer.reason)
+    return answer.text
+
+
+def tell_back(
+    answer_to: str, text: str, *, pool: urllib3.PoolManager | None = None, allowed: str = ANSWER_TO
+) -> bool:
+    """Tells who pressed, and nobody else, what came of it. What was noted stands, whether this arrives or not."""
+    if not answer_to.startswith(allowed):
+        return False
+    try:
+        answer: Any = (pool or urllib3.PoolManager(retries=False)).request(
+            "POST",
+            answer_to,
+            body=json.dumps({"response_type": "ephemeral", "replace_original": False, "text": text}).encode(),
+            headers={"Content-Type": "application/json"},
+            timeout=urllib3.Timeout(connect=TIMEOUT_S, read=TIMEOUT_S),
+            retries=False,
+        )
+    except urllib3.exceptions.HTTPError:
+        return False
+    return bool(answer.status == 200)
+
+
+def _mark(event: Mapping[str, Any]) -> str:
+    """Names a signed request."""
+    headers = {str(name).lower(): str(value) for name, value in event["headers"].items()}
+    return hashlib.sha256(headers["x-slack-signature"].encode()).hexdigest()
+
+
+def _take_once(watch: Watch, mark: str, table: str) -> None:
+    """The same signed request twice is a replay. Raises Forged, LedgerUnavailable."""
+    kept_until = int(watch.clock.now().timestamp()) + 4 * WINDOW_S
+    try:
+        watch.aws.client("dynamodb").put_item(
+            TableName=table,
+            Item=items.item("N#request", mark, ttl=kept_until),
+            ConditionExpression="attribute_not_exists(pk)",
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+            raise Forged("the same request once more") from None
+        raise LedgerUnavailable(f"put_item: {error}") from error
+    except BotoCoreError as error:
+        raise LedgerUnavailable(f"put_item: {error}") from error
+
+
+def _http(status: int) -> Json:
+    return {"statusCode": status, "headers": {"Content-Type": "text/plain"}, "body": ""}

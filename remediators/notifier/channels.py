@@ -1,0 +1,86 @@
+"""What a channel is: one way to people. What they read is a `Post`; where it belongs is a `Thread`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from sereno.errors import SerenoError
+
+VERBS = ("approve", "refuse", "revert", "keep", "mute")
+
+
+class RateLimited(SerenoError):
+    """The channel wants to be left alone for a while: `retry_after_s` seconds."""
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__(f"to be tried again after {retry_after_s:g} s")
+        self.retry_after_s = retry_after_s
+
+
+class Unavailable(SerenoError):
+    """The channel did not answer, or answered with a fault of its own: to be tried again."""
+
+
+class Refused(SerenoError):
+    """The channel will not take this, however often it is tried: a person must mend something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """What a person may press, and of which remediation; `plan` and `expires` (epoch seconds) bind an approval."""
+
+    verb: str
+    id: str
+    plan: str | None = None
+    expires: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """News as people read it, in their language. `head` is the thread's first line as it stands now (what it is
+    about, and how far it is), `text` this news in a sentence, `facts` label and value, `do` a command. `over` ends
+    the thread, `taken` says that a person has it. `digest` says that it is about many things and belongs to no
+    thread."""
+
+    key: str
+    thread: str
+    id: str
+    sequence: int
+    service: str
+    severity: str
+    status: str
+    head: str
+    text: str
+    facts: tuple[tuple[str, str], ...] = ()
+    buttons: tuple[Button, ...] = ()
+    link: str = ""
+    do: str = ""
+    over: bool = False
+    taken: bool = False
+    digest: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """Where a channel keeps an incident: `ref` is its own name for it (a Slack timestamp, an OpsItem's id; empty
+    before the first post). `unsure` says that an earlier delivery died between posting and recording, so that what is
+    posted now may be there already."""
+
+    id: str
+    ref: str = ""
+    unsure: bool = False
+
+    def at(self, ref: str) -> Thread:
+        """The same thread, known to the channel by this name."""
+        return replace(self, ref=ref)
+
+
+class Channel(Protocol):
+    """One way to people. `deliver` shows a post and answers where its thread is from now on; it raises RateLimited,
+    Unavailable or Refused when people have not seen it."""
+
+    @property
+    def name(self) -> str: ...
+
+    def deliver(self, post: Post, thread: Thread) -> Thread: ...

@@ -1,0 +1,131 @@
+"""The Lambda entry of the notifier: a batch of the queue, or the minute's tick that tells digests.
+
+SERENO_PEOPLE  ARN of the topic to which people subscribe
+SERENO_QUEUE   URL of the queue, to leave a message there for as long as a channel wants
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from remediators.handler import invocation
+from remediators.notifier import routing
+from remediators.notifier.book import Book
+from remediators.notifier.channels import Channel
+from remediators.notifier.email import Email
+from remediators.notifier.notice import Notice, read
+from remediators.notifier.notifier import Left, Notifier
+from remediators.notifier.ops_center import OpsCenter
+from remediators.notifier.pagerduty import PagerDuty
+from remediators.notifier.secrets import Secrets
+from remediators.notifier.slack import SlackChannel
+from remediators.notifier.wording import Wording
+from remediators.watch import Watch
+from sereno.errors import LedgerUnavailable, MalformedEvent
+from sereno.model import Json
+from sereno.service import Notices
+
+TICK = "digest"
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html
+LONGEST_S = 12 * 3600
+# Between two tries of the same message, at most.
+PATIENCE_S = 900
+_secrets: dict[str, Secrets] = {}
+
+
+def handler(event: Mapping[str, Any], context: Any) -> Json:
+    """Tells of every message of the batch; those that are not done are answered as failures and stay in the queue."""
+    with invocation(os.environ, context, "notifier") as watch:
+        notifier = of(watch, os.environ)
+        if event.get("sereno") == TICK:
+            return {"digests": notifier.tick()}
+        return answer(watch, notifier, event.get("Records", []), os.environ.get("SERENO_QUEUE", ""))
+
+
+def of(watch: Watch, environment: Mapping[str, str]) -> Notifier:
+    """The notifier of an invocation."""
+    service = watch.service
+    return Notifier(
+        notices=service.notices,
+        emails=service.emails,
+        channels=channels(watch, environment),
+        book=Book(watch.aws.client("dynamodb"), environment["SERENO_LEDGER"], watch.owner),
+        incidents=watch.ledger.incidents,
+        clock=watch.clock,
+        telemetry=watch.telemetry,
+        time_left=watch.time_left,
+    )
+
+
+def channels(watch: Watch, environment: Mapping[str, str]) -> dict[str, Channel]:
+    """The declared channels by their names."""
+    service, found = watch.service, dict[str, Channel]()
+    notices, secrets = service.notices, _secrets_of(watch)
+    for name in routing.channels(notices, service.emails):
+        if name == routing.EMAIL:
+            found[name] = Email(watch.aws.client("sns"), environment["SERENO_PEOPLE"])
+        elif name == routing.OPS_CENTER:
+            found[name] = OpsCenter(watch.aws.client("ssm"))
+        elif name == routing.SLACK and notices.slack:
+            found[name] = SlackChannel(secrets, notices.slack.secret, notices.slack.channel, labels(notices))
+        elif name == routing.PAGERDUTY and notices.pagerduty:
+            found[name] = PagerDuty(secrets, notices.pagerduty.secret)
+    return found
+
+
+def labels(notices: Notices) -> dict[str, str]:
+    """The buttons' texts. Without anybody who may press them there are none."""
+    if notices.slack is None or not notices.slack.approvers:
+        return {}
+    wording = Wording(notices)
+    return {verb: wording.word(f"button.{verb}") for verb in ("approve", "refuse", "revert", "keep", "mute")}
+
+
+def answer(watch: Watch, notifier: Notifier, records: Sequence[Mapping[str, Any]], queue: str) -> Json:
+    """Lambda's partial batch response: the messages that are to come again.
+    https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html"""
+    notices: list[tuple[int, Notice]] = []
+    left: list[Left] = []
+    for number, record in enumerate(records):
+        try:
+            notices.append((number, read(str(record.get("body", "")))))
+        except MalformedEvent as error:
+            # It goes to the dead letters after its tries, where an alarm calls a person.
+            watch.telemetry.log("error", "malformed message", error=str(error))
+            watch.telemetry.count("MalformedEvent")
+            left.append(Left(number, 1.0))
+    try:
+        left += notifier.tell(notices)
+    except LedgerUnavailable as error:
+        watch.telemetry.log("error", "the ledger cannot be reached", error=str(error))
+        left += [Left(number, 30.0) for number, _ in notices]
+    for one in left:
+        _leave(watch, records[one.number], one.after_s, queue)
+    numbers = sorted({one.number for one in left})
+    return {"batchItemFailures": [{"itemIdentifier": records[number]["messageId"]} for number in numbers]}
+
+
+def _leave(watch: Watch, record: Mapping[str, Any], after_s: float, queue: str) -> None:
+    """Leaves a message in the queue for as long as the channel wants, and longer each time it has failed."""
+    tries = int(record.get("attributes", {}).get("ApproximateReceiveCount", 1))
+    wait = min(max(after_s, min(after_s * 2 ** min(tries - 1, 10), PATIENCE_S)), LONGEST_S)
+    if not queue or not record.get("receiptHandle"):
+        return
+    try:
+        watch.aws.client("sqs").change_message_visibility(
+            QueueUrl=queue, ReceiptHandle=record["receiptHandle"], VisibilityTimeout=int(wait)
+        )
+    except (ClientError, BotoCoreError) as error:
+        # It comes again when the queue's own timeout is over.
+        watch.telemetry.log("info", "could not be left for longer", error=str(error))
+
+
+def _secrets_of(watch: Watch) -> Secrets:
+    region = watch.service.region
+    if region not in _secrets:
+        _secrets[region] = Secrets(watch.aws.client("secretsmanager"), watch.clock)
+    return _secrets[region]

@@ -1,0 +1,197 @@
+"""From messages to people: each news to the channels that should hear of it, once, in order, and never lost.
+
+A message is done when every channel has shown it, folded it into a digest, or has shown something newer of the same
+remediation. Whatever else happens it goes back to the queue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from remediators.incidents import IncidentBook
+from remediators.notifier.book import Book, Digest, Shown, newer
+from remediators.notifier.channels import Channel, Post, RateLimited, Refused, Thread, Unavailable
+from remediators.notifier.notice import Notice
+from remediators.notifier.routing import route
+from remediators.notifier.wording import Wording
+from sereno.errors import LedgerUnavailable, SerenoError
+from sereno.incident import SEVERITIES, Stage
+from sereno.ports import Clock, Telemetry
+from sereno.service import Notices
+
+# What a person can read in a minute; more than that is told together, pages excepted.
+PER_MINUTE = 10
+# A channel's answer may take ten seconds.
+MARGIN_S = 12.0
+FAULT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A message that is not done, and when to look at it again (seconds)."""
+
+    number: int
+    after_s: float
+
+
+@dataclass(slots=True)
+class Notifier:
+    """What one invocation works with. `time_left` answers the seconds it may still run."""
+
+    notices: Notices
+    emails: Sequence[str]
+    channels: Mapping[str, Channel]
+    book: Book
+    incidents: IncidentBook
+    clock: Clock
+    telemetry: Telemetry
+    time_left: Callable[[], float]
+    _closed: dict[str, float] = field(default_factory=dict)
+
+    def tell(self, notices: Sequence[tuple[int, Notice]]) -> list[Left]:
+        """Tells of numbered notices, the loudest threads first; those that are not done."""
+        wording = Wording(self.notices)
+        threads: dict[str, list[tuple[int, Notice]]] = {}
+        for number, notice in notices:
+            threads.setdefault(notice.thread, []).append((number, notice))
+        left: dict[int, float] = {}
+        for thread in sorted(threads, key=lambda one: _loudness(threads[one])):
+            self._tell_thread(thread, threads[thread], wording, left)
+        return [Left(number, after_s) for number, after_s in sorted(left.items())]
+
+    def tick(self) -> int:
+        """Tells what was folded together; how many digests. A channel that does not take one is tried again at the
+        next tick."""
+        told = 0
+        for name, channel in self.channels.items():
+            for digest in self.book.digests(name, self.clock.now()):
+                if self.time_left() < MARGIN_S or self._deliver_digest(channel, digest) is None:
+                    break
+                told += 1
+        return told
+
+    def _tell_thread(
+        self, thread: str, news: Sequence[tuple[int, Notice]], wording: Wording, left: dict[int, float]
+    ) -> None:
+        now = self.clock.now()
+        muted = self._is_muted(thread, now)
+        to: dict[str, list[tuple[int, Notice]]] = {}
+        for number, notice in news:
+            for name in route(self.notices, self.emails, notice.severity, now, over=notice.is_over):
+                to.setdefault(name, []).append((number, notice))
+        for name, these in to.items():
+            posts = {number: wording.post(notice) for number, notice in these}
+            what = {number: notice.alarm or notice.title for number, notice in these}
+            after_s = self._to_channel(name, thread, posts, what, muted=muted)
+            for number in posts if after_s is not None else ():
+                left[number] = max(left.get(number, 0.0), after_s or 0.0)
+
+    def _to_channel(
+        self, name: str, thread: str, posts: Mapping[int, Post], what: Mapping[int, str], *, muted: bool
+    ) -> float | None:
+        """None when the channel has all of them; otherwise after how many seconds to try again."""
+        if name in self._closed:
+            return self._closed[name]
+        if self.time_left() < MARGIN_S:
+            return 1.0
+        shown = self.book.open(thread, name, self.clock.now())
+        if shown is None:
+            return 5.0  # another invocation posts there
+        subjects = {post.key: what[number] for number, post in posts.items()}
+        try:
+            self._post_all(self.channels[name], shown, list(posts.values()), subjects, muted=muted)
+        except RateLimited as error:
+            self._closed[name] = error.retry_after_s
+            return self._not_delivered(name, thread, error, error.retry_after_s)
+        except Unavailable as error:
+            self._closed[name] = FAULT_S
+            return self._not_delivered(name, thread, error, FAULT_S, unsure=True)
+        except Refused as error:
+            return self._not_delivered(name, thread, error, 15 * 60.0)
+        self.book.close(thread, name)
+        return None
+
+    def _post_all(
+        self, channel: Channel, shown: Shown, posts: Sequence[Post], subjects: Mapping[str, str], *, muted: bool
+    ) -> None:
+        thread = shown.thread
+        for post in newer(posts, shown):
+            now = self.clock.now()
+            if muted and not post.over:
+                self.book.silenced(channel.name, post, now)
+                continue
+            loud = post.severity == "page" or post.id == post.thread
+            if self.book.count(channel.name, now) > PER_MINUTE and not loud:
+                self.book.fold(channel.name, post, subjects[post.key], now)
+                self.telemetry.count("Folded", channel=channel.name)
+                continue
+            thread = channel.deliver(post, thread)
+            self.book.shown(channel.name, post, thread, self.clock.now())
+            thread = Thread(thread.id, thread.ref)
+            self.telemetry.count("Notified", channel=channel.name)
+
+    def _not_delivered(
+        self, name: str, thread: str, error: SerenoError, after_s: float, *, unsure: bool = False
+    ) -> float:
+        self.telemetry.log("warning", "not delivered", channel=name, thread=thread, error=str(error))
+        self.telemetry.count("NotDelivered", channel=name)
+        self.book.close(thread, name, unsure=unsure)
+        return after_s
+
+    def _deliver_digest(self, channel: Channel, digest: Digest) -> Thread | None:
+        post = digest_post(digest, Wording(self.notices))
+        try:
+            thread = channel.deliver(post, Thread(post.thread))
+        except (RateLimited, Unavailable, Refused) as error:
+            self.telemetry.log("warning", "a digest waits", channel=channel.name, error=str(error))
+            self.telemetry.count("NotDelivered", channel=channel.name)
+            return None
+        self.book.told(digest)
+        return thread
+
+    def _is_muted(self, thread: str, now: datetime) -> bool:
+        if not thread.startswith("incident-"):
+            return False
+        try:
+            incident = self.incidents.get(thread)
+        except LedgerUnavailable:
+            return False
+        if incident is None or incident.muted_until is None or incident.stage is Stage.RESOLVED:
+            return False
+        return now < incident.muted_until
+
+
+def digest_post(digest: Digest, wording: Wording) -> Post:
+    """What people read instead of many messages."""
+    parts = ", ".join(
+        wording.word("digest.part", number=number, what=status)
+        for status, number in sorted(digest.statuses.items(), key=lambda one: (-one[1], one[0]))
+    )
+    head = wording.word(
+        "digest.head",
+        news=digest.news,
+        minutes=2,
+        alarms=digest.alarms,
+        services=len(digest.services),
+    )
+    key = f"digest#{digest.channel}#{digest.start}"
+    facts = [(wording.word("label.service"), ", ".join(digest.services[:10]))]
+    return Post(
+        key=key,
+        thread=key,
+        id=key,
+        sequence=0,
+        service=digest.services[0],
+        severity="info",
+        status="DIGEST",
+        head=head,
+        text=f"{wording.word('digest.text', parts=parts)} {wording.word('digest.open', incidents=digest.incidents)}.",
+        facts=tuple(facts),
+        digest=True,
+    )
+
+
+def _loudness(news: Sequence[tuple[int, Notice]]) -> int:
+    return min(SEVERITIES.index(notice.severity) for _, notice in news)

@@ -1,0 +1,117 @@
+"""PagerDuty, by Events API v2: one alert for each incident, triggered, acknowledged and resolved under one key.
+
+https://developer.pagerduty.com/docs/send-alert-event: 202 means taken; 400 means that it never will be; 429 and 5xx
+are to be tried again. The same key is the same alert, so a doubled event shows nothing twice.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import urllib3
+
+from remediators.notifier.channels import Post, RateLimited, Refused, Thread, Unavailable
+from remediators.notifier.routing import PAGERDUTY
+from remediators.notifier.secrets import Secrets
+from sereno.model import Json
+
+ENDPOINT = "https://events.pagerduty.com/v2/enqueue"
+# https://developer.pagerduty.com/docs/pd-cef: summary 1024 characters.
+SUMMARY_LIMIT = 1024
+DEDUP_LIMIT = 255
+DETAIL_LIMIT = 1000
+TIMEOUT_S = 8.0
+# PagerDuty names no time after a 429; a minute is the span of its limit of 120 events.
+# https://developer.pagerduty.com/docs/events-api-v2-overview
+PAUSE_S = 60.0
+SEVERITY = {"page": "critical", "ticket": "warning", "info": "info"}
+
+
+class PagerDuty:
+    """Sends events. `pool` and `endpoint` are for tests against a server of their own."""
+
+    name = PAGERDUTY
+
+    def __init__(
+        self, secrets: Secrets, secret: str, *, endpoint: str = ENDPOINT, pool: urllib3.PoolManager | None = None
+    ) -> None:
+        self._secrets = secrets
+        self._secret = secret
+        self._endpoint = endpoint
+        self._pool = pool or urllib3.PoolManager(retries=False)
+
+    def deliver(self, post: Post, thread: Thread) -> Thread:
+        """Raises RateLimited, Unavailable, Refused."""
+        if post.digest or (not thread.ref and post.severity != "page"):
+            return thread  # a digest, or the end of what never woke anybody
+        routing_key = self._secrets.value(self._secret, "routing_key")
+        self._send(event(post, routing_key))
+        return thread.at(dedup_key(post))
+
+    def _send(self, body: Json) -> None:
+        try:
+            answer: Any = self._pool.request(
+                "POST",
+                self._endpoint,
+                body=json.dumps(body).encode(),
+                headers={"Content-Type": "application/json"},
+                timeout=urllib3.Timeout(connect=3.0, read=TIMEOUT_S),
+                retries=False,
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise Unavailable(f"PagerDuty did not answer: {type(error).__name__}") from error
+        if answer.status == 202:
+            return
+        if answer.status == 429:
+            raise RateLimited(_seconds(answer.headers.get("Retry-After"), PAUSE_S))
+        if answer.status >= 500:
+            raise Unavailable(f"PagerDuty answered {answer.status}")
+        raise Refused(f"PagerDuty answered {answer.status}: {_errors(answer.data)}")
+
+
+def event(post: Post, routing_key: str) -> Json:
+    """The event of a post: acknowledged and resolved by what people did, triggered by everything else."""
+    action = "resolve" if post.over else "acknowledge" if post.taken else "trigger"
+    found: Json = {"routing_key": routing_key, "event_action": action, "dedup_key": dedup_key(post)}
+    if action != "trigger":
+        return found
+    found["client"] = "Sereno"
+    found["payload"] = {
+        "summary": f"[{post.service}] {post.head}. {post.text}"[:SUMMARY_LIMIT],
+        "source": post.service,
+        "severity": SEVERITY[post.severity],
+        "component": post.id,
+        "group": post.thread,
+        "class": post.status,
+        "custom_details": {
+            **{label: value[:DETAIL_LIMIT] for label, value in post.facts},
+            **({"command": post.do} if post.do else {}),
+        },
+    }
+    if post.link:
+        found["client_url"] = post.link
+        found["links"] = [{"href": post.link, "text": post.head[:100]}]
+    return found
+
+
+def dedup_key(post: Post) -> str:
+    """The same for all news of an incident."""
+    return f"sereno/{post.thread}"[:DEDUP_LIMIT]
+
+
+def _seconds(text: str | None, otherwise: float) -> float:
+    try:
+        return max(1.0, min(float(text or otherwise), 900.0))
+    except ValueError:
+        return otherwise
+
+
+def _errors(data: bytes) -> str:
+    """What PagerDuty finds wrong; never what was sent, for that holds the key."""
+    try:
+        body = json.loads(data)
+        said = body.get("errors") or body.get("message") or ""
+        return "; ".join(map(str, said))[:300] if isinstance(said, list) else str(said)[:300]
+    except (ValueError, AttributeError):
+        return "no reason given"

@@ -1,0 +1,164 @@
+"""What people read: the truth of the outcome in a sentence, in their language and their time.
+
+The sentences come from `words/<language>.json`. Details that a remediator wrote stay as they are: they hold numbers
+and names, and stand beside the translated reason.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from remediators.notifier.channels import Button, Post
+from remediators.notifier.notice import Change, Notice
+from remediators.notifier.routing import local_time
+from sereno.model import Reason, Status
+from sereno.service import Notices
+
+WORDS = Path(__file__).parent / "words"
+LANGUAGES = ("en", "es")
+VALUE_LIMIT = 120
+# Statuses that people may answer, and how.
+ANSWERS: Mapping[str, tuple[str, ...]] = {
+    Status.AWAITING_APPROVAL: ("approve", "refuse", "mute"),
+    Status.VERIFYING: ("revert", "keep", "mute"),
+    Status.HOLDING: ("revert", "keep", "mute"),
+    Status.ESCALATED: ("revert", "mute"),
+    Status.KEPT: ("revert",),
+}
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def catalogue(language: str) -> Mapping[str, str]:
+    """The sentences of a language by their keys. Raises KeyError for one that is not there."""
+    if language not in LANGUAGES:
+        raise KeyError(language)
+    found: dict[str, str] = json.loads((WORDS / f"{language}.json").read_text(encoding="utf-8"))
+    return found
+
+
+class Wording:
+    """The words of one watch's notifications."""
+
+    def __init__(self, notices: Notices) -> None:
+        self._notices = notices
+        self._words = catalogue(notices.language)
+
+    def word(self, key: str, **values: Any) -> str:
+        """A sentence with its values filled in."""
+        return self._words[key].format(**values)
+
+    def time(self, at: datetime) -> str:
+        """The wall clock of the notifications' time zone."""
+        zone = "UTC" if not self._notices.offsets else self._notices.timezone
+        return f"{local_time(self._notices, at):%H:%M} {zone}"
+
+    def post(self, notice: Notice) -> Post:
+        """The post that tells of a notice."""
+        text = self.sentence(notice)
+        return Post(
+            key=notice.key,
+            thread=notice.thread,
+            id=notice.id,
+            sequence=notice.sequence,
+            service=notice.service,
+            severity=notice.severity,
+            status=notice.status,
+            head=self._head(notice),
+            text=text,
+            facts=tuple(self._facts(notice)),
+            buttons=tuple(_buttons(notice)),
+            link=self._link(notice),
+            do=notice.do,
+            over=notice.is_over,
+            taken=notice.kind == "incident" and notice.status == "ACKNOWLEDGED",
+        )
+
+    def sentence(self, notice: Notice) -> str:
+        """What happened, in one sentence."""
+        if notice.kind == "incident":
+            key = f"news.{notice.phase}" if f"news.{notice.phase}" in self._words else f"news.{notice.status}"
+            return self.word(key, by=notice.by, detail=_flat(notice.detail))
+        key = f"status.{notice.status}"
+        if notice.status == Status.ESCALATED and notice.remediator == "open_incident":
+            key += ".incident"
+        return self.word(
+            key,
+            target=notice.target,
+            alarm=notice.alarm,
+            changes=self.changes(notice.changes) or self.word("none"),
+            undone=self.changes([Change(one.setting, one.after, one.before) for one in notice.changes]),
+            why=self._why(notice),
+        )
+
+    def changes(self, changes: Sequence[Change]) -> str:
+        """Every setting before and after."""
+        return ", ".join(f"{one.setting} {self._value(one.before)} → {self._value(one.after)}" for one in changes)
+
+    def reason(self, code: str) -> str:
+        """A reason of the closed list, or the code as it came."""
+        return self._words.get(f"reason.{code}", code)
+
+    def _why(self, notice: Notice) -> str:
+        told = "" if notice.code in ("", Reason.OK) else self.reason(notice.code)
+        detail = _flat(notice.detail).removeprefix(f"{notice.code}: ")
+        if told and detail:
+            return f"{told} ({detail})"
+        return told or detail or self.reason("OK")
+
+    def _head(self, notice: Notice) -> str:
+        if notice.kind == "incident":
+            return f"{notice.title}: {self.word(f'stage.{notice.status}', by=notice.by)}"
+        return f"{notice.target}: {notice.what}" if notice.what else notice.target
+
+    def _facts(self, notice: Notice) -> list[tuple[str, str]]:
+        facts = [(self.word("label.service"), notice.service)]
+        if notice.alarm or notice.alarms:
+            facts.append((self.word("label.alarm"), notice.alarm or ", ".join(notice.alarms)))
+        if notice.kind == "remediation" and notice.reason and notice.changes:
+            facts.append((self.word("label.why"), _flat(notice.reason)))
+        if notice.high_risk:
+            facts.append((self.word("label.risk"), self.word("risk.two")))
+        if notice.expires:
+            facts.append((self.word("label.until"), self.time(notice.expires)))
+        return facts
+
+    def _link(self, notice: Notice) -> str:
+        if not self._notices.page_url:
+            return ""
+        place = "incident" if notice.kind == "incident" or notice.thread != notice.id else "remediation"
+        return f"{self._notices.page_url.rstrip('/')}/{place}/{notice.thread}"
+
+    def _value(self, value: Any) -> str:
+        if value is None:
+            return self.word("unreserved")
+        if isinstance(value, Mapping):
+            return ", ".join(f"{name} {one}" for name, one in value.items())[:VALUE_LIMIT]
+        return str(value)[:VALUE_LIMIT]
+
+
+def _buttons(notice: Notice) -> list[Button]:
+    if notice.kind != "remediation":
+        return []
+    verbs = ANSWERS.get(Status(notice.status), ())
+    if notice.remediator == "open_incident":
+        verbs = tuple(one for one in verbs if one != "revert")
+    expires = int(notice.expires.timestamp()) if notice.expires else None
+    return [
+        Button(
+            verb,
+            notice.thread if verb == "mute" else notice.id,
+            plan=notice.plan if verb == "approve" else None,
+            expires=expires if verb == "approve" else None,
+        )
+        for verb in verbs
+        if verb != "mute" or notice.thread != notice.id
+    ]
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.split())
