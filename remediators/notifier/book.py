@@ -36,10 +36,12 @@ WINDOWS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A thread as a channel has it: its name there, and the newest news shown, by id."""
+    """A thread as a channel has it: its name there, and by id the newest news shown, and the newest that may be there
+    though the channel gave no answer."""
 
     thread: Thread
     newest: dict[str, int]
+    tried: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +87,11 @@ class Book:
         except BotoCoreError as error:
             raise LedgerUnavailable(f"update_item: {error}") from error
         rows = self._pages(KeyConditionExpression="pk = :pk", ExpressionAttributeValues=items.values(pk=place))
-        newest = {row["sk"]["S"][2:]: int(row["shown"]["N"]) for row in rows if row["sk"]["S"].startswith("S#")}
+        news = {row["sk"]["S"][2:]: row for row in rows if row["sk"]["S"].startswith("S#")}
+        newest = {one: int(row["shown"]["N"]) for one, row in news.items() if "shown" in row}
+        tried = {one: int(row["tried"]["N"]) for one, row in news.items() if "tried" in row}
         unsure = "unsure" in old or ("lock_until" in old and old.get("lock_by", {}).get("S") != self._owner)
-        return Shown(Thread(thread, old.get("ref", {}).get("S", ""), unsure), newest)
+        return Shown(Thread(thread, old.get("ref", {}).get("S", ""), unsure), newest, tried)
 
     def shown(self, channel: str, post: Post, thread: Thread, now: datetime) -> None:
         """A post is there: its number, and where its thread is."""
@@ -112,6 +116,17 @@ class Book:
         """News that nobody is shown, because its incident is muted: it must not come again later."""
         ttl = int(now.timestamp()) + KEPT_S
         self._call("update_item", TableName=self._table, **_seen(_place(post.thread, channel), post, ttl))
+
+    def doubt(self, channel: str, post: Post, now: datetime) -> None:
+        """A post may be there, or not: nothing older of the same id may be shown from now on."""
+        self._call(
+            "update_item",
+            TableName=self._table,
+            Key=items.key(_place(post.thread, channel), f"S#{post.id}"),
+            UpdateExpression="SET tried = :tried, #ttl = :ttl",
+            ExpressionAttributeNames={"#ttl": "ttl"},
+            ExpressionAttributeValues=items.values(tried=post.sequence, ttl=int(now.timestamp()) + KEPT_S),
+        )
 
     def close(self, thread: str, channel: str, *, unsure: bool = False) -> None:
         """Lets the thread go. `unsure`: the last post may be there, or not."""
@@ -213,7 +228,7 @@ def newer(posts: Sequence[Post], shown: Shown) -> list[Post]:
     """The posts that are newer than what the thread shows of the same id, in order, each number once."""
     found: dict[tuple[str, int], Post] = {}
     for post in posts:
-        if post.sequence > shown.newest.get(post.id, -1):
+        if post.sequence > shown.newest.get(post.id, -1) and post.sequence >= shown.tried.get(post.id, -1):
             found.setdefault((post.id, post.sequence), post)
     return sorted(found.values(), key=lambda one: (one.sequence, one.id))
 

@@ -127,7 +127,11 @@ class Notifier:
                 self.book.fold(channel.name, post, subjects[post.key], now)
                 self.telemetry.count("Folded", channel=channel.name)
                 continue
-            thread = channel.deliver(post, thread)
+            try:
+                thread = channel.deliver(post, thread)
+            except Unavailable:
+                self.book.doubt(channel.name, post, now)
+                raise
             self.book.shown(channel.name, post, thread, self.clock.now())
             thread = Thread(thread.id, thread.ref)
             self.telemetry.count("Notified", channel=channel.name)
