@@ -1,21 +1,24 @@
-"""Files that follow from other files: the golden template of TechModa and the schema of `sereno.yaml`.
+"""Files that follow from other files: the golden template of TechModa, the schemas of `sereno.yaml` and of messages.
 
 `python -m deploy.golden` writes them anew; a difference in review then shows what a change does to production.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from deploy import config, synth
 from remediators import registry
+from remediators.notifier import notice
 from sereno.model import Json
 from sereno.service import Service
 
 ROOT = Path(__file__).parents[1]
 TECHMODA = ROOT / "examples" / "techmoda" / "sereno.yaml"
+NOTICE_SCHEMA = ROOT / "docs" / "notice.schema.json"
 TEMPLATE = ROOT / "tests" / "deploy" / "golden" / "techmoda.template.json"
 
 
@@ -29,6 +32,7 @@ def expected() -> Iterator[tuple[Path, str]]:
     """Every generated file, with the text that it should hold."""
     yield config.SCHEMA_PATH, config.schema_text()
     yield TEMPLATE, synth.text(template_of(TECHMODA))
+    yield NOTICE_SCHEMA, json.dumps(notice.schema(), indent=2) + "\n"
 
 
 def main() -> int:

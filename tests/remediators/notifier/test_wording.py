@@ -1,0 +1,128 @@
+"""Messages tell the truth of the outcome, in English and in Spanish."""
+
+from __future__ import annotations
+
+import string
+
+import pytest
+
+from remediators.notifier.notice import of
+from remediators.notifier.wording import LANGUAGES, Wording, catalogue
+from sereno.incident import Stage
+from sereno.model import Reason, Status
+from sereno.service import Notices
+
+EN, ES = Wording(Notices()), Wording(Notices(language="es"))
+
+
+def holes(sentence):
+    return sorted(name for _, name, _, _ in string.Formatter().parse(sentence) if name)
+
+
+def test_the_catalogues_say_the_same_things():
+    english, spanish = (catalogue(language) for language in LANGUAGES)
+    assert list(english) == list(spanish)
+    assert {key: holes(text) for key, text in english.items()} == {key: holes(text) for key, text in spanish.items()}
+    same = [key for key in english if english[key] == spanish[key]]
+    assert same == ["digest.part"], "the others are translated"
+
+
+def test_there_is_a_sentence_for_every_status_stage_and_reason():
+    for language in LANGUAGES:
+        known = catalogue(language)
+        assert {f"status.{one}" for one in Status} <= set(known)
+        assert {f"stage.{one}" for one in Stage} | {f"news.{one}" for one in Stage} <= set(known)
+        assert {f"reason.{one}" for one in Reason} <= set(known)
+
+
+@pytest.mark.parametrize(
+    ("status", "changed", "english", "spanish"),
+    [
+        (
+            "VERIFYING",
+            {},
+            "Sereno changed techmoda-read: reserved concurrency 120 → 240. It now looks whether the symptom goes.",
+            "Sereno cambió techmoda-read: reserved concurrency 120 → 240. Ahora mira si el síntoma desaparece.",
+        ),
+        (
+            "OBSERVED",
+            {},
+            "Sereno only watched. It would have changed techmoda-read: reserved concurrency 120 → 240. "
+            "Nothing was changed.",
+            "Sereno solo miró. Habría cambiado techmoda-read: reserved concurrency 120 → 240. No se cambió nada.",
+        ),
+        (
+            "REVERTED",
+            {},
+            "Taken back: techmoda-read reserved concurrency 240 → 120. Nothing of this change is in force.",
+            "Deshecho: techmoda-read reserved concurrency 240 → 120. De este cambio ya no queda nada en vigor.",
+        ),
+        (
+            "SKIPPED",
+            {"code": "NO_HEADROOM", "detail": "NO_HEADROOM: room for 3, 240 is needed"},
+            "Sereno did nothing on techmoda-read: the account has no room for it (room for 3, 240 is needed).",
+            "Sereno no hizo nada en techmoda-read: la cuenta no tiene sitio (room for 3, 240 is needed).",
+        ),
+        (
+            "FAILED",
+            {"code": "AWS_ERROR", "detail": "denied; what was done was taken back"},
+            "Sereno could not change techmoda-read: AWS did not do what was asked (denied; what was done was taken "
+            "back).",
+            "Sereno no pudo cambiar techmoda-read: AWS no hizo lo que se le pidió (denied; what was done was taken "
+            "back).",
+        ),
+        (
+            "ESCALATED",
+            {"code": "SYMPTOM_PERSISTS", "detail": "SYMPTOM_PERSISTS: 50 throttles"},
+            "A person must look at techmoda-read: the change did not help (50 throttles).",
+            "Una persona debe mirar techmoda-read: el cambio no sirvió (50 throttles).",
+        ),
+        (
+            "ESCALATED",
+            {"remediator": "open_incident"},
+            "A person must look: techmoda/read/exhaustion rang.",
+            "Una persona debe mirarlo: sonó techmoda/read/exhaustion.",
+        ),
+        (
+            "VERIFYING",
+            {"changes": [{"setting": "reserved concurrency", "before": None, "after": 240}]},
+            "Sereno changed techmoda-read: reserved concurrency nothing reserved → 240. It now looks whether the "
+            "symptom goes.",
+            "Sereno cambió techmoda-read: reserved concurrency nada reservado → 240. Ahora mira si el síntoma "
+            "desaparece.",
+        ),
+    ],
+)
+def test_the_truth_of_the_outcome_in_a_sentence(message, status, changed, english, spanish):
+    notice = of(message(status, **changed))
+    assert EN.sentence(notice) == english
+    assert ES.sentence(notice) == spanish
+
+
+def test_a_question_tells_until_when_it_may_be_answered_by_the_wall_clock(message):
+    from deploy.config_notices import offsets
+
+    madrid = Notices(language="es", timezone="Europe/Madrid", offsets=offsets("Europe/Madrid"))
+    post = Wording(madrid).post(of(message("AWAITING_APPROVAL", high_risk=True)))
+    assert ("Responder antes de", "14:30 Europe/Madrid") in post.facts
+    assert ("Riesgo alto", "con cuidado: riesgo alto") in post.facts
+
+
+def test_a_person_who_takes_or_silences_it_is_named(incident_message):
+    taken = of(incident_message("ACKNOWLEDGED", by="ana"))
+    assert EN.sentence(taken) == "ana has it."
+    assert EN.post(taken).head == "techmoda-read: exhaustion: taken by ana"
+    silent = of(incident_message("OPEN", phase="MUTED", detail="silent until 12:45 UTC"))
+    assert ES.sentence(silent) == "Sin mensajes por un rato: silent until 12:45 UTC."
+
+
+def test_links_lead_to_the_incident_where_there_is_a_page(message):
+    there = Wording(Notices(page_url="https://on-call.example.com/"))
+    assert there.post(of(message())).link == f"https://on-call.example.com/incident/{message()['incident']}"
+    assert there.post(of(message(incident=""))).link == f"https://on-call.example.com/remediation/{message()['id']}"
+    assert EN.post(of(message())).link == ""
+
+
+def test_a_language_that_is_not_there_is_an_error():
+    with pytest.raises(KeyError):
+        catalogue("../words/en")
