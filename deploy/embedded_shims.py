@@ -41,6 +41,14 @@ def _alarm_arn(wanted: Wanted) -> str:
 # --- Lambda ------------------------------------------------------------------------------------------------------
 
 
+def _event_source(wanted: Wanted, aws: Clients) -> Made:
+    """Made and switched off."""
+    request = wanted.take("EventSourceArn", "FunctionName", "BatchSize", "MaximumBatchingWindowInSeconds")
+    request |= wanted.take("FunctionResponseTypes", "ScalingConfig")
+    made = aws("lambda").create_event_source_mapping(**request, Enabled=False)
+    return Made(made["UUID"], {"Id": made["UUID"]})
+
+
 def _function(wanted: Wanted, aws: Clients) -> Made:
     lambda_ = aws("lambda")
     # The last two are calls of their own on AWS, and change nothing where code does not run.
@@ -348,6 +356,9 @@ SHIMS: Mapping[str, Shim] = {
     "AWS::KMS::Key": Shim(_key, "moto keeps the key policy unreadable: as a mapping, not as text"),
     "AWS::Lambda::Alias": Shim(_alias, _NONE),
     "AWS::Lambda::EventInvokeConfig": Shim(_event_invoke, _NONE),
+    "AWS::Lambda::EventSourceMapping": Shim(
+        _event_source, "moto would take the messages away, though no code runs that could read them"
+    ),
     "AWS::Lambda::Function": Shim(
         _function, _SOME + "tracing, layers, architecture, tags; and it wants the code in a bucket", "FunctionName"
     ),

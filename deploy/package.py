@@ -41,7 +41,20 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 # sampled already, so these need no permission.
 _XRAY = ("xray.get_sampling_rules", "xray.get_sampling_targets")
 # What the flow calls beside what remediators do.
-RUNTIME_OPERATIONS = (*iam.LEDGER_OPERATIONS, "sns.publish", *(one.operation for one in iam.ROUND), *_XRAY)
+_NOTIFIER = (
+    "secretsmanager.get_secret_value",
+    "sqs.change_message_visibility",
+    "ssm.create_ops_item",
+    "ssm.describe_ops_items",
+    "ssm.update_ops_item",
+)
+RUNTIME_OPERATIONS = (
+    *iam.LEDGER_OPERATIONS,
+    "sns.publish",
+    *(one.operation for one in iam.ROUND),
+    *_NOTIFIER,
+    *_XRAY,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +135,8 @@ def _contents(compiled: Json, remediators: Mapping[str, Remediator]) -> Iterator
     wanted = operations(remediators)
     yield "sereno.json", json.dumps(compiled, sort_keys=True, ensure_ascii=False).encode()
     for package in OURS:
-        for path in sorted((ROOT / package).rglob("*.py")):
+        # The notifier's words are data.
+        for path in sorted(one for one in (ROOT / package).rglob("*") if one.suffix in (".py", ".json")):
             yield path.relative_to(ROOT).as_posix(), path.read_bytes()
     services = package_botocore.by_service(wanted)
     models = dict(package_botocore.files(wanted))

@@ -17,7 +17,7 @@ from sereno.errors import SerenoError
 
 ROOT = Path(__file__).parents[1]
 
-# Everything an invocation may load: both entries, every remediator, the tracing of a sampled invocation, a written
+# Everything an invocation may load: every entry, every remediator, the tracing of a sampled invocation, a written
 # metric and a log line. Clients are made and nothing is called.
 PROBE = """
 import json, os, sys
@@ -27,6 +27,7 @@ os.environ.update(AWS_DEFAULT_REGION="eu-west-1", AWS_ACCESS_KEY_ID="x", AWS_SEC
                   POWERTOOLS_METRICS_NAMESPACE="Sereno")
 stdout, sys.stdout = sys.stdout, open(os.devnull, "w")
 import remediators.handler, remediators.round
+import remediators.notifier.actions, remediators.notifier.handler
 from remediators import registry
 from remediators.clients import BotocoreAws
 from remediators.telemetry import PowertoolsTelemetry

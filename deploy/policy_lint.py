@@ -48,7 +48,7 @@ def problems(template: Json, given: Mapping[str, str] | None = None) -> list[Pro
         elif kind in ("AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy", "AWS::S3::BucketPolicy"):
             found += _resource_policy(place, properties["PolicyDocument"])
         elif kind == "AWS::Lambda::Permission":
-            found += _permission(place, properties)
+            found += _permission(place, properties, one.get("Metadata", {}))
         elif kind == STACK and "Capabilities" in properties:
             found.append(Problem(place, "Capabilities", "is for the one who deploys to give, not for a template"))
     return found
@@ -139,12 +139,14 @@ def _resource_policy(place: str, document: Json) -> Iterator[Problem]:
             yield Problem(where, principal["Service"], mend)
 
 
-def _permission(place: str, properties: Json) -> Iterator[Problem]:
-    """Who may invoke a function."""
+def _permission(place: str, properties: Json, metadata: Json) -> Iterator[Problem]:
+    """Who may invoke a function. Everybody only by its URL, and where a page says why it must be open."""
     if "*" in str(properties.get("Action", "")):
         yield Problem(place, properties["Action"], "has a wildcard (lambda:InvokeFunction is meant)")
+    by_url = properties.get("FunctionUrlAuthType") == "NONE" or properties.get("InvokedViaFunctionUrl") is True
     if properties.get("Principal") == "*":
-        yield Problem(place, "*", "lets everybody invoke the function")
+        if not (by_url and "https://" in str(metadata.get("Open", ""))):
+            yield Problem(place, "*", "lets everybody invoke the function")
     elif not {"SourceArn", "SourceAccount"} & properties.keys():
         yield Problem(place, properties.get("Principal"), "may invoke on anybody's behalf (add SourceArn)")
 

@@ -174,9 +174,9 @@ class Cloud:
         return int(answer["Attributes"]["ApproximateNumberOfMessages"])
 
     def tell(self, subject: str, body: Json) -> None:
-        """CloudWatch's own word to the topic."""
+        """CloudWatch's own word to people."""
         self.clients("sns").publish(
-            TopicArn=self.created.physical("Topic"), Subject=subject[:99], Message=json.dumps(body)
+            TopicArn=self.created.physical("People"), Subject=subject[:99], Message=json.dumps(body)
         )
 
 
@@ -260,7 +260,7 @@ def _clients(region: str) -> Callable[[str], Any]:
 
 
 def _look_around(cloud: Cloud, template: Json) -> None:
-    """Reads back what was deployed: alarms, rules; and subscribes a mailbox to the topic."""
+    """Reads back what was deployed: alarms, rules; and subscribes a mailbox to the topics."""
     for page in cloud.clients("cloudwatch").get_paginator("describe_alarms").paginate():
         cloud.alarms += [
             AlarmSpec.from_api(_with_tags(one, template))
@@ -272,7 +272,8 @@ def _look_around(cloud: Cloud, template: Json) -> None:
     sqs, sns = cloud.clients("sqs"), cloud.clients("sns")
     cloud.mailbox = sqs.create_queue(QueueName="drill-mailbox")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=cloud.mailbox, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    sns.subscribe(TopicArn=cloud.created.physical("Topic"), Protocol="sqs", Endpoint=arn)
+    for topic in ("Topic", "People"):
+        sns.subscribe(TopicArn=cloud.created.physical(topic), Protocol="sqs", Endpoint=arn)
 
 
 def _with_tags(described: Json, template: Json) -> Json:

@@ -150,6 +150,8 @@ class _Stage:
         self._watch_faults = engine.scenario.watch_faults_for(engine.seed)
         self._tables = TableStage(engine.scenario, engine.seed, run, cloud, self._at, self._hear)
         self._own_reserved: dict[str, int | None] = {}
+        # Since when something waits in the notifier's queue that no channel takes.
+        self._waiting_since: float | None = None
 
     def play(self) -> None:
         """From the first second to the last."""
@@ -319,6 +321,11 @@ class _Stage:
         if waiting:
             name = f"sereno-{self._engine.service.name}-dlq"
             self._put("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": name}, [float(waiting)])
+        if not self._suffers("channels-down"):
+            self._waiting_since = None
+        elif self._waiting_since is not None:
+            named = {"QueueName": f"sereno-{self._engine.service.name}-notices"}
+            self._put("AWS/SQS", "ApproximateAgeOfOldestMessage", named, [self._now - self._waiting_since])
         self._read_messages()
 
     def _put(self, namespace: str, name: str, dimensions: Json, values: list[float]) -> None:
@@ -344,6 +351,8 @@ class _Stage:
         for message in self._cloud.messages():
             subject, text = message.get("Subject", ""), message.get("Message", "")
             told = {"at_s": self._now - self._start, "subject": subject, "text": text}
+            if self._waiting_since is None and self._suffers("channels-down"):
+                self._waiting_since = self._now
             body = json.loads(text)
             if "AlarmName" in body or body.get("urgent"):
                 self._run.pages.append(told)
@@ -371,4 +380,4 @@ class _Stage:
 def _readable(body: Json) -> str:
     if "AlarmName" in body:
         return f"{body['NewStateReason']}"
-    return f"{body['detail']} ({body['do']})"
+    return f"{body['detail']} ({body['do']})" if body.get("do") else str(body["detail"])

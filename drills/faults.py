@@ -23,10 +23,11 @@ Kind = Literal[
     "functions-fail",
     "topic-down",
     "undelivered",
+    "channels-down",
 ]
 KINDS: tuple[Kind, ...] = ("errors", "slow", "gateway", "hot-key", "strangers", "table-errors")
 # What befalls the watchman, not the service.
-WATCH_KINDS: tuple[Kind, ...] = ("round-silent", "functions-fail", "topic-down", "undelivered")
+WATCH_KINDS: tuple[Kind, ...] = ("round-silent", "functions-fail", "topic-down", "undelivered", "channels-down")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,8 @@ class Fault:
 
     Those of the watchman take neither a value nor a function: `round-silent` (its minute does not come),
     `functions-fail` (Sereno's functions end with an error), `topic-down` (SNS cannot be reached from them),
-    `undelivered` (EventBridge cannot start them).
+    `undelivered` (EventBridge cannot start them), `channels-down` (no channel takes what people are to be told, so it
+    waits in the notifier's queue).
     """
 
     kind: Kind

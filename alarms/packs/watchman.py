@@ -23,21 +23,24 @@ def alarms(
     own_functions = default_functions(service) if functions is None else functions
     own_rules = default_rules(service) if rules is None else rules
     found: list[AnySpec] = [heartbeat(service), dead_letters(service), unpublished(service)]
+    found += [untold(service), undeliverable(service)]
     found += [failing(service, name) for name in own_functions]
     found += [undelivered(service, name) for name in own_rules]
     return found
 
 
 def default_functions(service: Service) -> list[str]:
-    """One function for each remediator of the playbook, and the round."""
+    """One function for each remediator of the playbook, the round, and those that tell people."""
     used = dict.fromkeys(name for play in service.playbook.values() for name in play.remediators)
-    return [*(_own(service, name) for name in used), _own(service, "round")]
+    slack = service.notices.slack
+    buttons = ["actions"] if slack is not None and slack.approvers else []
+    return [_own(service, name) for name in (*used, "round", "notifier", *buttons)]
 
 
 def default_rules(service: Service) -> list[str]:
-    """One rule for each remediator that answers something first, and the round's minute."""
+    """One rule for each remediator that answers something first, the round's minute, and the digests'."""
     first = dict.fromkeys(name for play in service.playbook.values() for name in play.first)
-    return [*(f"{_own(service, name)}-1" for name in first), _own(service, "minute")]
+    return [*(f"{_own(service, name)}-1" for name in first), _own(service, "minute"), _own(service, "digest")]
 
 
 def heartbeat(service: Service) -> AlarmSpec:
@@ -98,6 +101,46 @@ def unpublished(service: Service) -> AlarmSpec:
         statistic="Sum",
         evaluation_periods=5,
         datapoints_to_alarm=3,
+    )
+
+
+def untold(service: Service) -> AlarmSpec:
+    """People are told late, or not at all: a channel is away, or refuses what it is sent."""
+    queue = f"sereno-{service.name}-notices"
+    return _alarm(
+        service,
+        "notices",
+        "untold",
+        "page",
+        f"The oldest message in {queue} is older than five minutes: a channel (Slack, PagerDuty, email, OpsCenter) "
+        "does not take it. Nothing is lost, it is tried again and again; but who waits for Slack hears nothing. This "
+        "alarm goes to the topic of people by itself, past the notifier.",
+        namespace="AWS/SQS",
+        metric_name="ApproximateAgeOfOldestMessage",
+        dimensions=dimensions({"QueueName": queue}),
+        statistic="Maximum",
+        threshold=300.0,
+        evaluation_periods=3,
+        datapoints_to_alarm=2,
+    )
+
+
+def undeliverable(service: Service) -> AlarmSpec:
+    """News that people were never told."""
+    queue = f"sereno-{service.name}-notices-dead"
+    return _alarm(
+        service,
+        "notices",
+        "undeliverable",
+        "page",
+        f"There are messages in {queue}: the notifier could not read them, or no channel took them for a day. What "
+        "they tell stands in the ledger.",
+        namespace="AWS/SQS",
+        metric_name="ApproximateNumberOfMessagesVisible",
+        dimensions=dimensions({"QueueName": queue}),
+        statistic="Maximum",
+        evaluation_periods=1,
+        datapoints_to_alarm=1,
     )
 
 

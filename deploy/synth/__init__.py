@@ -14,7 +14,7 @@ from alarms.spec import AnySpec
 from dashboards import cloudwatch
 from deploy import config
 from deploy.config_checks import nearest
-from deploy.synth import alarm, functions, limits, names, rules, store
+from deploy.synth import alarm, functions, limits, names, notify, rules, store
 from deploy.synth.limits import packed, text
 from deploy.synth.split import Bundle, apart
 from sereno.errors import InvalidInput, Problem
@@ -68,7 +68,7 @@ def _whole(
     alarms: Sequence[AnySpec] | None,
 ) -> Json:
     used = used_remediators(service, remediators)
-    hands = _hands(service, list(used.values()))
+    hands = _hands(service, list(used.values())) | notify.resources(service)
     if alarms is None:
         alarms = all_alarms(service, functions=_named(hands, FUNCTION), rules=_named(hands, RULE))
     _check_whats(service, alarms)
@@ -91,8 +91,15 @@ def _whole(
         "Parameters": PARAMETERS,
         "Conditions": {store.HAS_KEY: {"Fn::Not": [{"Fn::Equals": [store.KEY, ""]}]}},
         "Resources": found,
-        "Outputs": _outputs(service),
+        "Outputs": _outputs(service) | _buttons_output(service),
     }
+
+
+def _buttons_output(service: Service) -> Json:
+    if not notify.has_buttons(service):
+        return {}
+    url = {"Fn::GetAtt": ["ActionsUrl", "FunctionUrl"]}
+    return {"ActionsUrl": {"Description": "Request URL for the Slack app's interactivity", "Value": url}}
 
 
 def digest(compiled: Json) -> str:
@@ -212,7 +219,8 @@ def _outputs(service: Service) -> Json:
     page = f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#dashboards/dashboard/"
     return {
         "Ledger": {"Description": "The ledger table", "Value": {"Ref": "Ledger"}},
-        "Topic": {"Description": "Where people are told", "Value": {"Ref": "Topic"}},
+        "Topic": {"Description": "What remediators and incidents do, for machines", "Value": {"Ref": "Topic"}},
+        "People": {"Description": "Where people are told", "Value": {"Ref": "People"}},
         "DeadLetters": {"Description": "Events that nobody could take", "Value": {"Ref": "DeadLetters"}},
         "Round": {"Description": "The function of the round", "Value": {"Ref": "Round"}},
         "DashboardUrl": {"Description": "The dashboard", "Value": page + names.dashboard(service)},

@@ -11,7 +11,7 @@ from sereno.model import Json, Mode
 from sereno.service import Service
 
 PAGE, TICKET = "page", "ticket"
-TOPIC: Json = {"Ref": "Topic"}
+PEOPLE: Json = {"Ref": "People"}
 
 
 def resources(service: Service, specs: Sequence[AnySpec]) -> Json:
@@ -21,7 +21,7 @@ def resources(service: Service, specs: Sequence[AnySpec]) -> Json:
 
 
 def tells_people(service: Service, spec: AnySpec) -> bool:
-    """Whether an alarm goes to the topic by itself.
+    """Whether an alarm goes to the topic of people by itself.
 
     One of page severity does: it is the way past the notifier, for the day on which Sereno's functions are the ones
     that do not answer. So does a ticket that no play answers, for nobody else would hear of it. All others reach
@@ -36,7 +36,7 @@ def _resource(service: Service, spec: AnySpec, here: dict[str, str]) -> Json:
     properties = dict(spec.to_cloudformation())
     if tells_people(service, spec):
         for field in ("AlarmActions", "OKActions"):
-            properties[field] = [*properties.get(field, []), TOPIC]
+            properties[field] = [*properties.get(field, []), PEOPLE]
     found: Json = {"Type": spec.resource_type, "Properties": properties}
     if isinstance(spec, CompositeSpec):
         # The rule names its children as text, so CloudFormation cannot see that they must exist first.

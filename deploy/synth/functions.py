@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from deploy import iam
 from deploy.synth import names, store
@@ -29,7 +30,7 @@ class Code:
     name: str
     description: str
     handler: str
-    environment: Mapping[str, str]
+    environment: Mapping[str, Any]
     timeout_s: int
     concurrency: int
     max_age_s: int

@@ -35,8 +35,38 @@ def ledger(service: Service) -> str:
 
 
 def topic(service: Service) -> str:
-    """The topic on which people are told."""
+    """The topic of what remediators and incidents do, for machines."""
     return f"sereno-{service.name}"
+
+
+def people(service: Service) -> str:
+    """The topic to which people subscribe."""
+    return f"sereno-{service.name}-people"
+
+
+def notices(service: Service) -> str:
+    """The queue of what people are still to be told."""
+    return f"sereno-{service.name}-notices"
+
+
+def notices_dead(service: Service) -> str:
+    """The queue of what people could not be told."""
+    return f"sereno-{service.name}-notices-dead"
+
+
+def notifier(service: Service) -> str:
+    """The function of the notifier."""
+    return f"sereno-{service.name}-notifier"
+
+
+def actions(service: Service) -> str:
+    """The function behind Slack's buttons."""
+    return f"sereno-{service.name}-actions"
+
+
+def digest_rule(service: Service) -> str:
+    """The rule on which digests are told."""
+    return f"sereno-{service.name}-digest"
 
 
 def dead_letters(service: Service) -> str:

@@ -110,7 +110,7 @@ def of_round(service: Service, function_id: str) -> Json:
     return found
 
 
-def to_function(name: str, function_id: str, properties: Json, retry: Json) -> Json:
+def to_function(name: str, function_id: str, properties: Json, retry: Json, *, data: str | None = None) -> Json:
     """A rule with one function as its target, and the function's leave for exactly this rule.
 
     The dead-letter queue holds what EventBridge could not deliver; a handler's own failure goes to the same queue
@@ -122,6 +122,7 @@ def to_function(name: str, function_id: str, properties: Json, retry: Json) -> J
         "Arn": {"Fn::GetAtt": [function_id, "Arn"]},
         "DeadLetterConfig": {"Arn": {"Fn::GetAtt": ["DeadLetters", "Arn"]}},
         "RetryPolicy": retry,
+        **({"Input": data} if data else {}),
     }
     return {
         rule_id: {

@@ -24,20 +24,13 @@ def tags(service: Service) -> list[Json]:
 
 
 def resources(service: Service, rule_names: Sequence[str]) -> Json:
-    """The ledger, the topic with its subscriptions, and the queue; `rule_names` may send dead letters to it."""
-    found: Json = {
+    """The ledger, the topic and the queue; `rule_names` may send dead letters to it."""
+    return {
         "Ledger": ledger(service),
         "Topic": topic(service),
-        "TopicPolicy": topic_policy(service),
         "DeadLetters": queue(service),
         "DeadLettersPolicy": queue_policy(service, rule_names),
     }
-    for email in service.emails:
-        found[names.logical("Email", email)] = {
-            "Type": "AWS::SNS::Subscription",
-            "Properties": {"TopicArn": {"Ref": "Topic"}, "Protocol": "email", "Endpoint": email},
-        }
-    return found
 
 
 def ledger(service: Service) -> Json:
@@ -91,20 +84,20 @@ def topic(service: Service) -> Json:
     }
 
 
-def topic_policy(service: Service) -> Json:
-    """Alarms of this account may publish."""
+def topic_policy(service: Service, topic_id: str) -> Json:
+    """Alarms of this account may publish to a topic."""
     statement = {
         "Sid": "AlarmsOfThisAccount",
         "Effect": "Allow",
         "Principal": {"Service": "cloudwatch.amazonaws.com"},
         "Action": "sns:Publish",
-        "Resource": {"Ref": "Topic"},
+        "Resource": {"Ref": topic_id},
         "Condition": {"StringEquals": {"AWS:SourceAccount": service.account}},
     }
     return {
         "Type": "AWS::SNS::TopicPolicy",
         "Properties": {
-            "Topics": [{"Ref": "Topic"}],
+            "Topics": [{"Ref": topic_id}],
             "PolicyDocument": {"Version": "2012-10-17", "Statement": [statement]},
         },
     }

@@ -92,6 +92,11 @@ def test_the_function_has_its_slice_its_settings_and_its_alias(aws, watch):
     assert lambda_.get_function_url_config(FunctionName="techmoda-round")["AuthType"] == "AWS_IAM"
 
 
+def test_a_queue_is_not_read_by_code_that_does_not_run(aws, watch):
+    (source,) = aws("lambda").list_event_source_mappings(FunctionName="techmoda-round")["EventSourceMappings"]
+    assert (source["State"], source["BatchSize"]) == ("Disabled", 7)
+
+
 def test_the_ledger_keeps_its_recovery_its_expiry_and_its_index(aws, watch):
     dynamodb = aws("dynamodb")
     table = dynamodb.describe_table(TableName="techmoda-ledger")["Table"]

@@ -112,3 +112,20 @@ def test_the_key_statement_is_looked_at_where_the_key_is_given():
     }
     assert policy_lint.problems(template) == []
     assert any("has a wildcard" in str(one) for one in policy_lint.problems(template, {"KmsKeyArn": KEY}))
+
+
+@pytest.mark.parametrize(
+    ("changed", "metadata", "found"),
+    [
+        ({"FunctionUrlAuthType": "NONE"}, {"Open": "https://docs.slack.dev/x"}, 0),
+        ({"InvokedViaFunctionUrl": True}, {"Open": "https://docs.slack.dev/x"}, 0),
+        ({"FunctionUrlAuthType": "NONE"}, {"Open": "because"}, 1),
+        ({"FunctionUrlAuthType": "NONE"}, {}, 1),
+        ({"FunctionUrlAuthType": "AWS_IAM"}, {"Open": "https://docs.slack.dev/x"}, 1),
+        ({}, {"Open": "https://docs.slack.dev/x"}, 1),
+    ],
+)
+def test_everybody_may_come_by_a_url_only_and_with_a_page_that_says_why(changed, metadata, found):
+    properties = {"Action": "lambda:InvokeFunction", "FunctionName": "f", "Principal": "*", **changed}
+    one = {"Type": "AWS::Lambda::Permission", "Properties": properties, "Metadata": metadata}
+    assert len(policy_lint.problems({"Resources": {"Leave": one}})) == found

@@ -141,7 +141,11 @@ class TestWatchman:
 
     def test_the_names_it_takes_for_granted_are_those_that_are_deployed(self):
         functions = [names.function(TECHMODA, one) for one in ("raise_concurrency", "open_incident")]
-        assert watchman.default_functions(TECHMODA) == [*functions, names.round_function(TECHMODA)]
+        assert watchman.default_functions(TECHMODA) == [
+            *functions,
+            names.round_function(TECHMODA),
+            names.notifier(TECHMODA),
+        ]
         assert names.rule(TECHMODA, "raise_concurrency", 1) in watchman.default_rules(TECHMODA)
         queue = next(spec for spec in watchman.alarms(TECHMODA) if spec.what == "dead-letters")
         assert queue.dimensions == (("QueueName", names.dead_letters(TECHMODA)),)
@@ -150,7 +154,7 @@ class TestWatchman:
         found = all_alarms(TECHMODA, functions=["f"], rules=["r"])
         own = {spec.name for spec in found if spec.name.startswith("sereno-")}
         assert {"sereno-techmoda/f/errors", "sereno-techmoda/r/undelivered"} <= own
-        assert len(own) == 5
+        assert len(own) == 7
 
     def test_a_silent_round_is_a_failure(self):
         from alarms.evaluator import timeline

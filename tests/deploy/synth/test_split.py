@@ -103,7 +103,7 @@ def test_what_a_nested_template_refers_to_is_handed_to_it(large):
     for name, part in large.nested.items():
         stack = large.root["Resources"][name]
         assert stack["Properties"].get("Parameters", {}).keys() == part.get("Parameters", {}).keys()
-    handed = [part for part in large.nested.values() if "Topic" in part.get("Parameters", {})]
+    handed = [part for part in large.nested.values() if "People" in part.get("Parameters", {})]
     assert handed
 
 

@@ -167,7 +167,8 @@ def test_a_change_of_the_services_stack_reaches_the_round_and_no_other_stack_doe
 
 def test_each_rule_may_invoke_its_function_and_nobody_else_may():
     found = template()
-    leaves = of_type(found, "Lambda::Permission").values()
+    by_url = ("ActionsUrlLeave", "ActionsLeave")
+    leaves = [one for key, one in of_type(found, "Lambda::Permission").items() if key not in by_url]
     sources = [one["Properties"]["SourceArn"]["Fn::GetAtt"][0] for one in leaves]
     assert sorted(sources) == sorted(of_type(found, "Events::Rule"))
     assert {one["Properties"]["Principal"] for one in leaves} == {"events.amazonaws.com"}
@@ -196,9 +197,10 @@ def test_the_watchman_has_room_of_its_own_and_the_round_runs_alone():
     functions = of_type(template(), "Lambda::Function")
     reserved = {key: one["Properties"]["ReservedConcurrentExecutions"] for key, one in functions.items()}
     assert reserved.pop("Round") == 1
+    assert reserved.pop("Notifier") == reserved.pop("Actions") == 2
     assert set(reserved.values()) == {5}
     # A claim lasts 90 s: whoever holds one is over before somebody else may take it.
-    assert all(one["Properties"]["Timeout"] <= 50 for one in functions.values())
+    assert all(one["Properties"]["Timeout"] <= 60 for one in functions.values())
 
 
 def test_a_role_holds_what_its_remediator_calls_and_the_round_what_all_call():
@@ -216,15 +218,17 @@ def test_a_role_holds_what_its_remediator_calls_and_the_round_what_all_call():
     assert raising in by_name["sereno-techmoda-raise-concurrency"]
     assert raising not in by_name["sereno-techmoda-open-incident"]
     assert {raising, "cloudwatch:DescribeAlarms"} <= by_name["sereno-techmoda-round"]
+    assert "sns:Publish" not in by_name.pop("sereno-techmoda-actions")
     assert all("dynamodb:UpdateItem" in one and "sns:Publish" in one for one in by_name.values())
+    assert not {raising, "cloudwatch:DescribeAlarms"} & by_name["sereno-techmoda-notifier"]
 
 
 def test_only_pages_go_to_people_past_the_notifier():
     found = template()
     page = named(found, "CloudWatch::CompositeAlarm", "AlarmName", HURT.name)["Properties"]
     ticket = named(found, "CloudWatch::Alarm", "AlarmName", THROTTLES.name)["Properties"]
-    assert page["AlarmActions"] == [{"Ref": "Topic"}]
-    assert page["OKActions"] == [{"Ref": "Topic"}]
+    assert page["AlarmActions"] == [{"Ref": "People"}]
+    assert page["OKActions"] == [{"Ref": "People"}]
     assert not ticket.get("AlarmActions")
 
 
@@ -276,8 +280,11 @@ def test_the_ledger_outlives_the_stack():
 
 
 def test_people_are_subscribed():
-    subscriptions = of_type(template(), "SNS::Subscription").values()
-    assert [one["Properties"]["Endpoint"] for one in subscriptions] == ["oncall@example.com"]
+    subscriptions = [one["Properties"] for one in of_type(template(), "SNS::Subscription").values()]
+    mails = [one for one in subscriptions if one["Protocol"] == "email"]
+    assert [(one["TopicArn"], one["Endpoint"]) for one in mails] == [({"Ref": "People"}, "oncall@example.com")]
+    (queue,) = (one for one in subscriptions if one["Protocol"] == "sqs")
+    assert (queue["TopicArn"], queue["RawMessageDelivery"]) == ({"Ref": "Topic"}, True)
 
 
 def test_the_same_service_gives_the_same_template_and_another_configuration_another():

@@ -216,6 +216,7 @@ def stand_watch(emulator: Emulator, shipped: Shipped) -> Watch:
     statement = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
     policy = {"Version": "2012-10-17", "Statement": [{**statement, "Resource": arn}]}
     sqs.set_queue_attributes(QueueUrl=mailbox, Attributes={"Policy": json.dumps(policy)})
-    sns.subscribe(TopicArn=stands.outputs["Topic"], Protocol="sqs", Endpoint=arn)
+    for topic in ("Topic", "People"):
+        sns.subscribe(TopicArn=stands.outputs[topic], Protocol="sqs", Endpoint=arn)
     ledger = Ledger(emulator.client("dynamodb"), stands.outputs["Ledger"], shipped.service.name)
     return Watch(emulator, shipped.service, stands, ledger, mailbox)

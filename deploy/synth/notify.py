@@ -1,0 +1,237 @@
+"""How people are told: their topic, the queue, the notifier behind it, and the function behind Slack's buttons.
+
+Remediators publish to `Topic`, for machines. Its messages go to the queue `Notices`, where they stay until every
+channel has shown them. Page alarms go to `People` directly, past all of this.
+"""
+
+from __future__ import annotations
+
+from deploy import iam
+from deploy.synth import functions, names, rules, store
+from deploy.synth.functions import Code
+from remediators.notifier import routing
+from sereno.model import Json
+from sereno.ports import Permission
+from sereno.service import Service
+
+TIMEOUT_S = 60
+# An SQS source needs at least two. https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+CONCURRENCY = 2
+# Six times the function's timeout, as AWS advises.
+# https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+VISIBLE_S = 6 * TIMEOUT_S
+# A channel that is away for a day is tried again each quarter of an hour; then a person takes over.
+RECEIVES = 100
+RETENTION_S = 1_209_600
+BATCH, WINDOW_S = 10, 1
+ACTIONS_TIMEOUT_S = 10
+# Slack cannot sign with IAM: the function checks Slack's own signature before anything else.
+OPEN: Json = {"Open": "https://docs.slack.dev/authentication/verifying-requests-from-slack"}
+OPS_PAGE = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html"
+
+_LEDGER = tuple(one for one in iam.COMMON if one.operation.startswith(("dynamodb.", "xray.", "sqs.")))
+_PEOPLE = Permission("sns.publish", "arn:{partition}:sns:{region}:{account}:sereno-{service}-people")
+_QUEUE = "arn:{partition}:sqs:{region}:{account}:sereno-{service}-notices"
+
+
+def resources(service: Service) -> Json:
+    """All of it; the buttons only where Slack is declared and somebody may press them."""
+    found: Json = {
+        "People": _people(service),
+        "PeoplePolicy": _people_policy(service),
+        "Notices": _queue(service),
+        "NoticesDead": _dead(service),
+        "NoticesPolicy": _queue_policy(),
+        "NoticesSubscription": {
+            "Type": "AWS::SNS::Subscription",
+            "Properties": {
+                "TopicArn": {"Ref": "Topic"},
+                "Protocol": "sqs",
+                "Endpoint": {"Fn::GetAtt": ["Notices", "Arn"]},
+                "RawMessageDelivery": True,
+            },
+        },
+        **functions.resources(service, notifier(service)),
+        "NotifierSource": {
+            "Type": "AWS::Lambda::EventSourceMapping",
+            "Properties": {
+                "EventSourceArn": {"Fn::GetAtt": ["Notices", "Arn"]},
+                "FunctionName": {"Ref": "Notifier"},
+                "BatchSize": BATCH,
+                "MaximumBatchingWindowInSeconds": WINDOW_S,
+                "FunctionResponseTypes": ["ReportBatchItemFailures"],
+                "ScalingConfig": {"MaximumConcurrency": CONCURRENCY},
+            },
+        },
+        **rules.to_function(
+            names.digest_rule(service),
+            "Notifier",
+            {"ScheduleExpression": "rate(2 minutes)", "Description": "What was folded together in a storm is told"},
+            {"MaximumEventAgeInSeconds": 120, "MaximumRetryAttempts": 0},
+            data='{"sereno":"digest"}',
+        ),
+    }
+    for email in service.emails:
+        found[names.logical("Email", email)] = {
+            "Type": "AWS::SNS::Subscription",
+            "Properties": {"TopicArn": {"Ref": "People"}, "Protocol": "email", "Endpoint": email},
+        }
+    return found | (_buttons(service) if has_buttons(service) else {})
+
+
+def has_buttons(service: Service) -> bool:
+    """Whether anybody may press a button in Slack."""
+    return service.notices.slack is not None and bool(service.notices.slack.approvers)
+
+
+def notifier(service: Service) -> Code:
+    """The function of the notifier."""
+    return Code(
+        id="Notifier",
+        name=names.notifier(service),
+        description="Tells people, in Slack, PagerDuty, email and OpsCenter: each news once",
+        handler="remediators.notifier.handler.handler",
+        environment={"SERENO_PEOPLE": {"Ref": "People"}, "SERENO_QUEUE": {"Ref": "Notices"}},
+        timeout_s=TIMEOUT_S,
+        concurrency=CONCURRENCY,
+        max_age_s=120,
+        retries=0,
+        permissions=(*_LEDGER, *_channels(service), *_receiving()),
+    )
+
+
+def buttons(service: Service) -> Code:
+    """The function behind Slack's buttons."""
+    slack = service.notices.slack
+    secrets = (_secret(slack.secret),) if slack else ()
+    return Code(
+        id="Actions",
+        name=names.actions(service),
+        description="Takes what people press in Slack: checked, and noted for the round",
+        handler="remediators.notifier.actions.handler",
+        environment={},
+        timeout_s=ACTIONS_TIMEOUT_S,
+        concurrency=CONCURRENCY,
+        max_age_s=60,
+        retries=0,
+        permissions=(*_LEDGER, *secrets),
+    )
+
+
+def _buttons(service: Service) -> Json:
+    return {
+        **functions.resources(service, buttons(service)),
+        "ActionsUrl": {
+            "Type": "AWS::Lambda::Url",
+            "Metadata": OPEN,
+            "Properties": {"TargetFunctionArn": {"Fn::GetAtt": ["Actions", "Arn"]}, "AuthType": "NONE"},
+        },
+        # Since October 2025 a function URL needs both.
+        # https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html
+        "ActionsUrlLeave": {
+            "Type": "AWS::Lambda::Permission",
+            "Metadata": OPEN,
+            "Properties": {
+                "Action": "lambda:InvokeFunctionUrl",
+                "FunctionName": {"Ref": "Actions"},
+                "FunctionUrlAuthType": "NONE",
+                "Principal": "*",
+            },
+        },
+        "ActionsLeave": {
+            "Type": "AWS::Lambda::Permission",
+            "Metadata": OPEN,
+            "Properties": {
+                "Action": "lambda:InvokeFunction",
+                "FunctionName": {"Ref": "Actions"},
+                "InvokedViaFunctionUrl": True,
+                "Principal": "*",
+            },
+        },
+    }
+
+
+def _channels(service: Service) -> tuple[Permission, ...]:
+    """What the declared channels need, and no more."""
+    notices, found = service.notices, [_PEOPLE]
+    declared = routing.channels(notices, service.emails)
+    if routing.SLACK in declared and notices.slack:
+        found.append(_secret(notices.slack.secret))
+    if routing.PAGERDUTY in declared and notices.pagerduty:
+        found.append(_secret(notices.pagerduty.secret))
+    if routing.OPS_CENTER in declared:
+        item = "arn:{partition}:ssm:{region}:{account}:opsitem/*"
+        found += [
+            Permission("ssm.create_ops_item", "*", OPS_PAGE),
+            Permission("ssm.describe_ops_items", "*", OPS_PAGE),
+            Permission("ssm.update_ops_item", item),
+        ]
+    return tuple(found)
+
+
+def _secret(name: str) -> Permission:
+    """Secrets Manager adds six characters to a secret's name.
+    https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_iam-policies.html"""
+    place = "arn:{partition}:secretsmanager:{region}:{account}:secret:"
+    return Permission("secretsmanager.get_secret_value", f"{place}{name}-??????")
+
+
+def _receiving() -> tuple[Permission, ...]:
+    operations = ("receive_message", "delete_message", "get_queue_attributes", "change_message_visibility")
+    return tuple(Permission(f"sqs.{one}", _QUEUE) for one in operations)
+
+
+def _people(service: Service) -> Json:
+    found = store.topic(service)
+    return {**found, "Properties": {**found["Properties"], "TopicName": names.people(service)}}
+
+
+def _people_policy(service: Service) -> Json:
+    return store.topic_policy(service, "People")
+
+
+def _queue(service: Service) -> Json:
+    return {
+        "Type": "AWS::SQS::Queue",
+        "Properties": {
+            "QueueName": names.notices(service),
+            "VisibilityTimeout": VISIBLE_S,
+            "MessageRetentionPeriod": RETENTION_S,
+            "RedrivePolicy": {
+                "deadLetterTargetArn": {"Fn::GetAtt": ["NoticesDead", "Arn"]},
+                "maxReceiveCount": RECEIVES,
+            },
+            **_kept(service),
+        },
+    }
+
+
+def _dead(service: Service) -> Json:
+    properties = {"QueueName": names.notices_dead(service), "MessageRetentionPeriod": RETENTION_S, **_kept(service)}
+    return {"Type": "AWS::SQS::Queue", "Properties": properties}
+
+
+def _kept(service: Service) -> Json:
+    return {
+        "KmsMasterKeyId": store.if_key(store.KEY),
+        "SqsManagedSseEnabled": store.if_key(store.NOTHING, True),
+        "Tags": store.tags(service),
+    }
+
+
+def _queue_policy() -> Json:
+    statement = {
+        "Sid": "MessagesOfTheTopic",
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": {"Fn::GetAtt": ["Notices", "Arn"]},
+        "Condition": {"ArnEquals": {"aws:SourceArn": {"Ref": "Topic"}}},
+    }
+    return {
+        "Type": "AWS::SQS::QueuePolicy",
+        "Properties": {
+            "Queues": [{"Ref": "Notices"}],
+            "PolicyDocument": {"Version": "2012-10-17", "Statement": [statement]},
+        },
+    }
