@@ -298,6 +298,26 @@ class Ledger:
         rows = read_many(self._call, self._table, [items.key(f"T#{one}", "LOCK") for one in sorted(set(target_keys))])
         return {row["pk"]["S"].removeprefix("T#") for row in rows if row.get("holder", {}).get("S")}
 
+    def spent(self, purses: Iterable[str], day: str) -> dict[str, tuple[int, float]]:
+        """{purse: (times acted, USD a day of what that costs)} on a day (YYYY-MM-DD, UTC); a purse that nothing was
+        taken from is left out."""
+        wanted = {f"B#{purse}#{day}": purse for purse in purses}
+        rows = read_many(self._call, self._table, [items.key(pk, "SPENT") for pk in wanted])
+        return {
+            wanted[row["pk"]["S"]]: (
+                int(float(row.get("used", {"N": "0"})["N"])),
+                float(row.get("cost", {"N": "0"})["N"]) / items.MICRO,
+            )
+            for row in rows
+        }
+
+    def told(self, thread: str, remediation_id: str, channels: Iterable[str]) -> dict[str, int]:
+        """{channel: the number of the newest line of this history that was shown there, or held back}, as the
+        notifier's book has it (`remediators.notifier.book`); a channel that heard nothing is left out."""
+        places = {f"N#{thread}#{channel}": channel for channel in channels}
+        rows = read_many(self._call, self._table, [items.key(pk, f"S#{remediation_id}") for pk in places])
+        return {places[row["pk"]["S"]]: int(row["shown"]["N"]) for row in rows if "shown" in row}
+
     # -- plumbing
 
     def _pages(self, **query: Any) -> list[Json]:

@@ -75,11 +75,12 @@ class IncidentView:
 
 @dataclass(frozen=True, slots=True)
 class RemediationView:
-    """A remediation with its history, oldest first, and who was told of it: (when, through what, to whom)."""
+    """A remediation with its history, oldest first, and the channels that were told of it: (channel, number of the
+    newest line of history that it has shown or, by a route or a mute, held back)."""
 
     remediation: Remediation
     events: tuple[Event, ...] = ()
-    told: tuple[tuple[datetime, str, str], ...] = ()
+    told: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

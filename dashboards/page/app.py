@@ -1,0 +1,259 @@
+"""The on-call page: a Starlette application over a `Room`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+from collections import OrderedDict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from dashboards.page import security
+from dashboards.page.guard import Guard
+from dashboards.page.live import Live
+from dashboards.page.room import INCIDENT_VERBS, PAGE, VERBS, Done, Room
+from dashboards.page.security import Door
+from dashboards.page.views import render
+from sereno.errors import SerenoError
+
+log = logging.getLogger("sereno.page")
+STATIC = Path(__file__).parent / "static"
+FORM_COOKIE = "sereno_form"
+BODY_LIMIT = 8192
+ID_LIMIT = 300
+SAID_LIMIT = 200
+UNTOLD = "The world cannot be read just now. The page tries again by itself."
+
+
+def create(room: Room, door: Door, *, poll_s: float = 2.0, quiet_s: float = 15.0) -> Starlette:
+    """The application. It keeps nothing but the last answer to each browser, and the secret that binds its forms."""
+    page = Page(room, door, Live(room.version, poll_s, quiet_s))
+    get = [
+        ("/", page.overview),
+        ("/timeline", page.timeline),
+        ("/incidents", page.incidents),
+        ("/incidents/{id:path}", page.incident),
+        ("/remediations/{id:path}", page.remediation),
+        ("/budget", page.budget),
+        ("/scorecard", page.scorecard),
+        ("/drills", page.drills),
+    ]
+    routes: list[Any] = [Route(path, what, methods=["GET"]) for path, what in get]
+    routes += [
+        Route("/live", page.stream, methods=["GET"]),
+        Route("/act", page.act, methods=["POST"]),
+        Route("/press", page.press, methods=["POST"]),
+        Route("/sign-in", page.sign_in, methods=["GET", "POST"]),
+        Mount("/static", StaticFiles(directory=STATIC)),
+    ]
+    app = Starlette(routes=routes, exception_handlers={404: page.lost, SerenoError: page.unread})
+    app.add_middleware(Guard, door=door)
+    return app
+
+
+class Page:
+    """The pages of one room."""
+
+    def __init__(self, room: Room, door: Door, live: Live) -> None:
+        self._room = room
+        self._door = door
+        self._live = live
+        self._secret = secrets.token_bytes(32)
+        self._said: OrderedDict[str, Done] = OrderedDict()
+
+    # -- pages
+
+    def overview(self, request: Request) -> Response:
+        """How things stand."""
+        seen = self._room.overview()
+        return self._page(request, "now", "Now", seen=seen, charts=self._room.charts())
+
+    def timeline(self, request: Request) -> Response:
+        """What was done and refused, newest first."""
+        before = _day(request.query_params.get("before", ""))
+        found = self._room.timeline(before)
+        older = found[-1].created - timedelta(days=1) if found else None
+        return self._page(request, "timeline", "Timeline", found=found, before=before, older=older, most=PAGE)
+
+    def incidents(self, request: Request) -> Response:
+        """The newest incidents."""
+        return self._page(request, "incidents", "Incidents", found=self._room.incidents())
+
+    def incident(self, request: Request) -> Response:
+        """One incident."""
+        given = request.path_params["id"]
+        view = self._room.incident(given) if len(given) <= ID_LIMIT else None
+        if view is None:
+            return self._problem(request, 404, "There is no such incident.")
+        return self._page(request, "incident", view.incident.title, view=view)
+
+    def remediation(self, request: Request) -> Response:
+        """One remediation."""
+        given = request.path_params["id"]
+        view = self._room.remediation(given) if len(given) <= ID_LIMIT else None
+        if view is None:
+            return self._problem(request, 404, "There is no such remediation.")
+        one = view.remediation
+        return self._page(request, "remediation", f"{one.remediator} on {one.target.name}", view=view, one=one)
+
+    def budget(self, request: Request) -> Response:
+        """The error budget of each API."""
+        return self._page(request, "budget", "Error budget", found=self._room.budget())
+
+    def scorecard(self, request: Request) -> Response:
+        """How each remediator did."""
+        return self._page(request, "scorecard", "Scorecard", found=self._room.scorecard())
+
+    def drills(self, request: Request) -> Response:
+        """The drills that were run."""
+        return self._page(request, "drills", "Drills", found=self._room.drills())
+
+    # -- live and buttons
+
+    async def stream(self, _: Request) -> Response:
+        """Server-sent events."""
+        return StreamingResponse(
+            self._live.stream(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
+        )
+
+    async def act(self, request: Request) -> Response:
+        """A button of a remediation or an incident."""
+        form = await self._form(request)
+        if form is None:
+            return PlainTextResponse("This form is not from this page, or is old. Load the page again.", 403)
+        verb, given, plan = form.get("verb", ""), form.get("id", ""), form.get("plan") or None
+        if verb not in (*VERBS, *INCIDENT_VERBS) or not 0 < len(given) <= ID_LIMIT:
+            return PlainTextResponse("verb: must be one of the page's buttons, id: one of its things", 400)
+        actor = request.state.actor
+        done = await run_in_threadpool(self._room.act, verb, given, actor=actor, plan=plan)
+        return self._answer(request, form, done, verb, given)
+
+    async def press(self, request: Request) -> Response:
+        """A button of the world's own, such as a drill's surge."""
+        form = await self._form(request)
+        if form is None:
+            return PlainTextResponse("This form is not from this page, or is old. Load the page again.", 403)
+        name = form.get("name", "")
+        if name not in [known for known, _ in self._room.controls()]:
+            return PlainTextResponse("name: is no button of this page", 400)
+        done = await run_in_threadpool(self._room.press, name, actor=request.state.actor)
+        return self._answer(request, form, done, "press", name)
+
+    async def sign_in(self, request: Request) -> Response:
+        """Asks for the token, where the page is kept by one."""
+        if not self._door.token:
+            return RedirectResponse("/", 303)
+        if request.method == "GET":
+            return HTMLResponse(render("sign_in", title="Sign in", wrong=False))
+        form = parse_form(await _body(request))
+        cookie = self._door.sign_in(form.get("name", ""), form.get("token", ""))
+        if not cookie:
+            log.warning(json.dumps({"event": "sign-in refused", "client": _client(request)}))
+            return HTMLResponse(render("sign_in", title="Sign in", wrong=True), 403)
+        answer = RedirectResponse("/", 303)
+        self._set(answer, request, security.COOKIE, cookie)
+        return answer
+
+    # -- what goes wrong
+
+    def lost(self, request: Request, _: Exception) -> Response:
+        """No such page."""
+        return self._problem(request, 404, "There is no such page.")
+
+    def unread(self, request: Request, error: Exception) -> Response:
+        """The world could not be read: told without its details, which are logged."""
+        log.warning(json.dumps({"event": "unreadable", "path": request.url.path, "error": str(error)}))
+        return self._problem(request, 503, UNTOLD)
+
+    # -- plumbing
+
+    def _problem(self, request: Request, status: int, text: str) -> Response:
+        return self._page(request, "problem", text, status=status, text=text)
+
+    def _page(self, request: Request, name: str, title: str, *, status: int = 200, **facts: Any) -> Response:
+        nonce = request.cookies.get(FORM_COOKIE, "")
+        fresh = not (nonce.isascii() and 20 <= len(nonce) <= 100)
+        if fresh:
+            nonce = secrets.token_urlsafe(24)
+        # A live look takes the page's middle only: the answer to a press waits for the page itself.
+        said = None if "x-live" in request.headers else self._said.pop(nonce, None)
+        text = render(
+            name,
+            title=title,
+            room=self._room,
+            now=self._room.now(),
+            here=request.url.path,
+            csrf=security.csrf_token(self._secret, nonce),
+            actor=getattr(request.state, "actor", ""),
+            said=said,
+            controls=self._room.controls(),
+            **facts,
+        )
+        answer = HTMLResponse(text, status)
+        if fresh:
+            self._set(answer, request, FORM_COOKIE, nonce)
+        return answer
+
+    def _set(self, answer: Response, request: Request, name: str, value: str) -> None:
+        host = security.name_of(request.headers.get("host", ""))
+        answer.set_cookie(name, value, httponly=True, samesite="strict", secure=not security.is_loopback(host))
+
+    async def _form(self, request: Request) -> dict[str, str] | None:
+        """The fields of a form of this page; None when it is another's."""
+        form = parse_form(await _body(request))
+        nonce = request.cookies.get(FORM_COOKIE, "")
+        wanted = security.csrf_token(self._secret, nonce)
+        return form if nonce and secrets.compare_digest(form.get("csrf", "").encode(), wanted.encode()) else None
+
+    def _answer(self, request: Request, form: dict[str, str], done: Done, verb: str, given: str) -> Response:
+        actor = request.state.actor
+        log.info(json.dumps({"event": "pressed", "actor": actor, "verb": verb, "id": given, "taken": done.ok}))
+        self._said[request.cookies[FORM_COOKIE]] = done
+        while len(self._said) > SAID_LIMIT:
+            self._said.popitem(last=False)
+        return RedirectResponse(_own_path(form.get("back", "/")), 303)
+
+
+async def _body(request: Request) -> bytes:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_LIMIT:
+            return b""
+    return body
+
+
+def parse_form(body: bytes) -> dict[str, str]:
+    """The fields of a form, the first of each name; nothing when it cannot be read."""
+    try:
+        fields = parse_qs(body.decode("ascii"), max_num_fields=10, errors="strict")
+    except ValueError:
+        return {}
+    return {name: values[0] for name, values in fields.items()}
+
+
+def _own_path(given: str) -> str:
+    """A path of this page, never another's address."""
+    path = urlsplit(given).path if given.startswith("/") and not given.startswith(("//", "/\\")) else "/"
+    return quote(path, safe="/%~-._#:")
+
+
+def _day(text: str) -> datetime | None:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(hour=23, minute=59, tzinfo=UTC) if text else None
+    except ValueError:
+        return None
+
+
+def _client(request: Request) -> str:
+    return request.client.host if request.client else ""
