@@ -21,6 +21,7 @@ Test = Callable[[Json, Mapping[str, Any]], bool]
 _TOKEN = re.compile(r"\s*(<=|<>|>=|[=<>(),]|[#:]?\w+)")
 _CLAUSE = re.compile(r"[^,(]+(?:\([^)]*\))?[^,(]*")
 _IF_NOT_EXISTS = re.compile(r"if_not_exists\((\w+), *(:\w+)\)")
+_PARTITION = re.compile(r"pk = (:\w+)(?: AND .*)?$")
 _SECTION = re.compile(r"\b(SET|REMOVE|ADD)\b")
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
     "=": lambda left, right: left == right,
@@ -89,7 +90,10 @@ class MemoryTable:
         """By key, or by the index of what is open."""
         known = params.get("ExpressionAttributeValues", {})
         condition = _condition(_named(params["KeyConditionExpression"], params))
-        found = [row for row in self.rows.values() if condition(row, known)]
+        own = _PARTITION.match(params["KeyConditionExpression"])
+        wanted = known[own[1]]["S"] if own else None
+        rows = self.rows.values() if wanted is None else [row for (pk, _), row in self.rows.items() if pk == wanted]
+        found = [row for row in rows if condition(row, known)]
         if params.get("IndexName"):
             found = [row for row in found if "due_at" in row]
             return {"Items": [dict(row) for row in sorted(found, key=lambda row: float(row["due_at"]["N"]))]}

@@ -43,6 +43,10 @@ class InstantAws:
     def batch_get_item(self, **_: Any) -> Json:
         return {"Responses": {}}
 
+    def update_item(self, **_: Any) -> Json:
+        """The incident is opened and joined."""
+        return {}
+
     def transact_write_items(self, TransactItems: list[Json]) -> Json:  # noqa: N803 - AWS's spelling
         self.rows += TransactItems
         return {}

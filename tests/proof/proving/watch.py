@@ -61,10 +61,12 @@ def ship(place: Path) -> Shipped:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """What came by the topic: news of remediations, and alarms that CloudWatch told of by itself."""
+    """What came by the topics: news for machines, alarms that CloudWatch told of by itself, and what the notifier
+    wrote to people, as (subject, text)."""
 
     news: list[Json]
     alarms: list[Json]
+    texts: list[tuple[str, str]]
 
 
 @dataclass(slots=True, repr=False)
@@ -165,16 +167,21 @@ class Watch:
 
     def mail(self) -> Mail:
         """What people got since they last looked, oldest first."""
-        sqs, found = self.emulator.client("sqs"), []
+        sqs, found, texts = self.emulator.client("sqs"), [], []
         while True:
             answer = sqs.receive_message(QueueUrl=self.mailbox, MaxNumberOfMessages=10)
             if not answer.get("Messages"):
                 break
             for message in answer["Messages"]:
-                found.append(json.loads(json.loads(message["Body"])["Message"]))
+                envelope = json.loads(message["Body"])
+                try:
+                    found.append(json.loads(envelope["Message"]))
+                except ValueError:
+                    texts.append((envelope.get("Subject", ""), envelope["Message"]))
                 sqs.delete_message(QueueUrl=self.mailbox, ReceiptHandle=message["ReceiptHandle"])
-        news = sorted((one for one in found if "key" in one), key=lambda one: str(one["key"]))
-        return Mail(news, [one for one in found if "AlarmName" in one])
+        told = (one for one in found if one.get("kind") == "remediation")
+        news = sorted(told, key=lambda one: str(one["key"]))
+        return Mail(news, [one for one in found if "AlarmName" in one], texts)
 
     def dead_letters(self) -> list[Json]:
         """What nobody could take; it stays in the queue."""
