@@ -7,6 +7,7 @@ ledger, the mail that people get.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -147,3 +148,17 @@ def test_alarms_that_page_tell_people_past_the_watch(surge):
 
 def test_no_event_was_lost(surge, watch):
     assert watch.dead_letters() == []
+
+
+def test_the_notifier_writes_to_people_what_was_done_and_what_was_taken_back(surge, watch):
+    """The queue, the notifier's own function and the topic of people, as they ship."""
+    texts = [one for mail in surge.mail for one in mail.texts]
+    back = f"Taken back: {READ} reserved concurrency {surge.limits[1]} → {TOO_FEW}."
+    until = time.monotonic() + 30
+    while not any(back in text for _, text in texts) and time.monotonic() < until:
+        time.sleep(0.5)  # the notifier reads the queue in its own time
+        texts += watch.mail().texts
+    assert f"[techmoda] {READ}: throttles" in {subject for subject, _ in texts}
+    said = "\n".join(text for _, text in texts)
+    assert f"Sereno changed {READ}: reserved concurrency {TOO_FEW} → {surge.limits[1]}." in said
+    assert back in said
