@@ -1,48 +1,35 @@
-"""The service's dashboard in CloudWatch, rendered from `templates/cloudwatch.json.j2`."""
+"""The service's dashboards in CloudWatch, rendered from `templates/*.json.j2` and held against CloudWatch's rules.
+
+There are as few as can be, for each costs 3 USD a month beyond the account's first three: the overview, one of
+functions, one of tables, one of data protection, and one of regions where there are several. Functions and tables of
+large services go on to further dashboards, so that none has more widgets or metrics than CloudWatch takes.
+https://aws.amazon.com/cloudwatch/pricing/
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import orjson
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template, TemplateError, select_autoescape
 
 from alarms.api_metrics import metrics_of
 from alarms.spec import AlarmSpec, AnySpec
+from dashboards import body as rules
+from dashboards import series
+from dashboards.layout import COLUMNS, Board
 from sereno.errors import InvalidInput, Problem
 from sereno.model import Json
-from sereno.service import Function, Service
+from sereno.service import Service, Table
 
-COLUMNS = 24
-# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html
-WIDGET_LIMIT = 500
-METRICS_A_WIDGET = 500
-METRICS_A_DASHBOARD = 2500
-# An alarm widget names at most 100 alarms.
-ALARMS_A_WIDGET = 100
-
-
-class Grid:
-    """Places widgets from left to right; a widget that does not fit begins a new row."""
-
-    def __init__(self) -> None:
-        self._x = self._y = self._height = 0
-
-    def place(self, width: int, height: int) -> str:
-        """The next free place, as the members of a JSON object."""
-        if self._x + width > COLUMNS:
-            self.begin_row()
-        x, self._x = self._x, self._x + width
-        self._height = max(self._height, height)
-        return f'"x": {x}, "y": {self._y}, "width": {width}, "height": {height}'
-
-    def begin_row(self) -> bool:
-        """Goes on below everything placed so far."""
-        self._y, self._x, self._height = self._y + self._height, 0, 0
-        return True
+# A function has 7 widgets and some 20 metrics at most; a table 6 and 26, each of its indexes 3 and 14.
+FUNCTIONS_A_BOARD = 60
+PARTS_A_BOARD = 100
+# A region's column: six units are the narrowest that a graph can still be read in.
+NARROWEST = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,135 +39,200 @@ class Names:
     round: str
     dead_letters: str
     ledger: str
+    widget: str
 
     @staticmethod
     def of(service: Service) -> Names:
         """The names for this service."""
-        return Names(*(f"sereno-{service.name}-{part}" for part in ("round", "dlq", "ledger")))
+        return Names(*(f"sereno-{service.name}-{part}" for part in ("round", "dlq", "ledger", "widget")))
 
 
-def render(service: Service, alarms: Sequence[AnySpec]) -> str:
-    """The dashboard's body: JSON for PutDashboard or AWS::CloudWatch::Dashboard.
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """One dashboard: what it is of (`overview`, `functions-2`), its name in CloudWatch, and its body as JSON."""
 
-    Raises InvalidInput, with the counts, when it is larger than CloudWatch takes.
+    part: str
+    name: str
+    body: str
+
+
+def boards(service: Service, alarms: Sequence[AnySpec]) -> tuple[Dashboard, ...]:
+    """Every dashboard of a service, the overview first.
+
+    Raises InvalidInput when a template does not give what CloudWatch takes, with the place and the counts.
     """
-    metric_alarms = [one for one in alarms if isinstance(one, AlarmSpec)]
-    grid = Grid()
-    rendered = _template().render(
-        service=service,
-        names=Names.of(service),
-        place=grid.place,
-        begin_row=grid.begin_row,
-        introduction=_introduction(service),
-        availability_percent=round(service.objectives.availability * 100, 6),
-        alarm_chunks=_chunks([_arn(service, one.name) for one in alarms]),
-        burning=[one for one in metric_alarms if one.what.startswith("burn")],
-        of_what=lambda what, key: [one for one in metric_alarms if (one.what, one.target) == (what, key)],
-        metrics_of=metrics_of,
-        flat=lambda dimensions: list(_flat(dimensions)),
-        limit_lines=_limit_lines,
-        series=series,
-        threshold=threshold,
-        search=lambda dimensions, metric: _search(service, dimensions, metric),
+    planned = list(_planned(service, alarms))
+    links = _links(service, [part for part, _, _ in planned])
+    return tuple(
+        Dashboard(part, name_of(service, part), _render(service, part, template, {**facts, "links": links}))
+        for part, template, facts in planned
     )
-    body = orjson.loads(rendered)
-    _check(body)
+
+
+def name_of(service: Service, part: str) -> str:
+    """What a dashboard is called in CloudWatch, where names are the account's: the same in every region."""
+    return f"sereno-{service.name}" if part == "overview" else f"sereno-{service.name}-{part}"
+
+
+def widget_arn(service: Service) -> str:
+    """The function behind the custom widgets."""
+    return f"arn:{_area(service)}:lambda:{service.region}:{service.account}:function:{Names.of(service).widget}"
+
+
+def _planned(service: Service, alarms: Sequence[AnySpec]) -> Iterator[tuple[str, str, Json]]:
+    """(part, template, what only it needs) of each dashboard."""
+    metric_alarms = [one for one in alarms if isinstance(one, AlarmSpec)]
+    functions, tables = list(service.functions.values()), list(service.tables.values())
+    yield "overview", "overview", _overview(service, alarms, metric_alarms)
+    by_place: dict[tuple[str, str], list[AlarmSpec]] = {}
+    for one in metric_alarms:
+        by_place.setdefault((one.what, one.target), []).append(one)
+    for number, page in enumerate(series.chunks(functions, FUNCTIONS_A_BOARD)):
+        facts = {"functions": page, "of_what": lambda what, key: by_place.get((what, key), [])}
+        yield _numbered("functions", number), "functions", facts
+    for number, tables_here in enumerate(_pages(tables)):
+        yield _numbered("tables", number), "tables", {"tables": tables_here}
+    if tables:
+        yield "protection", "protection", {"tables": tables, "others": service.regions[1:], "lag_chunk": 100}
+    if len(service.regions) > 1:
+        width = max(NARROWEST, COLUMNS // len(service.regions))
+        compared = [one for one in service.apis.values() if one.kind != "http"]
+        yield "regions", "regions", {"regions": service.regions, "width": width, "compared_apis": compared}
+
+
+def _overview(service: Service, alarms: Sequence[AnySpec], metric_alarms: Sequence[AlarmSpec]) -> Json:
+    functions = service.functions.values()
+    return {
+        "alarm_chunks": list(series.chunks([_arn(service, one.name) for one in alarms], rules.ALARMS_A_WIDGET)),
+        "burning": [one for one in metric_alarms if one.what.startswith("burn")],
+        "availability_percent": round(service.objectives.availability * 100, 6),
+        "error_budget": round(1 - service.objectives.availability, 9),
+        "limited": [one for one in functions if one.reserved],
+        "provisioned": [one for one in service.tables.values() if one.provisioned],
+        "aliased": [one for one in functions if one.alias],
+        "changes": series.changes(service),
+    }
+
+
+def _numbered(part: str, number: int) -> str:
+    return f"{part}-{number + 1}" if number else part
+
+
+def _pages(tables: Sequence[Table]) -> Iterator[list[Table]]:
+    """Tables with their indexes, so many to a dashboard."""
+    page: list[Table] = []
+    parts = 0
+    for one in tables:
+        own = 2 + len(one.indexes)
+        if page and parts + own > PARTS_A_BOARD:
+            yield page
+            page, parts = [], 0
+        page.append(one)
+        parts += own
+    if page:
+        yield page
+
+
+def _render(service: Service, part: str, template: str, facts: Json) -> str:
+    board = Board(service.region, widget_arn(service))
+    links = facts.pop("links")
+    try:
+        rendered = _template(template).render(
+            board=board,
+            service=service,
+            names=Names.of(service),
+            introduction=_introduction(service, part, links),
+            search=lambda dimensions, metric: series.search(service, dimensions, metric),
+            **facts,
+        )
+        body = orjson.loads(rendered)
+    except TemplateError as error:
+        place = f"dashboards/templates/{template}.json.j2"
+        raise InvalidInput(place, [Problem(place, None, f"cannot be rendered: {error}")]) from error
+    except orjson.JSONDecodeError as error:
+        place = f"dashboards/templates/{template}.json.j2"
+        raise InvalidInput(place, [Problem(place, None, f"gives no JSON: {error}")]) from error
+    rules.check(body, name_of(service, part))
     return orjson.dumps(body).decode()
 
 
 @lru_cache(maxsize=1)
-def _template() -> Template:
-    """Compiled once a process: that takes ten times as long as rendering does."""
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("dashboards"),
         undefined=StrictUndefined,
         autoescape=select_autoescape(("html",)),
+        # Looking at every template's time for each of a thousand services costs more than rendering.
+        auto_reload=False,
     )
     # The body is JSON and goes through a parser, so nothing needs jinja's escapes for HTML, which cost more than the
     # encoding itself.
     environment.filters["tojson"] = lambda value: orjson.dumps(value).decode()
-    return environment.get_template("cloudwatch.json.j2")
+    used: tuple[Callable[..., Any], ...] = (
+        series.series,
+        series.threshold,
+        series.flat,
+        series.limit_lines,
+        series.versions,
+        series.share_of_limit,
+        series.share_of_capacity,
+        series.throttles,
+        series.concurrency,
+        series.table_throttles,
+        series.why_throttled,
+        series.latencies,
+        series.failures,
+        series.lags,
+        series.writes,
+        series.refused_writes,
+        series.backups,
+        series.chunks,
+        metrics_of,
+    )
+    environment.globals.update({one.__name__: one for one in used}, full=series.FULL, part=_part)
+    return environment
 
 
-def series(spec: AlarmSpec) -> list[list[Any]]:
-    """What an alarm sees, as the metrics of a widget: the graph and the alarm cannot come apart."""
-    if not spec.metrics:
-        options = {"stat": spec.statistic or spec.extended_statistic, "period": spec.period_seconds}
-        return [[spec.namespace, spec.metric_name, *_flat(spec.dimensions), options]]
-    found: list[list[Any]] = []
-    for query in spec.metrics:
-        options = {"id": query.id, "visible": query.return_data, "period": query.period or spec.period_seconds}
-        if query.label:
-            options["label"] = query.label
-        if query.expression is not None:
-            found.append([{"expression": query.expression, **options}])
-        else:
-            place = [query.namespace, query.metric_name, *_flat(query.dimensions)]
-            found.append([*place, {"stat": query.stat, **options}])
-    return found
+@lru_cache(maxsize=8)
+def _template(name: str) -> Template:
+    """Compiled once a process: that takes ten times as long as rendering does."""
+    return _environment().get_template(f"{name}.json.j2")
 
 
-def threshold(spec: AlarmSpec) -> list[Json]:
-    """The line at which an alarm fires, shaded on the side that breaches; none for an anomaly band."""
-    if spec.threshold is None:
-        return []
-    side = "above" if spec.comparison_operator.startswith("Greater") else "below"
-    return [{"label": "alarm", "value": spec.threshold, "fill": side, "color": "#d62728"}]
+def _part(loop: Any) -> str:
+    """` (2 of 3)` in a loop over chunks, nothing where there is one."""
+    return "" if loop.length == 1 else f" ({loop.index} of {loop.length})"
 
 
-def _flat(dimensions: Sequence[tuple[str, str]]) -> Iterator[str]:
-    for name, value in dimensions:
-        yield from (name, value)
-
-
-def _limit_lines(function: Function) -> list[Json]:
-    """The declared limit: the one in force is no metric, and may have been raised meanwhile."""
-    if function.reserved is None:
-        return []
-    return [{"label": "declared limit", "value": function.reserved, "color": "#d62728"}]
-
-
-def _search(service: Service, dimensions: str, metric: str) -> str:
-    """Every series of one of Sereno's own metrics, as it comes: statuses and reasons are not known beforehand."""
-    where = f'{{Sereno,service,{dimensions}}} MetricName="{metric}" service="{service.name}"'
-    return f"SEARCH('{where}', 'Sum', 300)"
+def _area(service: Service) -> str:
+    if service.region.startswith("cn-"):
+        return "aws-cn"
+    return "aws-us-gov" if service.region.startswith("us-gov-") else "aws"
 
 
 def _arn(service: Service, name: str) -> str:
-    area = "aws-cn" if service.region.startswith("cn-") else "aws"
-    area = "aws-us-gov" if service.region.startswith("us-gov-") else area
-    return f"arn:{area}:cloudwatch:{service.region}:{service.account}:alarm:{name}"
+    return f"arn:{_area(service)}:cloudwatch:{service.region}:{service.account}:alarm:{name}"
 
 
-def _introduction(service: Service) -> str:
+def _links(service: Service, parts: Sequence[str]) -> dict[str, str]:
+    """Where each dashboard stands, by its part."""
+    region = service.region
+    page = f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#dashboards/dashboard/"
+    return {part: page + name_of(service, part) for part in parts}
+
+
+def _introduction(service: Service, part: str, links: dict[str, str]) -> str:
     promised = service.objectives
+    others = " | ".join(f"[{one}]({url})" for one, url in links.items() if one != part)
+    if part != "overview":
+        return f"# {service.name}: {part}\n{others}"
     lines = [
         f"# {service.name}",
         f"Promised: **{promised.availability * 100:.6g} %** available, p99 under **{promised.p99_ms:g} ms**, "
         f"**{promised.surge:g}x** normal traffic.",
+        "",
+        others,
     ]
     if service.runbook_url:
         lines.append(f"[Runbook]({service.runbook_url})")
     return "\n".join(lines)
-
-
-def _chunks(arns: list[str]) -> list[list[str]]:
-    return [arns[start : start + ALARMS_A_WIDGET] for start in range(0, len(arns), ALARMS_A_WIDGET)]
-
-
-def _check(body: Json) -> None:
-    """CloudWatch's limits."""
-    counts = [len(widget["properties"].get("metrics", ())) for widget in body["widgets"]]
-    problems = []
-    if len(counts) > WIDGET_LIMIT:
-        problems.append(
-            Problem("dashboard", len(counts), f"widgets, CloudWatch takes {WIDGET_LIMIT}: split the service")
-        )
-    if sum(counts) > METRICS_A_DASHBOARD:
-        mend = f"metrics, CloudWatch takes {METRICS_A_DASHBOARD} a dashboard: split the service"
-        problems.append(Problem("dashboard", sum(counts), mend))
-    if max(counts) > METRICS_A_WIDGET:
-        mend = f"metrics in one widget, CloudWatch takes {METRICS_A_WIDGET}: split the service"
-        problems.append(Problem("dashboard", max(counts), mend))
-    if problems:
-        raise InvalidInput("dashboard", problems)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deploy import config, synth
+from deploy.synth.split import DASHBOARD
 from remediators import registry
 from remediators.notifier import notice
 from sereno.model import Json
@@ -20,6 +21,7 @@ ROOT = Path(__file__).parents[1]
 TECHMODA = ROOT / "examples" / "techmoda" / "sereno.yaml"
 NOTICE_SCHEMA = ROOT / "docs" / "notice.schema.json"
 TEMPLATE = ROOT / "tests" / "deploy" / "golden" / "techmoda.template.json"
+DASHBOARDS = TEMPLATE.parent / "dashboards"
 
 
 def template_of(path: Path) -> Json:
@@ -28,10 +30,21 @@ def template_of(path: Path) -> Json:
     return synth.synthesise(Service.from_json(compiled), compiled, remediators=registry.all_remediators())
 
 
+def dashboards_of(template: Json) -> Iterator[tuple[Path, str]]:
+    """The dashboards of a template, as files that a person can read: in the template each is one long line."""
+    for one in template["Resources"].values():
+        if one["Type"] == DASHBOARD:
+            known = one["Properties"]
+            text = json.dumps(json.loads(known["DashboardBody"]), indent=1, ensure_ascii=False) + "\n"
+            yield DASHBOARDS / f"{known['DashboardName']}.json", text
+
+
 def expected() -> Iterator[tuple[Path, str]]:
     """Every generated file, with the text that it should hold."""
     yield config.SCHEMA_PATH, config.schema_text()
-    yield TEMPLATE, synth.text(template_of(TECHMODA))
+    template = template_of(TECHMODA)
+    yield TEMPLATE, synth.text(template)
+    yield from dashboards_of(template)
     yield NOTICE_SCHEMA, json.dumps(notice.schema(), indent=2) + "\n"
 
 

@@ -53,6 +53,7 @@ RUNTIME_OPERATIONS = (
     "sns.publish",
     *(one.operation for one in iam.ROUND),
     *_NOTIFIER,
+    "dynamodb.describe_continuous_backups",
     *_XRAY,
 )
 

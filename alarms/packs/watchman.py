@@ -30,11 +30,11 @@ def alarms(
 
 
 def default_functions(service: Service) -> list[str]:
-    """One function for each remediator of the playbook, the round, and those that tell people."""
+    """One function for each remediator of the playbook, the round, those that tell people, and the widget's."""
     used = dict.fromkeys(name for play in service.playbook.values() for name in play.remediators)
     slack = service.notices.slack
     buttons = ["actions"] if slack is not None and slack.approvers else []
-    return [_own(service, name) for name in (*used, "round", "notifier", *buttons)]
+    return [_own(service, name) for name in (*used, "round", "notifier", "widget", *buttons)]
 
 
 def default_rules(service: Service) -> list[str]:

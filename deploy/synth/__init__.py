@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 
 from alarms.packs import all_alarms
 from alarms.spec import AnySpec
-from dashboards import cloudwatch
 from deploy import config
 from deploy.config_checks import nearest
-from deploy.synth import alarm, functions, limits, names, notify, rules, store
+from deploy.synth import alarm, boards, functions, limits, names, notify, rules, store
 from deploy.synth.limits import packed, text
 from deploy.synth.split import Bundle, apart
 from sereno.errors import InvalidInput, Problem
@@ -68,7 +67,7 @@ def _whole(
     alarms: Sequence[AnySpec] | None,
 ) -> Json:
     used = used_remediators(service, remediators)
-    hands = _hands(service, list(used.values())) | notify.resources(service)
+    hands = _hands(service, list(used.values())) | notify.resources(service) | boards.function(service)
     if alarms is None:
         alarms = all_alarms(service, functions=_named(hands, FUNCTION), rules=_named(hands, RULE))
     _check_whats(service, alarms)
@@ -76,13 +75,7 @@ def _whole(
         **store.resources(service, _named(hands, RULE)),
         **hands,
         **alarm.resources(service, alarms),
-        "Dashboard": {
-            "Type": "AWS::CloudWatch::Dashboard",
-            "Properties": {
-                "DashboardName": names.dashboard(service),
-                "DashboardBody": cloudwatch.render(service, alarms),
-            },
-        },
+        **boards.dashboards(service, alarms),
     }
     return {
         "AWSTemplateFormatVersion": "2010-09-09",

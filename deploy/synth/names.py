@@ -74,8 +74,13 @@ def dead_letters(service: Service) -> str:
     return f"sereno-{service.name}-dlq"
 
 
+def widget(service: Service) -> str:
+    """The function behind the dashboards' custom widgets."""
+    return f"sereno-{service.name}-widget"
+
+
 def dashboard(service: Service) -> str:
-    """The dashboard in CloudWatch."""
+    """The overview in CloudWatch; the other dashboards' names begin with it."""
     return f"sereno-{service.name}"
 
 

@@ -145,6 +145,7 @@ class TestWatchman:
             *functions,
             names.round_function(TECHMODA),
             names.notifier(TECHMODA),
+            names.widget(TECHMODA),
         ]
         assert names.rule(TECHMODA, "raise_concurrency", 1) in watchman.default_rules(TECHMODA)
         queue = next(spec for spec in watchman.alarms(TECHMODA) if spec.what == "dead-letters")
