@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from console import apply, begin, build, dashboards, events, failures, incidents, operate, rehearse
+from console import apply, begin, build, dashboards, events, failures, incidents, operate, rehearse, scorecard, serve
 from console.show import errors, hush
 from sereno import __version__
 
@@ -58,6 +58,8 @@ build.add_to(app)
 apply.add_to(app)
 operate.add_to(app)
 incidents.add_to(app)
+scorecard.add_to(app)
+serve.add_to(app)
 events.add_to(app)
 dashboards.add_to(app)
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from remediators import executor
+from remediators import aftermath, executor
 from remediators.ledger import CostCeiling, VersionConflict
 from remediators.record import Gates, NotRecorded, all_ok, first_no, new, refuse, skip, tell
 from remediators.watch import Watch
@@ -171,7 +171,7 @@ def decide(watch: Watch, remediation: Remediation, remediator: Remediator, gates
         # What cannot be taken back is no lease and never runs by itself.
         decided = replace(decided, mode=Mode.APPROVE)
     if decided.mode is Mode.OBSERVE:
-        return _only_observe(watch, decided, remediation)
+        return _only_observe(watch, aftermath.begin(decided, remediator), remediation)
     if decided.mode is Mode.APPROVE:
         return _ask(watch, decided, remediation)
     return commit(watch, decided, remediation, remediator)

@@ -23,6 +23,16 @@ class Admission(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class ModeRow:
+    """A mode that was set at run time, by whom, when and why."""
+
+    mode: Mode
+    by: str
+    at: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What operators and AWS changes say at this moment; `modes` is None when it could not be read."""
 
@@ -66,7 +76,7 @@ def _state(remediation: Remediation) -> Json:
 
 
 def _is_open(remediation: Remediation) -> bool:
-    waiting = bool(remediation.unpublished or remediation.escalate_to or remediation.wish)
+    waiting = bool(remediation.unpublished or remediation.escalate_to or remediation.wish or remediation.follow_until)
     return not remediation.ended or waiting
 
 

@@ -32,7 +32,7 @@ from remediators.items import Settings
 from remediators.reading import pages, read_many
 from sereno.errors import LedgerUnavailable
 from sereno.lifecycle import Remediation
-from sereno.model import Event, Json, Mode, Verdict, iso
+from sereno.model import Event, Json, Mode, Verdict, instant, iso
 from sereno.service import Play
 
 ATTEMPTS = 4
@@ -74,12 +74,22 @@ class Ledger:
 
     def modes(self) -> dict[str, Mode]:
         """Every mode set at run time, by remediator (`*` is the whole watch)."""
-        rows = self._pages(KeyConditionExpression="pk = :pk", ExpressionAttributeValues=items.values(pk="MODE"))
-        return {row["sk"]["S"]: Mode(row["mode"]["S"]) for row in rows}
+        return {name: row.mode for name, row in self.mode_rows().items()}
 
-    def set_mode(self, remediator: str, mode: Mode, by: str, now: datetime) -> None:
-        """Sets the mode of a remediator, or of the whole watch (`*`)."""
-        item = items.item("MODE", remediator, mode=str(mode), by=by, at=iso(now))
+    def mode_rows(self) -> dict[str, items.ModeRow]:
+        """Every mode set at run time, with by whom, when and why."""
+        rows = self._pages(KeyConditionExpression="pk = :pk", ExpressionAttributeValues=items.values(pk="MODE"))
+        return {
+            row["sk"]["S"]: items.ModeRow(
+                Mode(row["mode"]["S"]), row["by"]["S"], instant(row["at"]["S"]), row.get("reason", {}).get("S", "")
+            )
+            for row in rows
+        }
+
+    def set_mode(self, remediator: str, mode: Mode, by: str, now: datetime, *, reason: str = "") -> None:
+        """Sets the mode of a remediator, or of the whole watch (`*`), and notes why."""
+        why = {"reason": reason} if reason else {}
+        item = items.item("MODE", remediator, mode=str(mode), by=by, at=iso(now), **why)
         self._call("put_item", TableName=self._table, Item=item)
 
     def mark_change(self, stack: str, at: datetime, detail: str) -> bool:

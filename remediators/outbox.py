@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -38,6 +39,30 @@ class Outbox:
     def publish_incident(self, body: Json) -> bool:
         """Tells of an `incident_message`; False when the topic could not be reached."""
         return self._send(body)
+
+    def publish_demotion(self, remediator: str, service: str, why: str, now: datetime) -> bool:
+        """Tells that a remediator only watches from now on; False when the topic could not be reached. The same key
+        for a day: it is shown once."""
+        one = f"demoted-{service}-{remediator}-{now:%Y%m%d}"
+        return self._send(
+            {
+                "version": VERSION,
+                "kind": "watch",
+                "subject": _ascii(f"[{service}] {remediator} only watches from now on"),
+                "key": f"{one}#000000",
+                "sequence": 0,
+                "at": iso(now),
+                "service": service,
+                "severity": "page",
+                "id": one,
+                "incident": "",
+                "remediator": remediator,
+                "status": "DEMOTED",
+                "urgent": True,
+                "detail": why,
+                "do": f"sereno scorecard, then sereno promote {remediator}",
+            }
+        )
 
     def publish_past_ledger(self, remediation: Remediation, why: str) -> bool:
         """Tells that a signal came while the ledger could not be reached: nothing was recorded, so nothing was

@@ -106,7 +106,7 @@ def tell(
         watch.telemetry.count("Unpublished")
         moved = replace(moved, due_at=min(moved.due_at or now + NEXT_LOOK, now + NEXT_LOOK))
     if moved.status in ENDED and told and not moved.escalate_to:
-        moved = replace(moved, due_at=None)
+        moved = replace(moved, due_at=now + NEXT_LOOK if moved.follow_until else None)
     rest = timedelta(seconds=watch.play(moved).cooldown_s) if cooldown else timedelta(0)
     saved = watch.ledger.save(
         moved,

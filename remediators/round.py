@@ -14,16 +14,17 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from remediators import flow, incident_round, prewarm
+from remediators import aftermath, demote, flow, incident_round, prewarm
 from remediators.attempts import GRACE_S, again, attempt_number
 from remediators.handler import invocation
 from remediators.items import remediation_from
 from remediators.ledger import VersionConflict
 from remediators.tend import tend
 from remediators.watch import MARGIN_S, Watch
+from sereno import breaker
 from sereno.errors import MalformedEvent, SerenoError
 from sereno.guard import targets_of
-from sereno.lifecycle import remediation_id
+from sereno.lifecycle import Remediation, remediation_id
 from sereno.model import Json, Signal, Target, instant
 from sereno.signal import alarm_signal
 
@@ -39,18 +40,33 @@ def make(watch: Watch) -> Json:
     """One pass; what it did, for the log. Raises LedgerUnavailable when the ledger cannot be read at all, and
     RoundIncomplete at the end when a remediation could not be tended or started."""
     done: Json = {"tended": 0, "started": 0, "left": 0, "conflicts": 0, "failed": 0, "incidents": 0}
+    followed: list[Remediation] = []
+    wrong: set[str] = set()
     for row in watch.ledger.due(watch.clock.now()):
         if watch.time_left() < MARGIN_S:
             done["left"] += 1
             continue
         with _apart(watch, done, row.get("pk", {}).get("S", "")):
-            done["tended"] += 1 if tend(watch, remediation_from(row)) else 0
+            remediation = remediation_from(row)
+            if aftermath.follows(remediation):
+                followed.append(remediation)
+                continue
+            after = tend(watch, remediation)
+            done["tended"] += 1 if after else 0
+            if after is not None and breaker.counts(after):
+                wrong.add(after.remediator)
     red = _read_red(watch)
     _start_missed(watch, red or [], done)
     _prewarm(watch, done)
     if red is not None:
+        names = frozenset(signal.name for signal in red)
+        for remediation in followed:
+            with _apart(watch, done, remediation.id):
+                aftermath.follow(watch, remediation, names)
         with _apart(watch, done, "the incidents"):
-            done["incidents"] += incident_round.tend(watch, [signal.name for signal in red])
+            done["incidents"] += incident_round.tend(watch, names)
+    with _apart(watch, done, "demotion"):
+        demote.check_all(watch, wrong)
     watch.telemetry.count("RoundCompleted")
     watch.telemetry.log("info", "round", **done)
     if done["failed"]:

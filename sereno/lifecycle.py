@@ -82,6 +82,12 @@ class Remediation:
     incident: str = ""
     # Whether the change shows on AWS: None when nobody had to wait, False while AWS still carries it out.
     live: bool | None = None
+    # The person who took the change back or kept it; empty when Sereno did.
+    ended_by: str = ""
+    # Until when the round looks what becomes of an alarm that was only watched, and what became of it: it recovered
+    # `alone`, after `people` had changed something, or did `not`.
+    follow_until: datetime | None = None
+    aftermath: str = ""
     # Who has approved the plan so far, where one is not enough.
     approved_by: tuple[str, ...] = ()
     # How many events its history has, the unpublished ones included.
@@ -123,6 +129,7 @@ class Remediation:
             detail=detail,
             sequence=self.sequence + 1,
             unpublished=(*self.unpublished, event),
+            ended_by=by if status in (S.REVERTING, S.KEPT) and by != "sereno" else self.ended_by,
             **changes,
         )
 
@@ -156,6 +163,9 @@ class Remediation:
             "incident": self.incident,
             "live": self.live,
             "approved_by": list(self.approved_by),
+            "ended_by": self.ended_by,
+            "follow_until": _text_of(self.follow_until),
+            "aftermath": self.aftermath,
             "sequence": self.sequence,
             "unpublished": [event.to_json() for event in self.unpublished],
         }
@@ -187,6 +197,9 @@ class Remediation:
             incident=data.get("incident", ""),
             live=data.get("live"),
             approved_by=tuple(data.get("approved_by", ())),
+            ended_by=data.get("ended_by", ""),
+            follow_until=_moment_of(data.get("follow_until")),
+            aftermath=data.get("aftermath", ""),
             sequence=data["sequence"],
             version=version,
             unpublished=tuple(Event.from_json(event) for event in data["unpublished"]),

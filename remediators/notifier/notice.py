@@ -13,7 +13,9 @@ from sereno.incident import SEVERITIES, Stage
 from sereno.model import Json, Mode, Reason, Status, instant
 
 KNOWN_VERSION = 1
-KINDS = ("remediation", "incident")
+KINDS = ("remediation", "incident", "watch")
+# What befalls the watch itself.
+WATCH_STATUSES = ("DEMOTED",)
 TEXT_LIMIT = 4000
 
 
@@ -83,9 +85,14 @@ def of(body: Mapping[str, Any]) -> Notice:
     if version != KNOWN_VERSION:
         raise MalformedEvent(f"message.version: {version!r} is not {KNOWN_VERSION}")
     kind = _one_of(body, "kind", KINDS)
-    known: Sequence[str] = sorted(Status) if kind == "remediation" else sorted(Stage)
+    statuses: Mapping[str, Sequence[str]] = {
+        "remediation": sorted(Status),
+        "incident": sorted(Stage),
+        "watch": WATCH_STATUSES,
+    }
+    known = statuses[kind]
     incident = _text(body, "incident", needed=kind == "incident")
-    own = _text(body, "id") if kind == "remediation" else incident
+    own = incident if kind == "incident" else _text(body, "id")
     target = body.get("target") or {}
     if not isinstance(target, Mapping):
         raise MalformedEvent(f"message.target: {target!r} is no object")
@@ -210,6 +217,15 @@ def schema() -> Json:
         "region": text,
         "account": text,
     }
+    watch: Json = {
+        "id": text,
+        "remediator": text,
+        "status": {
+            "enum": list(WATCH_STATUSES),
+            "description": "DEMOTED: it went wrong too often, and only watches.",
+        },
+        "do": text,
+    }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A message on the topic of a watch",
@@ -221,6 +237,6 @@ def schema() -> Json:
                 "properties": {"kind": {"const": kind}, **own},
                 "required": [name for name in own if name not in ("region", "account")],
             }
-            for kind, own in (("remediation", remediation), ("incident", incident))
+            for kind, own in (("remediation", remediation), ("incident", incident), ("watch", watch))
         ],
     }

@@ -83,6 +83,8 @@ class Wording:
         if notice.kind == "incident":
             key = f"news.{notice.phase}" if f"news.{notice.phase}" in self._words else f"news.{notice.status}"
             return self.word(key, by=notice.by, detail=_flat(notice.detail))
+        if notice.kind == "watch":
+            return self.word(f"watch.{notice.status}", remediator=notice.remediator, detail=_flat(notice.detail))
         key = f"status.{notice.status}"
         if notice.status == Status.ESCALATED and notice.remediator == "open_incident":
             key += ".incident"
@@ -113,6 +115,8 @@ class Wording:
     def _head(self, notice: Notice) -> str:
         if notice.kind == "incident":
             return f"{notice.title}: {self.word(f'stage.{notice.status}', by=notice.by)}"
+        if notice.kind == "watch":
+            return self.word(f"watch.head.{notice.status}", remediator=notice.remediator)
         return f"{notice.target}: {notice.what}" if notice.what else notice.target
 
     def _facts(self, notice: Notice) -> list[tuple[str, str]]:

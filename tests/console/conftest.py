@@ -91,6 +91,12 @@ class Night:
         assert result.stdout == ""
         return result.stderr
 
+    def refused_after_evidence(self, *arguments: object) -> str:
+        """The same where something was shown before."""
+        result = run(*arguments, "--config", self.config)
+        assert result.exit_code == 1, result.output
+        return result.stderr
+
     def wrong(self, *arguments: object) -> str:
         """Runs the command, which must call the input bad with exit code 2, and gives its sentence."""
         result = run(*arguments, "--config", self.config)

@@ -53,6 +53,7 @@ def test_the_end_of_a_remediation_is_told_however_long_the_topic_was_away(house)
     topic(house, away=False)
     house.rounds(1)
     assert [one["id"] for one in house.messages()] == [remediation.id]
+    house.rounds(2)  # what became of its alarm is written down
     assert house.books.open() == []
 
 

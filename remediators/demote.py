@@ -1,0 +1,44 @@
+"""A remediator that did harm too often only watches from now on, and everybody hears of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import timedelta
+
+from remediators.watch import Watch
+from sereno import breaker
+from sereno.guard import effective_mode
+from sereno.model import Mode
+
+BY = "sereno"
+MOST = 2000
+
+
+def check_all(watch: Watch, remediators: Collection[str]) -> list[str]:
+    """Demotes those of the remediators that went wrong too often; their names. Called for those that something has
+    just gone wrong with, so an ordinary round reads nothing. Raises LedgerUnavailable."""
+    if not remediators:
+        return []
+    now, demotion = watch.clock.now(), watch.service.demotion
+    start = now - timedelta(days=demotion.days)
+    past = [one for one in watch.ledger.newest(MOST, before=now) if one.created >= start]
+    rows, demoted = watch.ledger.mode_rows(), []
+    modes = {name: row.mode for name, row in rows.items()}
+    for name in sorted(remediators):
+        plays = [play for play in watch.service.playbook.values() if name in play.remediators]
+        if not any(breaker.demotable(effective_mode(play, modes, name)[0]) for play in plays):
+            continue
+        set_by_person = rows[name].at if name in rows and rows[name].by != BY else None
+        verdict = breaker.check(name, past, demotion, now, set_by_person)
+        if verdict.ok:
+            continue
+        # Told before it is done: should the process die in between, the next round does both again, and the same key
+        # is shown once.
+        if not watch.outbox.publish_demotion(name, watch.service.name, verdict.detail, now):
+            watch.telemetry.count("Unpublished")
+            continue
+        watch.ledger.set_mode(name, Mode.OBSERVE, BY, now, reason=verdict.detail)
+        watch.telemetry.count("Demoted", remediator=name)
+        watch.telemetry.log("error", "demoted", remediator=name, why=verdict.detail)
+        demoted.append(name)
+    return demoted
