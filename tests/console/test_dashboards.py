@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from console.main import app
+from remediators import widget
 
 pytestmark = pytest.mark.parametrize("night", ["auto"], indirect=True)
 
@@ -72,3 +73,13 @@ def test_a_dashboard_that_is_rendered_no_more_is_named(night, cloudwatch):
         cloudwatch.put_dashboard(DashboardName=name, DashboardBody='{"widgets": []}')
     told = json.loads(ended(night, 1, "diff", "--json"))
     assert told["leftover"] == ["sereno-shop-functions-2", "sereno-shop-tables"]
+
+
+def test_the_widget_shows_what_the_ledger_holds(night):
+    assert "All calm" in widget._incidents(night.watch, night.watch.clock.now())
+    acted = night.alarm()
+    shown = widget._incidents(night.watch, night.watch.clock.now())
+    for part in (acted.id, acted.incident, "shop-read: exhaustion", "nobody has it yet", str(acted.status)):
+        assert part in shown
+    night.sereno("incident", "resolve", acted.incident, "--by", "maria")
+    assert "In force without an open incident" in widget._incidents(night.watch, night.watch.clock.now())
