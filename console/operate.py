@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from console import story
 from console.show import as_json, counted, listing, mode_lines, now, remediation_json, screen
 from deploy import config as configuration
 from deploy.synth import names
-from remediators import approvals, registry
+from remediators import approvals, readiness, registry
 from remediators.clients import BotocoreAws
 from remediators.ledger import Ledger
 from sereno.errors import InvalidInput, Problem, Refused
@@ -55,14 +56,25 @@ def add_to(app: typer.Typer) -> None:
 
 def status(config: ConfigOption = DEFAULT, json: JsonOption = False) -> None:
     """What is going on: every remediation that is not over."""
-    _, ledger = opened(config)
+    service, ledger = opened(config)
     found = sorted((one for one in ledger.open() if not one.ended), key=lambda one: one.created)
+    if not json:
+        _tell_readiness(service, ledger)
     if json:
         as_json([remediation_json(one) for one in found])
     elif not found:
         screen().print("All calm: no remediation is under way.")
     else:
         listing(found, now(), screen(rows=True))
+
+
+def _tell_readiness(service: Service, ledger: Ledger) -> None:
+    """In a line whether every remediator could act; nothing before the first self-test."""
+    proved = readiness.read(ledger)
+    if proved:
+        used = tuple(dict.fromkeys(name for play in service.playbook.values() for name in play.remediators))
+        ready, text = readiness.summary(proved, used, now())
+        screen().print(Text(text, style="green" if ready else "bold yellow"), soft_wrap=True)
 
 
 def history(config: ConfigOption = DEFAULT, days: DaysOption = 7, json: JsonOption = False) -> None:

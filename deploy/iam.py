@@ -52,6 +52,7 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     "dynamodb.update_item": ("dynamodb:UpdateItem",),
     "dynamodb.update_table": ("dynamodb:UpdateTable",),
     "events.put_events": ("events:PutEvents",),
+    "iam.simulate_principal_policy": ("iam:SimulatePrincipalPolicy",),
     "lambda.delete_function_concurrency": ("lambda:DeleteFunctionConcurrency",),
     "lambda.delete_provisioned_concurrency_config": ("lambda:DeleteProvisionedConcurrencyConfig",),
     "lambda.get_account_settings": ("lambda:GetAccountSettings",),
@@ -126,6 +127,12 @@ COMMON: tuple[Permission, ...] = (
     ),
 )
 """What every function of the watch needs. Metrics go out as log lines (EMF) and need nothing of their own."""
+
+SELF_TEST: tuple[Permission, ...] = (
+    # CloudFormation names a role after its stack, which is called as the watch is.
+    Permission("iam.simulate_principal_policy", "arn:{partition}:iam::{account}:role/sereno-{service}-*"),
+)
+"""What the self-test asks of IAM: what the function's own role may do."""
 
 ROUND: tuple[Permission, ...] = (
     # Composite alarms are told only to those who may describe everything.

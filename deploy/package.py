@@ -48,11 +48,14 @@ _NOTIFIER = (
     "ssm.describe_ops_items",
     "ssm.update_ops_item",
 )
+# Who the function is takes no permission: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+_SELF_TEST = ("iam.simulate_principal_policy", "sts.get_caller_identity")
 RUNTIME_OPERATIONS = (
     *iam.LEDGER_OPERATIONS,
     "sns.publish",
     *(one.operation for one in iam.ROUND),
     *_NOTIFIER,
+    *_SELF_TEST,
     "dynamodb.describe_continuous_backups",
     *_XRAY,
 )

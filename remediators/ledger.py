@@ -8,6 +8,7 @@ One table, keys `pk` and `sk`:
     T#<target>   LOCK         who holds the target, and until when it cools down
     B#<purse>#<day> SPENT     how often its remediator acted and what that costs (micro-USD a day)
     MODE         *|<remediator>  what operators set at run time
+    READY        <remediator>  what its last self-test proved
     CHANGE       <stack>      a change on AWS is in progress (CloudFormation, CodeDeploy)
 
 and the rows of `incidents`.
@@ -91,6 +92,16 @@ class Ledger:
         why = {"reason": reason} if reason else {}
         item = items.item("MODE", remediator, mode=str(mode), by=by, at=iso(now), **why)
         self._call("put_item", TableName=self._table, Item=item)
+
+    def note_ready(self, remediator: str, doc: str, now: datetime) -> None:
+        """What a remediator's self-test proved."""
+        row = items.item("READY", remediator, doc=doc, at=iso(now))
+        self._call("put_item", TableName=self._table, Item=row)
+
+    def readiness(self) -> dict[str, str]:
+        """The last self-test of each remediator, as it was noted."""
+        rows = self._pages(KeyConditionExpression="pk = :pk", ExpressionAttributeValues=items.values(pk="READY"))
+        return {row["sk"]["S"]: row["doc"]["S"] for row in rows}
 
     def mark_change(self, stack: str, at: datetime, detail: str) -> bool:
         """A change of this stack was in progress at this moment; forgotten after two hours if its end is never told.

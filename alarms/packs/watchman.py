@@ -23,7 +23,7 @@ def alarms(
     own_functions = default_functions(service) if functions is None else functions
     own_rules = default_rules(service) if rules is None else rules
     found: list[AnySpec] = [heartbeat(service), dead_letters(service), unpublished(service)]
-    found += [untold(service), undeliverable(service)]
+    found += [untold(service), undeliverable(service), not_ready(service)]
     found += [failing(service, name) for name in own_functions]
     found += [undelivered(service, name) for name in own_rules]
     return found
@@ -38,9 +38,15 @@ def default_functions(service: Service) -> list[str]:
 
 
 def default_rules(service: Service) -> list[str]:
-    """One rule for each remediator that answers something first, the round's minute, and the digests'."""
+    """One rule for each remediator that answers something first, and those of the round, digests and self-tests."""
     first = dict.fromkeys(name for play in service.playbook.values() for name in play.first)
-    return [*(f"{_own(service, name)}-1" for name in first), _own(service, "minute"), _own(service, "digest")]
+    used = {name for play in service.playbook.values() for name in play.remediators}
+    tests = [f"{_own(service, 'self-test')}-{number + 1}" for number in range(-(-len(used) // 5))]
+    return [
+        *(f"{_own(service, name)}-1" for name in first),
+        *(_own(service, one) for one in ("minute", "digest")),
+        *tests,
+    ]
 
 
 def heartbeat(service: Service) -> AlarmSpec:
@@ -141,6 +147,25 @@ def undeliverable(service: Service) -> AlarmSpec:
         statistic="Maximum",
         evaluation_periods=1,
         datapoints_to_alarm=1,
+    )
+
+
+def not_ready(service: Service) -> AlarmSpec:
+    """A remediator could not act if it had to."""
+    return _alarm(
+        service,
+        "remediators",
+        "not-ready",
+        "ticket",
+        "In two of three self-tests (one every five minutes) a remediator could not look at its target, or its role "
+        "may not make its changes. It would fail when it is needed; the log names what is missing.",
+        namespace="Sereno",
+        metric_name="NotReady",
+        dimensions=dimensions({"service": service.name}),
+        statistic="Sum",
+        period=300,
+        evaluation_periods=3,
+        datapoints_to_alarm=2,
     )
 
 

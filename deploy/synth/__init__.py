@@ -13,7 +13,7 @@ from alarms.packs import all_alarms
 from alarms.spec import AnySpec
 from deploy import config
 from deploy.config_checks import nearest
-from deploy.synth import alarm, boards, functions, limits, names, notify, rules, store
+from deploy.synth import alarm, boards, functions, limits, names, notify, rules, self_test, store
 from deploy.synth.limits import packed, text
 from deploy.synth.split import Bundle, apart
 from sereno.errors import InvalidInput, Problem
@@ -162,7 +162,7 @@ def _hands(service: Service, used: Sequence[Remediator]) -> Json:
     for one in used:
         code = functions.of_remediator(service, one)
         found |= functions.resources(service, code) | rules.resources(service, one.name, code.id)
-    return found
+    return found | self_test.resources(service, [functions.of_remediator(service, one).id for one in used])
 
 
 def _named(found: Json, kind: str) -> list[str]:

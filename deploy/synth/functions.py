@@ -50,7 +50,7 @@ def of_remediator(service: Service, remediator: Remediator) -> Code:
         concurrency=REMEDIATOR_CONCURRENCY,
         max_age_s=900,
         retries=2,
-        permissions=(*remediator.permissions, *iam.COMMON),
+        permissions=(*remediator.permissions, *iam.COMMON, *iam.SELF_TEST),
     )
 
 

@@ -64,6 +64,11 @@ def actions(service: Service) -> str:
     return f"sereno-{service.name}-actions"
 
 
+def self_test_rule(service: Service, number: int) -> str:
+    """The n-th rule of the self-tests."""
+    return f"sereno-{service.name}-self-test-{number}"
+
+
 def digest_rule(service: Service) -> str:
     """The rule on which digests are told."""
     return f"sereno-{service.name}-digest"

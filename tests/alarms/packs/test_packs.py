@@ -155,7 +155,7 @@ class TestWatchman:
         found = all_alarms(TECHMODA, functions=["f"], rules=["r"])
         own = {spec.name for spec in found if spec.name.startswith("sereno-")}
         assert {"sereno-techmoda/f/errors", "sereno-techmoda/r/undelivered"} <= own
-        assert len(own) == 7
+        assert len(own) == 8
 
     def test_a_silent_round_is_a_failure(self):
         from alarms.evaluator import timeline
