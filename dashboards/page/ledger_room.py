@@ -35,6 +35,7 @@ from remediators import approvals, metrics
 from remediators.ledger import Ledger
 from remediators.metrics import Series
 from remediators.notifier import routing
+from remediators.reading import READ_AT_ONCE
 from sereno.errors import LedgerUnavailable, Refused
 from sereno.incident import Incident
 from sereno.lifecycle import Remediation
@@ -171,12 +172,16 @@ class LedgerRoom:
 
     def _overview(self) -> Overview:
         alarms, missing = self._alarms()
-        working = sorted(self._ledger.open(), key=lambda one: (one.created, one.id), reverse=True)
+        incidents = tuple(one for one in reversed(self._ledger.incidents.open()) if one.is_open)
+        found = {one.id: one for one in self._ledger.open() if not one.ended or one.wish}
+        # What could not help has ended, and is a person's work until its incident is over. Ids begin with their time.
+        others = sorted({id for one in incidents for id in one.members} - set(found), reverse=True)[:READ_AT_ONCE]
+        found |= {one.id: one for one in self._ledger.many(others) if one.status in (S.ESCALATED, S.FAILED)}
         return Overview(
             modes=tuple(self._modes()),
-            incidents=tuple(one for one in reversed(self._ledger.incidents.open()) if one.is_open),
+            incidents=incidents,
             alarms=alarms,
-            working=tuple(one for one in working if not one.ended or one.wish),
+            working=tuple(sorted(found.values(), key=lambda one: (one.created, one.id), reverse=True)),
             purses=tuple(self._purses()),
             missing=missing,
         )

@@ -54,7 +54,8 @@ class Purse:
 @dataclass(frozen=True, slots=True)
 class Overview:
     """How things stand now. `modes` are (remediator, mode), the whole watch as `*`; `working` are the remediations
-    that are not over, the newest first; `missing` are sentences for what could not be read just now."""
+    that are not over, and those of open incidents that could not help, the newest first; `missing` are sentences for
+    what could not be read just now."""
 
     modes: tuple[tuple[str, str], ...] = ()
     incidents: tuple[Incident, ...] = ()
