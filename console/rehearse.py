@@ -14,7 +14,7 @@ from console.build import writable
 from console.progress import Live, display
 from console.show import as_json, screen
 from sereno.errors import InvalidInput, Problem
-from sereno.model import Json
+from sereno.model import Json, Mode
 
 if TYPE_CHECKING:
     from drills.scenario import Scenario
@@ -25,6 +25,24 @@ class Speed(StrEnum):
 
     LIVE = "live"
     MAX = "max"
+
+
+def _speed(text: str) -> str:
+    """`live`, `max`, or how many times as fast as the clock on the wall. Raises BadParameter."""
+    if text in tuple(Speed) or _times(text) is not None:
+        return text
+    raise typer.BadParameter("is neither live nor max nor a factor (write it like 60x)")
+
+
+def _times(text: str) -> float | None:
+    """The factor of a speed such as `60x`; 1 of `live`, None of anything else."""
+    if text == Speed.LIVE:
+        return 1.0
+    try:
+        factor = float(text.removesuffix("x")) if text.endswith("x") else 0.0
+    except ValueError:
+        return None
+    return factor if 0.1 <= factor <= 1000 else None
 
 
 def add_to(app: typer.Typer) -> None:
@@ -56,7 +74,12 @@ def drill(
     seeds: Annotated[
         int, typer.Option(metavar="N", min=1, max=1000, help="Run so many seeds, from --seed on, two at a time.")
     ] = 1,
-    speed: Annotated[Speed, typer.Option(help="Real time, or as fast as it can.")] = Speed.MAX,
+    speed: Annotated[
+        str,
+        typer.Option(
+            metavar="SPEED", callback=_speed, help="live (real time), max (as fast as it can), or like 60x."
+        ),
+    ] = "max",
     report: Annotated[
         Path | None,
         typer.Option(
@@ -64,22 +87,44 @@ def drill(
             help="Write the HTML report here; of several seeds, the report of the one that missed most objectives.",
         ),
     ] = None,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="A game day: the on-call page over a world that you stir up yourself.")
+    ] = False,
+    mode: Annotated[
+        Mode | None,
+        typer.Option("--mode", metavar="MODE", help="With --serve: every remediator's mode, like approve."),
+    ] = None,
+    port: Annotated[
+        int, typer.Option("--port", metavar="N", min=0, max=65535, help="With --serve: the page's port; 0 takes any.")
+    ] = 8750,
     json: Annotated[
         bool, typer.Option("--json", help="JSON for machines; a list when there are several seeds.")
     ] = False,
 ) -> None:
-    """Rehearses a scenario twice, unattended and with Sereno on watch. Exit code 1 when an objective is missed."""
+    """Rehearses a scenario twice, unattended and with Sereno on watch. Exit code 1 when an objective is missed. With
+    --serve it is a game day instead: all is calm until a button on the page plays the scenario."""
     _require_extra()
     from drills import scenario
 
-    if speed is Speed.LIVE and seeds > 1:
+    if serve:
+        _game_day(scenario.load(name), seed, speed, mode, port)
+        return
+    if mode is not None:
+        raise InvalidInput(
+            "sereno drill", [Problem("--mode", mode, "goes with --serve: a drill has its scenario's modes")]
+        )
+    if speed not in tuple(Speed):
+        raise InvalidInput(
+            "sereno drill", [Problem("--speed", speed, "goes with --serve (without it write live or max)")]
+        )
+    if speed == Speed.LIVE and seeds > 1:
         problem = Problem("--seeds", seeds, "with --speed live: real time follows one seed (leave one of them out)")
         raise InvalidInput("sereno drill", [problem])
     if report is not None:
         writable(report)
     found = scenario.load(name)
     if seeds == 1:
-        results = [_rehearse(found, seed, config, speed, quiet=json)]
+        results = [_rehearse(found, seed, config, Speed(speed), quiet=json)]
     else:
         results = _rehearse_all(found, range(seed, seed + seeds), config, quiet=json)
     if report is not None:
@@ -103,6 +148,27 @@ def _rehearse(found: Scenario, seed: int, config: Path | None, speed: Speed, *, 
     if not quiet:
         print_verdict(result, screen())
     return result
+
+
+def _game_day(found: Scenario, seed: int, speed: str, mode: Mode | None, port: int) -> None:
+    """Plays a game day until it is interrupted. Raises InvalidInput where the page cannot be served."""
+    from console.serve import door, run
+    from drills.gameday import GameDay
+    from drills.rooms import DrillRoom, over
+
+    factor = _times(speed)
+    if factor is None:
+        problem = Problem("--speed", speed, "is too fast to watch (write live, or a factor like 60x)")
+        raise InvalidInput("sereno drill", [problem])
+    guarded = door("127.0.0.1", [], None, [], None)
+    game = GameDay(found, seed, factor, mode)
+    game.begin()
+    try:
+        screen().print(f"A game day on {game.service.name}, {factor:g}x: press a button on the page, and watch.")
+        run(DrillRoom(game), guarded, "127.0.0.1", port)
+    finally:
+        game.end()
+    screen().print(over(game))
 
 
 def _rehearse_all(found: Scenario, seeds: range, config: Path | None, *, quiet: bool) -> list[Json]:

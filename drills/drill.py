@@ -46,7 +46,7 @@ def run(
 ) -> Json:
     """Runs the scenario and answers the result (see `drills.contract`). `config` is another `sereno.yaml` than the
     scenario's own. `tick` hears of the progress from 0 to 1. Raises InvalidInput."""
-    compiled, service = _configured(scenario, config)
+    compiled, service = prepared(scenario, config)
     duration = float(scenario.duration_s)
     scaled = _scaled(scenario, service)
     unattended = twin.run(scenario, seed, service, QUOTA, scaled, lambda at: tick(0.2 * at / duration))
@@ -55,7 +55,7 @@ def run(
         seed,
         service,
         compiled,
-        _template(scenario),
+        template_of(scenario),
         delays=delays,
         watch_over=watch_over,
         tick=lambda at: tick(0.2 + 0.8 * at / duration),
@@ -63,7 +63,8 @@ def run(
     return result_of(engine.run(), unattended)
 
 
-def _template(scenario: Scenario) -> Path:
+def template_of(scenario: Scenario) -> Path:
+    """The SAM template of the scenario's service."""
     return EXAMPLES / scenario.service / "template.yaml"
 
 
@@ -71,11 +72,11 @@ def _scaled(scenario: Scenario, service: Service) -> tuple[Scaled, ...]:
     """What Application Auto Scaling owns of the scenario's tables."""
     if not scenario.tables:
         return ()
-    return ground.scaled_by_template(translated(_template(scenario), service, fast=False), scenario)
+    return ground.scaled_by_template(translated(template_of(scenario), service, fast=False), scenario)
 
 
-def _configured(scenario: Scenario, path: Path | None) -> tuple[Json, Service]:
-    """The compiled configuration and its service, as the scenario wants them."""
+def prepared(scenario: Scenario, path: Path | None = None) -> tuple[Json, Service]:
+    """The compiled configuration and its service, as the scenario wants them. Raises InvalidInput."""
     config = configuration.load(path or EXAMPLES / scenario.service / "sereno.yaml")
     compiled = configuration.compile_config(_with_events(config, scenario))
     for play in compiled["playbook"].values():

@@ -105,6 +105,8 @@ class Engine:
     watch_over: Callable[[Happening], None] = lambda _: None
     tick: Callable[[float], None] = lambda _: None
     quota: int = QUOTA
+    # Is handed the account and the run before the first second, for who wants to look and to meddle meanwhile.
+    opened: Callable[[Cloud, Run], None] = lambda _cloud, _run: None
 
     def run(self) -> Run:
         """The whole drill. Raises what a fault in Sereno or in the scenario raises; AWS's errors are part of it."""
@@ -128,6 +130,7 @@ class Engine:
             own = {one.name for one in self.service.functions.values()}
             world.reserved_elsewhere = cloud.reserved_by_others(own)
             run = Run(self.scenario, self.seed, self.service, world, belfry)
+            self.opened(cloud, run)
             _Stage(self, cloud, run).play()
         return run
 

@@ -108,6 +108,12 @@ class World:
 
     # -- what may be changed ------------------------------------------------------------------------------------
 
+    def meddle(self, traffic: Traffic, faults: Sequence[Fault]) -> None:
+        """Other traffic and other faults of the functions from the next minute on: for a game day, in which people
+        decide what happens. Faults of tables and of the account stay as they were."""
+        for state in self._states.values():
+            state.traffic, state.faults = traffic, tuple(faults)
+
     def set_reserved(self, function: str, value: int | None) -> None:
         """Sets the reserved concurrency, at once (None: the function draws from the unreserved pool; 0: stopped).
         Executions in flight go on. Raises KeyError for an unknown function, ValueError below 0."""

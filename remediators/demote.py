@@ -21,7 +21,8 @@ def check_all(watch: Watch, remediators: Collection[str]) -> list[str]:
         return []
     now, demotion = watch.clock.now(), watch.service.demotion
     start = now - timedelta(days=demotion.days)
-    past = [one for one in watch.ledger.newest(MOST, before=now) if one.created >= start]
+    newest = watch.ledger.newest(MOST, before=now, days=demotion.days + 1)
+    past = [one for one in newest if one.created >= start]
     rows, demoted = watch.ledger.mode_rows(), []
     modes = {name: row.mode for name, row in rows.items()}
     for name in sorted(remediators):

@@ -279,11 +279,11 @@ class Ledger:
         rows = self._pages(KeyConditionExpression="pk = :pk", ExpressionAttributeValues=items.values(pk=f"D#{day}"))
         return [row["sk"]["S"].split("#", 1)[1] for row in rows]
 
-    def newest(self, limit: int = 50, *, before: datetime) -> list[Remediation]:
+    def newest(self, limit: int = 50, *, before: datetime, days: int = LOOK_BACK_DAYS) -> list[Remediation]:
         """The newest remediations, newest first, from the day of `before` on backwards: as many as `limit`, and no
-        further back than 60 days."""
+        further back than so many days."""
         found: list[str] = []
-        for back in range(LOOK_BACK_DAYS):
+        for back in range(days):
             if len(found) >= limit:
                 break
             day = f"{before - timedelta(days=back):%Y-%m-%d}"

@@ -62,10 +62,10 @@ class Score:
         return {"remediator": self.remediator, **counted, "refused": dict(sorted(self.refused.items()))}
 
 
-def read(ledger: Ledger, now: datetime, days: int) -> list[Remediation]:
-    """The remediations of the last days, by day and in batches. Raises LedgerUnavailable."""
+def read(ledger: Ledger, now: datetime, days: int, most: int = MOST) -> list[Remediation]:
+    """The remediations of the last days (the newest so many), by day and in batches. Raises LedgerUnavailable."""
     start = now - timedelta(days=days)
-    return [one for one in ledger.newest(MOST, before=now) if one.created >= start]
+    return [one for one in ledger.newest(most, before=now, days=days + 1) if one.created >= start]
 
 
 def scores(past: Iterable[Remediation]) -> list[Score]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -29,13 +29,13 @@ from dashboards.page.room import (
     Overview,
     Purse,
     RemediationView,
-    Score,
 )
-from remediators import approvals, metrics
+from remediators import approvals, metrics, readiness, scorecard
 from remediators.ledger import Ledger
 from remediators.metrics import Series
 from remediators.notifier import routing
 from remediators.reading import READ_AT_ONCE
+from remediators.scorecard import Score
 from sereno.errors import LedgerUnavailable, Refused
 from sereno.incident import Incident
 from sereno.lifecycle import Remediation
@@ -49,7 +49,8 @@ FRESH_S = 2.0
 METRICS_FRESH_S = 60.0
 MONTH = timedelta(days=30)
 MUTED_FOR = timedelta(minutes=30)
-# How many remediations the scorecard looks at: batches of 100, so three reads.
+SCORED_DAYS = 30
+# The newest so many count on the page; the command looks at all.
 SCORED = 300
 UNKNOWN_ALARMS = "The alarms cannot be read from CloudWatch just now"
 
@@ -127,8 +128,8 @@ class LedgerRoom:
         """The error budgets, from CloudWatch; nothing where it cannot be read."""
         return self._fresh("budget", METRICS_FRESH_S, self._budget)
 
-    def scorecard(self) -> Sequence[Score]:
-        """From the newest 300 remediations; raises LedgerUnavailable."""
+    def scorecard(self) -> Sequence[tuple[Score, str]]:
+        """Of the last thirty days; raises LedgerUnavailable."""
         return self._fresh("scorecard", METRICS_FRESH_S, self._scorecard)
 
     def drills(self) -> Sequence[DrillNote]:
@@ -184,7 +185,16 @@ class LedgerRoom:
             working=tuple(sorted(found.values(), key=lambda one: (one.created, one.id), reverse=True)),
             purses=tuple(self._purses()),
             missing=missing,
+            ready=self._fresh("ready", METRICS_FRESH_S, self._ready),
         )
+
+    def _ready(self) -> tuple[bool, str] | None:
+        """Whether every remediator could act, by its last self-test."""
+        proved = readiness.read(self._ledger)
+        if not proved:
+            return None
+        used = dict.fromkeys(name for play in self._service.playbook.values() for name in play.remediators)
+        return readiness.summary(proved, tuple(used), self.now())
 
     def _modes(self) -> list[tuple[str, str]]:
         """What each remediator may do: declared, and bounded by what operators set."""
@@ -217,6 +227,8 @@ class LedgerRoom:
                 AlarmTypes=["MetricAlarm", "CompositeAlarm"],
             ):
                 for one in (*page.get("MetricAlarms", ()), *page.get("CompositeAlarms", ())):
+                    if one["StateValue"] != "ALARM":
+                        continue  # a stand-in of AWS may not filter
                     since = one.get("StateTransitionedTimestamp") or one["StateUpdatedTimestamp"]
                     found.append(AlarmLight(one["AlarmName"], one["StateValue"], since, one.get("StateReason", "")))
         except (ClientError, BotoCoreError):
@@ -247,9 +259,13 @@ class LedgerRoom:
             found.append(Budget(api.name, service.objectives.availability, *totals, days))
         return found
 
-    def _scorecard(self) -> list[Score]:
-        past = self._ledger.newest(SCORED, before=self.now())
-        return scores(past, {name: mode for name, mode in self._modes() if name != "*"})
+    def _scorecard(self) -> list[tuple[Score, str]]:
+        modes = {name: mode for name, mode in self._modes() if name != "*"}
+        known = {
+            one.remediator: one
+            for one in scorecard.scores(scorecard.read(self._ledger, self.now(), SCORED_DAYS, SCORED))
+        }
+        return [(known.get(name, Score(name)), modes.get(name, "")) for name in sorted({*modes, *known})]
 
     # -- keeping
 
@@ -264,27 +280,6 @@ class LedgerRoom:
     def _forget(self) -> None:
         with self._lock:
             self._kept.clear()
-
-
-def scores(past: Sequence[Remediation], modes: Mapping[str, str]) -> list[Score]:
-    """What each remediator did, from its remediations. Pure."""
-    found = []
-    for name in sorted({*modes, *(one.remediator for one in past)}):
-        mine = [one for one in past if one.remediator == name]
-        acted = [one for one in mine if one.applied_at or one.steps_done]
-        found.append(
-            Score(
-                remediator=name,
-                mode=modes.get(name, ""),
-                acted=len(acted),
-                would_have=sum(one.status is S.OBSERVED for one in mine),
-                right=sum(one.status in (S.REVERTED, S.KEPT, S.HOLDING) for one in acted),
-                wrong=sum(one.status in (S.ESCALATED, S.FAILED) for one in mine),
-                refused=sum(one.status is S.SKIPPED for one in mine),
-                reverted=sum(one.status is S.REVERTED for one in mine),
-            )
-        )
-    return found
 
 
 def _merged(spent: tuple[int, float], most: tuple[int, float]) -> tuple[int, int, float, float]:

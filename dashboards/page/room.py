@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from dashboards.incident_story import Line
+from remediators.scorecard import Score
 from sereno.incident import Incident
 from sereno.lifecycle import Remediation
 from sereno.model import Event
@@ -63,6 +64,7 @@ class Overview:
     working: tuple[Remediation, ...] = ()
     purses: tuple[Purse, ...] = ()
     missing: tuple[str, ...] = ()
+    ready: tuple[bool, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,22 +102,6 @@ class Budget:
         """The part of the budget that is left: 1 all, 0 none, below 0 overspent; None without requests or budget."""
         allowed = self.requests * (1 - self.objective)
         return 1 - self.failed / allowed if allowed > 0 else None
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """A remediator over the last days: how often it acted, would have acted (mode observe), helped (the symptom went
-    and the change was taken back or kept), could not help (escalated or failed), was refused by a guard, and how
-    often its change was taken back."""
-
-    remediator: str
-    mode: str
-    acted: int = 0
-    would_have: int = 0
-    right: int = 0
-    wrong: int = 0
-    refused: int = 0
-    reverted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +179,8 @@ class Room(Protocol):
         """The error budget of each API."""
         ...
 
-    def scorecard(self) -> Sequence[Score]:
-        """How each remediator did."""
+    def scorecard(self) -> Sequence[tuple[Score, str]]:
+        """How each remediator did in the last thirty days, and its mode."""
         ...
 
     def drills(self) -> Sequence[DrillNote]:

@@ -134,7 +134,7 @@ class Wording:
     def _link(self, notice: Notice) -> str:
         if not self._notices.page_url:
             return ""
-        place = "incident" if notice.kind == "incident" or notice.thread != notice.id else "remediation"
+        place = "incidents" if notice.kind == "incident" or notice.thread != notice.id else "remediations"
         return f"{self._notices.page_url.rstrip('/')}/{place}/{notice.thread}"
 
     def _value(self, value: Any) -> str:

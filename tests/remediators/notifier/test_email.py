@@ -38,7 +38,7 @@ def test_a_mail_says_what_happened_what_to_do_and_where_to_look(message):
     lines = sent["Message"].splitlines()
     assert lines[0].startswith("Sereno pregunta: ¿puede cambiar techmoda-read")
     assert "  sereno approve r1" in lines
-    assert lines[-1].startswith("https://on-call.example.com/incident/incident-")
+    assert lines[-1].startswith("https://on-call.example.com/incidents/incident-")
 
 
 def test_a_subject_is_ascii_of_one_line_and_short_enough_for_sns(message):

@@ -118,8 +118,8 @@ def test_a_person_who_takes_or_silences_it_is_named(incident_message):
 
 def test_links_lead_to_the_incident_where_there_is_a_page(message):
     there = Wording(Notices(page_url="https://on-call.example.com/"))
-    assert there.post(of(message())).link == f"https://on-call.example.com/incident/{message()['incident']}"
-    assert there.post(of(message(incident=""))).link == f"https://on-call.example.com/remediation/{message()['id']}"
+    assert there.post(of(message())).link == f"https://on-call.example.com/incidents/{message()['incident']}"
+    assert there.post(of(message(incident=""))).link == f"https://on-call.example.com/remediations/{message()['id']}"
     assert EN.post(of(message())).link == ""
 
 
