@@ -3,7 +3,8 @@
     N#<thread>#<channel>  THREAD     the channel's own name of the thread (`ref`), and who posts to it now (`lock`)
     N#<thread>#<channel>  S#<id>     the newest news of this id that was shown there, by its number
     N#rate#<channel>      M#<minute> how much was shown in a minute
-    N#digest#<channel>    W#<start>  what was folded together in a window; `told` once people have read it
+    N#digest#<channel>    W#<start>  what was folded together in a window; `sealed` before it is told: from then on
+                                     nothing is added; `told` once people have read it
 
 One post at a time goes to a thread: two at once would open it twice. Whoever dies with the lock leaves it to expire,
 and the next one knows that the last post may be there already.
@@ -173,7 +174,8 @@ class Book:
             "UpdateExpression": (
                 "SET #ttl = :ttl ADD news :one, #status :one, alarms :alarm, incidents :incident, services :service"
             ),
-            "ConditionExpression": "attribute_not_exists(told)",
+            # What comes too late for a window is tried again, and finds the next one.
+            "ConditionExpression": "attribute_not_exists(sealed)",
             "ExpressionAttributeNames": {"#ttl": "ttl", "#status": status},
             "ExpressionAttributeValues": {
                 **items.values(ttl=ttl, one=1),
@@ -203,13 +205,27 @@ class Book:
         found = [_digest(channel, row) for row in rows[-WINDOWS:] if "told" not in row]
         return [one for one in found if one.start + WINDOW_S <= now.timestamp()]
 
+    def seal(self, digest: Digest) -> Digest:
+        """Closes a window, and what it holds for good: what was folded while it was looked at is told with it."""
+        answer = self._call(
+            "update_item",
+            TableName=self._table,
+            Key=items.key(f"N#digest#{digest.channel}", f"W#{digest.start:012d}"),
+            UpdateExpression="SET sealed = :one",
+            ExpressionAttributeValues=items.values(one=1),
+            ReturnValues="ALL_NEW",
+        )
+        row = answer["Attributes"]
+        # Another tick has told it meanwhile; its thread says so to whoever opens it.
+        return digest if "told" in row else _digest(digest.channel, row)
+
     def told(self, digest: Digest) -> None:
-        """People have read a digest."""
+        """People have read a digest: its marks are of no more use, and would be read at every tick."""
         self._call(
             "update_item",
             TableName=self._table,
             Key=items.key(f"N#digest#{digest.channel}", f"W#{digest.start:012d}"),
-            UpdateExpression="SET told = :one",
+            UpdateExpression="SET told = :one REMOVE alarms, incidents, services",
             ExpressionAttributeValues=items.values(one=1),
         )
 

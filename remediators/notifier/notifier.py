@@ -67,9 +67,12 @@ class Notifier:
         told = 0
         for name, channel in self.channels.items():
             for digest in self.book.digests(name, self.clock.now()):
-                if self.time_left() < MARGIN_S or self._deliver_digest(channel, digest) is None:
+                if self.time_left() < MARGIN_S:
                     break
-                told += 1
+                done = self._tell_digest(channel, digest)
+                if done is None:
+                    break
+                told += done
         return told
 
     def _tell_thread(
@@ -83,15 +86,16 @@ class Notifier:
                 to.setdefault(name, []).append((number, notice))
         for name, these in to.items():
             posts = {number: wording.post(notice) for number, notice in these}
-            what = {number: notice.alarm or notice.title for number, notice in these}
+            what = {notice.key: "" if _is_loud(notice) else notice.alarm or notice.id for _, notice in these}
             after_s = self._to_channel(name, thread, posts, what, muted=muted)
             for number in posts if after_s is not None else ():
                 left[number] = max(left.get(number, 0.0), after_s or 0.0)
 
     def _to_channel(
-        self, name: str, thread: str, posts: Mapping[int, Post], what: Mapping[int, str], *, muted: bool
+        self, name: str, thread: str, posts: Mapping[int, Post], what: Mapping[str, str], *, muted: bool
     ) -> float | None:
-        """None when the channel has all of them; otherwise after how many seconds to try again."""
+        """None when the channel has all of them; otherwise after how many seconds to try again. `what` is the alarm
+        that news is of, by its key; empty for what is never folded."""
         if name in self._closed:
             return self._closed[name]
         if self.time_left() < MARGIN_S:
@@ -99,9 +103,8 @@ class Notifier:
         shown = self.book.open(thread, name, self.clock.now())
         if shown is None:
             return 5.0  # another invocation posts there
-        subjects = {post.key: what[number] for number, post in posts.items()}
         try:
-            self._post_all(self.channels[name], shown, list(posts.values()), subjects, muted=muted)
+            self._post_all(self.channels[name], shown, list(posts.values()), what, muted=muted)
         except RateLimited as error:
             self._closed[name] = error.retry_after_s
             return self._not_delivered(name, thread, error, error.retry_after_s)
@@ -114,7 +117,7 @@ class Notifier:
         return None
 
     def _post_all(
-        self, channel: Channel, shown: Shown, posts: Sequence[Post], subjects: Mapping[str, str], *, muted: bool
+        self, channel: Channel, shown: Shown, posts: Sequence[Post], what: Mapping[str, str], *, muted: bool
     ) -> None:
         thread = shown.thread
         for post in newer(posts, shown):
@@ -122,9 +125,8 @@ class Notifier:
             if muted and not post.over:
                 self.book.silenced(channel.name, post, now)
                 continue
-            loud = post.severity == "page" or post.id == post.thread
-            if self.book.count(channel.name, now) > PER_MINUTE and not loud:
-                self.book.fold(channel.name, post, subjects[post.key], now)
+            if self.book.count(channel.name, now) > PER_MINUTE and what[post.key]:
+                self.book.fold(channel.name, post, what[post.key], now)
                 self.telemetry.count("Folded", channel=channel.name)
                 continue
             try:
@@ -144,16 +146,26 @@ class Notifier:
         self.book.close(thread, name, unsure=unsure)
         return after_s
 
-    def _deliver_digest(self, channel: Channel, digest: Digest) -> Thread | None:
-        post = digest_post(digest, Wording(self.notices))
-        try:
-            thread = channel.deliver(post, Thread(post.thread))
-        except (RateLimited, Unavailable, Refused) as error:
-            self.telemetry.log("warning", "a digest waits", channel=channel.name, error=str(error))
-            self.telemetry.count("NotDelivered", channel=channel.name)
-            return None
+    def _tell_digest(self, channel: Channel, digest: Digest) -> int | None:
+        """How many were told; None when the channel takes none. Two ticks at once do not tell one twice: a digest is
+        a thread of its own, that one of them holds."""
+        thread = digest_key(digest)
+        shown = self.book.open(thread, channel.name, self.clock.now())
+        if shown is None:
+            return 0
+        told = 0
+        if not shown.newest:
+            post = digest_post(self.book.seal(digest), Wording(self.notices))
+            try:
+                after = channel.deliver(post, shown.thread)
+            except (RateLimited, Unavailable, Refused) as error:
+                self._not_delivered(channel.name, thread, error, FAULT_S, unsure=isinstance(error, Unavailable))
+                return None
+            self.book.shown(channel.name, post, after, self.clock.now())
+            told = 1
         self.book.told(digest)
-        return thread
+        self.book.close(thread, channel.name)
+        return told
 
     def _is_muted(self, thread: str, now: datetime) -> bool:
         if not thread.startswith("incident-"):
@@ -165,6 +177,11 @@ class Notifier:
         if incident is None or incident.muted_until is None or incident.stage is Stage.RESOLVED:
             return False
         return now < incident.muted_until
+
+
+def digest_key(digest: Digest) -> str:
+    """What tells a digest from others: its window and its channel."""
+    return f"digest#{digest.channel}#{digest.start}"
 
 
 def digest_post(digest: Digest, wording: Wording) -> Post:
@@ -180,7 +197,7 @@ def digest_post(digest: Digest, wording: Wording) -> Post:
         alarms=digest.alarms,
         services=len(digest.services),
     )
-    key = f"digest#{digest.channel}#{digest.start}"
+    key = digest_key(digest)
     facts = [(wording.word("label.service"), ", ".join(digest.services[:10]))]
     return Post(
         key=key,
@@ -195,6 +212,11 @@ def digest_post(digest: Digest, wording: Wording) -> Post:
         facts=tuple(facts),
         digest=True,
     )
+
+
+def _is_loud(notice: Notice) -> bool:
+    """Whether it is told by itself, however much else there is: what cannot wait, and how an incident goes on."""
+    return notice.severity == "page" or notice.kind == "incident"
 
 
 def _loudness(news: Sequence[tuple[int, Notice]]) -> int:

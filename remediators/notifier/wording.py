@@ -63,7 +63,7 @@ class Wording:
         return Post(
             key=notice.key,
             thread=notice.thread,
-            id=notice.id,
+            id=_voice(notice),
             sequence=notice.sequence,
             service=notice.service,
             severity=notice.severity,
@@ -143,6 +143,12 @@ class Wording:
         if isinstance(value, Mapping):
             return ", ".join(f"{name} {one}" for name, one in value.items())[:VALUE_LIMIT]
         return str(value)[:VALUE_LIMIT]
+
+
+def _voice(notice: Notice) -> str:
+    """Whose numbers order this news. What was told past the ledger has a key without a number: it must not be taken
+    for a later step of the same remediation, should that be recorded after all."""
+    return notice.id if notice.key.removeprefix(f"{notice.id}#").isdigit() else notice.key
 
 
 def _buttons(notice: Notice) -> list[Button]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tracemalloc
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,8 @@ from remediators.notifier.book import WINDOW_S
 from remediators.notifier.channels import RateLimited, Refused, Unavailable
 from remediators.notifier.notice import of
 from remediators.notifier.notifier import PER_MINUTE
+from remediators.notifier.wording import Wording
+from sereno.errors import LedgerUnavailable
 from sereno.service import Notices, Route
 from sereno.testing import Crash
 
@@ -255,6 +258,79 @@ def test_what_was_folded_is_not_folded_again_when_its_message_comes_twice(statio
     station.notifier("tick").tick()
     folded = sum(int(post.head.split()[0]) for post in wall.posts if post.digest)
     assert folded + sum(not post.digest for post in wall.posts) == len(bodies)
+
+
+def test_news_that_belong_to_no_incident_are_folded_too(station, wall, message):
+    """What was refused or only watched opens no incident, and there may be as much of it as of anything."""
+    bodies = [message("SKIPPED", 2, id=f"r{number}", incident="") for number in range(40)]
+    tell(station, *bodies)
+    assert len(wall.posts) == PER_MINUTE
+    station.clock.forward(2 * WINDOW_S)
+    assert station.notifier("tick").tick() == 1
+    assert wall.posts[-1].head.startswith(f"{40 - PER_MINUTE} more news")
+
+
+def test_what_was_told_past_the_ledger_does_not_hide_what_is_recorded_later(station, wall, message):
+    lost = message("FAILED", 2, incident="", key="r1#not-recorded", severity="page")
+    assert tell(station, lost) == {}
+    assert tell(station, message("SKIPPED", 2, incident=""), lost) == {}
+    assert [post.status for post in wall.posts] == ["FAILED", "SKIPPED"]
+
+
+def test_two_ticks_at_once_tell_a_digest_once(station, wall, message):
+    through(station, storm(message, services=1, each=20))
+    station.clock.forward(WINDOW_S + 1)
+    first, second = station.notifier("first"), station.notifier("second")
+    told = []
+
+    class Slow(Wall):
+        def deliver(self, post, thread):
+            told.append(second.tick())  # while the first one's mail is on its way
+            return super().deliver(post, thread)
+
+    slow = Slow(posts=wall.posts)
+    first.channels = {"email": slow}
+    assert first.tick() == 1
+    assert told == [0]
+    assert second.tick() == 0
+    assert [post.digest for post in wall.posts].count(True) == 1
+
+
+def test_what_is_folded_while_a_digest_is_told_is_in_the_next_one(station, wall, message):
+    """An invocation whose clock is behind still adds to a window that another one has begun to tell."""
+    bodies = [message("HOLDING", 2, id=f"r{number}") for number in range(PER_MINUTE + 2)]
+    tell(station, *bodies[:-1])
+    station.clock.forward(2 * WINDOW_S)
+    book = station.notifier("tick").book
+    (digest,) = book.digests("email", station.clock.now())
+    before = station.clock.now() - timedelta(seconds=2 * WINDOW_S)
+    late = Wording(Notices()).post(of(bodies[-1]))
+    book.fold("email", late, "shop/x", before)
+    assert book.seal(digest).news == 2, "what came before the seal is in it"
+    later = replace(late, id="r99")
+    with pytest.raises(LedgerUnavailable):
+        book.fold("email", later, "shop/x", before)
+    book.fold("email", later, "shop/x", station.clock.now())
+    book.told(digest)
+    station.clock.forward(2 * WINDOW_S)
+    assert [one.news for one in book.digests("email", station.clock.now())] == [1]
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=SUPPRESSED)
+@given(st.integers(1, 12), st.booleans())
+def test_a_tick_that_dies_at_any_call_loses_no_digest(desk, message, at, after):
+    wall = Wall()
+    station = desk(channels={"email": wall}, emails=("oncall@example.com",))
+    through(station, storm(message, services=1, each=20))
+    station.clock.forward(WINDOW_S + 1)
+    with contextlib.suppress(Crash):
+        station.notifier("dead", Dying(station.table, at, after=after)).tick()
+    station.clock.forward(91)
+    station.notifier("next").tick()
+    digests = [post.head for post in wall.posts if post.digest]
+    assert len(set(digests)) == 1
+    assert len(digests) <= 2, "at most what was shown in the moment of its death"
+    assert station.notifier("again").tick() == 0
 
 
 def test_a_digest_that_is_not_taken_is_told_at_the_next_tick(station, wall, message):
