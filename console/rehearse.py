@@ -17,6 +17,7 @@ from sereno.errors import InvalidInput, Problem
 from sereno.model import Json, Mode
 
 if TYPE_CHECKING:
+    from drills.engine import Run
     from drills.scenario import Scenario
 
 
@@ -53,7 +54,7 @@ def add_to(app: typer.Typer) -> None:
 
 def scenarios(json: Annotated[bool, typer.Option("--json", help="JSON for machines.")] = False) -> None:
     """Lists what can be rehearsed."""
-    _require_extra()
+    require_extra()
     from drills import scenario
 
     found = [scenario.load(name) for name in scenario.names()]
@@ -87,6 +88,12 @@ def drill(
             help="Write the HTML report here; of several seeds, the report of the one that missed most objectives.",
         ),
     ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            "--record", metavar="FILE", help="Write a recording here: sereno serve --recording FILE shows it."
+        ),
+    ] = None,
     serve: Annotated[
         bool, typer.Option("--serve", help="A game day: the on-call page over a world that you stir up yourself.")
     ] = False,
@@ -103,9 +110,12 @@ def drill(
 ) -> None:
     """Rehearses a scenario twice, unattended and with Sereno on watch. Exit code 1 when an objective is missed. With
     --serve it is a game day instead: all is calm until a button on the page plays the scenario."""
-    _require_extra()
+    require_extra()
     from drills import scenario
 
+    if record is not None and (serve or seeds > 1):
+        mend = "records one drill that runs by itself: leave out --serve and --seeds"
+        raise InvalidInput("sereno drill", [Problem("--record", record, mend)])
     if serve:
         _game_day(scenario.load(name), seed, speed, mode, port)
         return
@@ -122,9 +132,11 @@ def drill(
         raise InvalidInput("sereno drill", [problem])
     if report is not None:
         writable(report)
+    if record is not None:
+        writable(record)
     found = scenario.load(name)
     if seeds == 1:
-        results = [_rehearse(found, seed, config, Speed(speed), quiet=json)]
+        results = [_rehearse(found, seed, config, Speed(speed), record, quiet=json)]
     else:
         results = _rehearse_all(found, range(seed, seed + seeds), config, quiet=json)
     if report is not None:
@@ -135,18 +147,27 @@ def drill(
         raise typer.Exit(1)
 
 
-def _rehearse(found: Scenario, seed: int, config: Path | None, speed: Speed, *, quiet: bool) -> Json:
+def _rehearse(
+    found: Scenario, seed: int, config: Path | None, speed: Speed, record: Path | None, *, quiet: bool
+) -> Json:
     from drills import drill as rehearsal
+    from drills import recording
     from drills.verdict import print_verdict
+
+    def keep(result: Json, run: Run, compiled: Json) -> None:
+        if record is not None:
+            recording.write(recording.recorded(result, run, compiled), record)
 
     with display(f"{found.name}, seed {seed}", quiet=quiet and speed is Speed.MAX) as shown:
         if speed is Speed.LIVE:
             live = Live(found.duration_s, shown)
-            result = rehearsal.run(found, seed, config=config, tick=live.tick, watch_over=live.hear)
+            result = rehearsal.run(found, seed, config=config, tick=live.tick, watch_over=live.hear, keep=keep)
         else:
-            result = rehearsal.run(found, seed, config=config, tick=shown.advance)
+            result = rehearsal.run(found, seed, config=config, tick=shown.advance, keep=keep)
     if not quiet:
         print_verdict(result, screen())
+        if record is not None:
+            screen().print(f"Recording: {record}", markup=False, soft_wrap=True)
     return result
 
 
@@ -204,7 +225,8 @@ def for_machines(result: Json) -> Json:
     return {key: value for key, value in result.items() if key != "series"}
 
 
-def _require_extra() -> None:
+def require_extra() -> None:
+    """Raises InvalidInput when what drills need is not installed."""
     try:
         import moto  # noqa: F401
         import numpy  # noqa: F401

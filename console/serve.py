@@ -56,10 +56,22 @@ def serve(
     token_file: Annotated[
         Path | None, typer.Option("--token-file", metavar="FILE", help="A secret that browsers are asked for.")
     ] = None,
+    recording: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Show a drill that is over, from sereno drill NAME --record FILE."),
+    ] = None,
 ) -> None:
     """Serves the on-call page: what goes on, why, what will be taken back, and the buttons for it. On an address that
     others reach it wants to know who asks: from a proxy's header, or by a token."""
     guarded = door(host, name or [], trust_proxy_header, proxy or [], token_file)
+    if recording is not None:
+        from console.rehearse import require_extra
+
+        require_extra()
+        from drills.recording import load
+
+        run(load(recording), guarded, host, port)
+        return
     service, ledger = operate.opened(config)
     run(LedgerRoom(service, ledger, BotocoreAws(service.region), Wall()), guarded, host, port)
 

@@ -43,9 +43,11 @@ def run(
     delays: Delays = once,
     watch_over: Callable[[Happening], None] = lambda _: None,
     tick: Callable[[float], None] = lambda _: None,
+    keep: Callable[[Json, Run, Json], None] = lambda _result, _run, _compiled: None,
 ) -> Json:
     """Runs the scenario and answers the result (see `drills.contract`). `config` is another `sereno.yaml` than the
-    scenario's own. `tick` hears of the progress from 0 to 1. Raises InvalidInput."""
+    scenario's own. `tick` hears of the progress from 0 to 1. `keep` is handed the result, the run and the compiled
+    configuration, for who keeps more of a drill than its result. Raises InvalidInput."""
     compiled, service = prepared(scenario, config)
     duration = float(scenario.duration_s)
     scaled = _scaled(scenario, service)
@@ -60,7 +62,10 @@ def run(
         watch_over=watch_over,
         tick=lambda at: tick(0.2 + 0.8 * at / duration),
     )
-    return result_of(engine.run(), unattended)
+    done = engine.run()
+    result = result_of(done, unattended)
+    keep(result, done, compiled)
+    return result
 
 
 def template_of(scenario: Scenario) -> Path:

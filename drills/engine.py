@@ -18,9 +18,9 @@ import numpy as np
 
 from alarms.spec import CompositeSpec
 from drills import bell, cloud_tables
+from drills import ledger_rows as ledgers
 from drills.cloud import Cloud, Failure, embedded_aws
 from drills.ground import make_world
-from drills.ledger_rows import ledger_rows
 from drills.scenario import Scenario
 from drills.table_stage import TableStage
 from drills.world import World
@@ -81,6 +81,8 @@ class Run:
     capacity_changes: list[Json] = field(default_factory=list)
     pages: list[Json] = field(default_factory=list)
     incidents: list[Json] = field(default_factory=list)
+    # The ledger's items as DynamoDB holds them at the end, for a recording.
+    ledger: list[Json] = field(default_factory=list)
     # How often each of Sereno's own functions began, and how often it found no place.
     own_runs: dict[str, int] = field(default_factory=dict)
     own_throttled: dict[str, int] = field(default_factory=dict)
@@ -373,7 +375,8 @@ class _Stage:
         run.dead_letters = cloud.dead_letters()
         run.limits_after = self._settings(functions)
         run.incidents = [{key: one[key] for key in ("OpsItemId", "Title")} for one in cloud.answers.ops_items]
-        run.remediations = ledger_rows(cloud, self._start, self._end)
+        run.remediations = ledgers.ledger_rows(cloud, self._start, self._end)
+        run.ledger = ledgers.raw(cloud)
 
     def _settings(self, functions: list[str]) -> Json:
         found: Json = {name: self._cloud.reserved(name) for name in functions}

@@ -9,6 +9,13 @@ from remediators.ledger import Ledger
 from sereno.model import Json
 
 
+def raw(cloud: Cloud) -> list[Json]:
+    """Every item of the ledger as DynamoDB holds it, by key: for a recording."""
+    pages = cloud.clients("dynamodb").get_paginator("scan").paginate(TableName=cloud.created.physical("Ledger"))
+    found: list[Json] = [one for page in pages for one in page["Items"]]
+    return sorted(found, key=lambda one: (one["pk"]["S"], one["sk"]["S"]))
+
+
 def ledger_rows(cloud: Cloud, start: float, end: float) -> list[Json]:
     """Every remediation in the ledger with its history, oldest first, for the result. `start` and `end` are epoch
     seconds."""
