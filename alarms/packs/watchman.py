@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from alarms.slo import runbook_link
-from alarms.spec import AlarmSpec, AnySpec, dimensions
+from alarms.spec import AlarmSpec, AnySpec, MetricQuery, dimensions
 from alarms.wire import alarm_name
 from sereno.service import Service
 
@@ -111,23 +111,50 @@ def unpublished(service: Service) -> AlarmSpec:
 
 
 def untold(service: Service) -> AlarmSpec:
-    """People are told late, or not at all: a channel is away, or refuses what it is sent."""
+    """People are told late, or not at all: a channel is away or refuses what it is sent, or nothing reads the queue.
+
+    The queue's age alone would not do: SQS leaves out of it what was received three times and not deleted, which is
+    what a channel that is away does to a message within minutes. So the notifier counts what it leaves there.
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+    The notifier looks at a message again at most a quarter of an hour later; four periods of
+    five minutes bridge that.
+    """
     queue = f"sereno-{service.name}-notices"
     return _alarm(
         service,
         "notices",
         "untold",
         "page",
-        f"The oldest message in {queue} is older than five minutes: a channel (Slack, PagerDuty, email, OpsCenter) "
-        "does not take it. Nothing is lost, it is tried again and again; but who waits for Slack hears nothing. This "
-        "alarm goes to the topic of people by itself, past the notifier.",
-        namespace="AWS/SQS",
-        metric_name="ApproximateAgeOfOldestMessage",
-        dimensions=dimensions({"QueueName": queue}),
-        statistic="Maximum",
-        threshold=300.0,
-        evaluation_periods=3,
-        datapoints_to_alarm=2,
+        f"A message in {queue} is older than five minutes: a channel (Slack, PagerDuty, email, OpsCenter) does not "
+        "take it, or the notifier does not run. Nothing is lost, it is tried again and again; but who waits for "
+        "Slack hears nothing. This alarm goes to the topic of people by itself, past the notifier, and stays for up "
+        "to twenty minutes after the last message that waited.",
+        period=None,
+        metrics=(
+            MetricQuery("waits", "MAX([age / 300, left])", label="waiting for five minutes"),
+            MetricQuery(
+                "age",
+                None,
+                "AWS/SQS",
+                "ApproximateAgeOfOldestMessage",
+                dimensions({"QueueName": queue}),
+                300,
+                "Maximum",
+                return_data=False,
+            ),
+            MetricQuery(
+                "left",
+                None,
+                "Sereno",
+                "Untold",
+                dimensions({"service": service.name}),
+                300,
+                "Sum",
+                return_data=False,
+            ),
+        ),
+        evaluation_periods=4,
+        datapoints_to_alarm=1,
     )
 
 

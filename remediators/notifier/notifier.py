@@ -26,6 +26,8 @@ PER_MINUTE = 10
 # A channel's answer may take ten seconds.
 MARGIN_S = 12.0
 FAULT_S = 60.0
+# A digest that nobody has read this long after its window began counts as untold.
+DIGEST_LATE_S = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,8 @@ class Notifier:
                 after = channel.deliver(post, shown.thread)
             except (RateLimited, Unavailable, Refused) as error:
                 self._not_delivered(channel.name, thread, error, FAULT_S, unsure=isinstance(error, Unavailable))
+                if self.clock.now().timestamp() - digest.start >= DIGEST_LATE_S:
+                    self.telemetry.count("Untold")
                 return None
             self.book.shown(channel.name, post, after, self.clock.now())
             told = 1
