@@ -38,11 +38,12 @@ WINDOWS = 1000
 @dataclass(frozen=True, slots=True)
 class Shown:
     """A thread as a channel has it: its name there, and by id the newest news shown, and the newest that may be there
-    though the channel gave no answer."""
+    though the channel gave no answer. `paged`: it shows that a person must look."""
 
     thread: Thread
     newest: dict[str, int]
     tried: dict[str, int]
+    paged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +93,12 @@ class Book:
         newest = {one: int(row["shown"]["N"]) for one, row in news.items() if "shown" in row}
         tried = {one: int(row["tried"]["N"]) for one, row in news.items() if "tried" in row}
         unsure = "unsure" in old or ("lock_until" in old and old.get("lock_by", {}).get("S") != self._owner)
-        return Shown(Thread(thread, old.get("ref", {}).get("S", ""), unsure), newest, tried)
+        return Shown(Thread(thread, old.get("ref", {}).get("S", ""), unsure), newest, tried, "paged" in old)
 
     def shown(self, channel: str, post: Post, thread: Thread, now: datetime) -> None:
         """A post is there: its number, and where its thread is."""
         place, ttl = _place(post.thread, channel), int(now.timestamp()) + KEPT_S
+        paged = {"paged": 1} if post.severity == "page" else {}
         self._call(
             "transact_write_items",
             TransactItems=[
@@ -105,9 +107,9 @@ class Book:
                     "Update": {
                         "TableName": self._table,
                         "Key": items.key(place, "THREAD"),
-                        "UpdateExpression": "SET #ref = :ref REMOVE unsure",
+                        "UpdateExpression": f"SET #ref = :ref{', paged = :paged' if paged else ''} REMOVE unsure",
                         "ExpressionAttributeNames": {"#ref": "ref"},
-                        "ExpressionAttributeValues": items.values(ref=thread.ref),
+                        "ExpressionAttributeValues": items.values(ref=thread.ref, **paged),
                     }
                 },
             ],

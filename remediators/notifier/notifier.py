@@ -18,6 +18,7 @@ from remediators.notifier.routing import route
 from remediators.notifier.wording import Wording
 from sereno.errors import LedgerUnavailable, SerenoError
 from sereno.incident import SEVERITIES, Stage
+from sereno.model import Status
 from sereno.ports import Clock, Telemetry
 from sereno.service import Notices
 
@@ -88,7 +89,7 @@ class Notifier:
                 to.setdefault(name, []).append((number, notice))
         for name, these in to.items():
             posts = {number: wording.post(notice) for number, notice in these}
-            what = {notice.key: "" if _is_loud(notice) else notice.alarm or notice.id for _, notice in these}
+            what = {notice.key: notice.alarm or notice.id for _, notice in these if notice.kind != "incident"}
             after_s = self._to_channel(name, thread, posts, what, muted=muted)
             for number in posts if after_s is not None else ():
                 left[number] = max(left.get(number, 0.0), after_s or 0.0)
@@ -97,7 +98,7 @@ class Notifier:
         self, name: str, thread: str, posts: Mapping[int, Post], what: Mapping[str, str], *, muted: bool
     ) -> float | None:
         """None when the channel has all of them; otherwise after how many seconds to try again. `what` is the alarm
-        that news is of, by its key; empty for what is never folded."""
+        that news is of, by its key; how an incident goes on is not there, for that is never folded."""
         if name in self._closed:
             return self._closed[name]
         if self.time_left() < MARGIN_S:
@@ -121,13 +122,14 @@ class Notifier:
     def _post_all(
         self, channel: Channel, shown: Shown, posts: Sequence[Post], what: Mapping[str, str], *, muted: bool
     ) -> None:
-        thread = shown.thread
+        thread, paged = shown.thread, shown.paged
         for post in newer(posts, shown):
             now = self.clock.now()
             if muted and not post.over:
                 self.book.silenced(channel.name, post, now)
                 continue
-            if self.book.count(channel.name, now) > PER_MINUTE and what[post.key]:
+            folds = post.key in what and _may_fold(post, paged=paged)
+            if self.book.count(channel.name, now) > PER_MINUTE and folds:
                 self.book.fold(channel.name, post, what[post.key], now)
                 self.telemetry.count("Folded", channel=channel.name)
                 continue
@@ -137,7 +139,7 @@ class Notifier:
                 self.book.doubt(channel.name, post, now)
                 raise
             self.book.shown(channel.name, post, thread, self.clock.now())
-            thread = Thread(thread.id, thread.ref)
+            thread, paged = Thread(thread.id, thread.ref), paged or post.severity == "page"
             self.telemetry.count("Notified", channel=channel.name)
 
     def _not_delivered(
@@ -218,9 +220,10 @@ def digest_post(digest: Digest, wording: Wording) -> Post:
     )
 
 
-def _is_loud(notice: Notice) -> bool:
-    """Whether it is told by itself, however much else there is: what cannot wait, and how an incident goes on."""
-    return notice.severity == "page" or notice.kind == "incident"
+def _may_fold(post: Post, *, paged: bool) -> bool:
+    """Whether news may be told together with others when there is too much. What cannot wait is told by itself, but
+    for one thing: that a person must look at an incident is said once, not for each of its hundred alarms."""
+    return post.severity != "page" or (paged and post.status == Status.ESCALATED)
 
 
 def _loudness(news: Sequence[tuple[int, Notice]]) -> int:

@@ -260,6 +260,24 @@ def test_what_was_folded_is_not_folded_again_when_its_message_comes_twice(statio
     assert folded + sum(not post.digest for post in wall.posts) == len(bodies)
 
 
+def test_a_storm_of_pages_wakes_people_once_for_each_incident(station, wall, message):
+    """Ten incidents, thirty alarms each, and nothing that Sereno can do; one plan asks, one change failed."""
+    bodies = [{**one, "status": "ESCALATED", "severity": "page"} for one in storm(message, services=10, each=30)]
+    asks = message("AWAITING_APPROVAL", 2, id="asks", incident=bodies[0]["incident"])
+    failed = message("FAILED", 3, id="failed", incident=bodies[0]["incident"])
+    through(station, [*bodies, asks, failed])
+    station.clock.forward(WINDOW_S + 1)
+    while station.notifier("tick").tick():
+        pass
+    single = [post for post in wall.posts if not post.digest]
+    folded = sum(int(post.head.split()[0]) for post in wall.posts if post.digest)
+    assert len(single) + folded == len(bodies) + 2, "nothing is lost"
+    assert {post.thread for post in single} == {body["incident"] for body in bodies}, "every incident is told"
+    assert {"asks", "failed"} <= {post.id for post in single}
+    minutes = len(bodies) // 30 / 60 + 1
+    assert len(single) <= 10 + 2 + PER_MINUTE * minutes
+
+
 def test_news_that_belong_to_no_incident_are_folded_too(station, wall, message):
     """What was refused or only watched opens no incident, and there may be as much of it as of anything."""
     bodies = [message("SKIPPED", 2, id=f"r{number}", incident="") for number in range(40)]
