@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from alarms.api_metrics import NAMESPACE, REQUESTS, metrics_of
 from dashboards.page.ledger_room import LedgerRoom
 from dashboards.page.room import (
     Budget,
@@ -18,6 +19,9 @@ from dashboards.page.room import (
     RemediationView,
 )
 from drills.gameday import GameDay
+from remediators import metrics
+from remediators.clients import BotocoreAws
+from remediators.metrics import Series
 from remediators.scorecard import Score
 from sereno.errors import SerenoError
 from sereno.incident import Incident
@@ -36,7 +40,9 @@ class DrillRoom:
         self._game = game
         with game.still() as cloud:
             ledger = game.ledger(cloud)
-            self._room = LedgerRoom(game.service, ledger, _Aws(cloud.clients), game)
+            # Clients of its own: they see the world's metrics and alarms, as Sereno's functions do.
+            self._aws = BotocoreAws(game.service.region)
+            self._room = LedgerRoom(game.service, ledger, self._aws, game)
 
     @property
     def title(self) -> str:
@@ -104,52 +110,22 @@ class DrillRoom:
         return Done(True, self._game.press(name))
 
     def _charts(self) -> list[Chart]:
-        start, end = self.now() - timedelta(seconds=SHOWN_S), self.now()
         api = next(iter(self._game.service.apis.values()))
-        with self._game.still() as cloud:
-            client = cloud.clients("cloudwatch")
-            found: dict[str, list[tuple[float, float]]] = {}
-            for name, metric in (("asked", "Count"), ("failed", "5XXError" if api.kind == "rest" else "5xx")):
-                where = [{"Name": "ApiName", "Value": api.name}, {"Name": "Stage", "Value": api.stage}]
-                if api.kind == "http":
-                    where = [{"Name": "ApiId", "Value": api.id or ""}, {"Name": "Stage", "Value": api.stage}]
-                answer = client.get_metric_data(
-                    MetricDataQueries=[
-                        {
-                            "Id": name,
-                            "MetricStat": {
-                                "Metric": {"Namespace": "AWS/ApiGateway", "MetricName": metric, "Dimensions": where},
-                                "Period": 60,
-                                "Stat": "Sum",
-                            },
-                        }
-                    ],
-                    StartTime=start,
-                    EndTime=end,
-                    ScanBy="TimestampAscending",
-                )
-                (series,) = answer["MetricDataResults"]
-                pairs = zip(series["Timestamps"], series["Values"], strict=True)
-                found[name] = [(moment.timestamp(), value / 60) for moment, value in pairs]
+        known = metrics_of(api)
+        wanted = {
+            name: Series(NAMESPACE, metric, dict(known.dimensions), "Sum")
+            for name, metric in (("asked", REQUESTS), ("failed", known.failed))
+        }
+        end = self.now()
+        found = metrics.read(self._aws.client("cloudwatch"), wanted, end - timedelta(seconds=SHOWN_S), end)
         return [
-            Chart("Requests a second", "a second", tuple(found["asked"])),
-            Chart("Turned away", "a second", tuple(found["failed"])),
+            Chart(title, "requests a second", tuple((at, value / 60) for at, value in found[name]))
+            for name, title in (("asked", "Asked for"), ("failed", "Turned away"))
         ]
 
     def _still(self, look: Callable[[], T]) -> T:
         with self._game.still():
             return look()
-
-
-class _Aws:
-    """The embedded AWS's clients, for one region."""
-
-    def __init__(self, clients: Callable[[str], Any]) -> None:
-        self._clients = clients
-
-    def client(self, service: str, region: str | None = None) -> Any:  # noqa: ARG002 - there is one region
-        """A client."""
-        return self._clients(service)
 
 
 def over(game: GameDay) -> str:

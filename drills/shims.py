@@ -76,13 +76,16 @@ def get_account_settings(answers: Answers, _: Json) -> Json:
 
 def get_metric_data(answers: Answers, params: Json) -> Json:
     """Series from the world's metrics, as far as they are visible now."""
-    start, end = params["StartTime"].timestamp(), params["EndTime"].timestamp()
+    asked, end = params["StartTime"].timestamp(), params["EndTime"].timestamp()
     results = []
     for query in params["MetricDataQueries"]:
         stat = query["MetricStat"]
         metric, period = stat["Metric"], stat["Period"]
+        # CloudWatch begins at a multiple of the period.
+        # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
+        start = asked - asked % period
         dimensions = {one["Name"]: one["Value"] for one in metric.get("Dimensions", ())}
-        last = end - (end - start) % period
+        last = end - (end - start) % period if (end - start) >= period else end
         values = answers.store.read(
             metric["Namespace"], metric["MetricName"], dimensions, stat["Stat"], period, start, last, answers.clock()
         )

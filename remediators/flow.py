@@ -172,7 +172,8 @@ def decide(watch: Watch, remediation: Remediation, remediator: Remediator, gates
         decided = replace(decided, mode=Mode.APPROVE)
     if decided.mode is Mode.OBSERVE:
         return _only_observe(watch, aftermath.begin(decided, remediator), remediation)
-    if decided.mode is Mode.APPROVE:
+    # Telling people changes nothing: to ask whether somebody may be called would call nobody.
+    if decided.mode is Mode.APPROVE and remediator.kind != "incident":
         return _ask(watch, decided, remediation)
     return commit(watch, decided, remediation, remediator)
 

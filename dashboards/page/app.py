@@ -23,7 +23,7 @@ from dashboards.page.guard import Guard
 from dashboards.page.live import Live
 from dashboards.page.room import INCIDENT_VERBS, PAGE, VERBS, Done, Room
 from dashboards.page.security import Door
-from dashboards.page.views import render
+from dashboards.page.views import render, words
 from sereno.errors import SerenoError
 
 log = logging.getLogger("sereno.page")
@@ -104,7 +104,9 @@ class Page:
         if view is None:
             return self._problem(request, 404, "There is no such remediation.")
         one = view.remediation
-        return self._page(request, "remediation", f"{one.remediator} on {one.target.name}", view=view, one=one)
+        return self._page(
+            request, "remediation", f"{words(one.remediator).capitalize()} on {one.target.name}", view=view, one=one
+        )
 
     def budget(self, request: Request) -> Response:
         """The error budget of each API."""

@@ -341,8 +341,11 @@ def test_a_plan_that_nobody_answers_expires_after_half_an_hour_and_an_incident_f
     minutes(house, 2)
     assert (status(house, asked), house.get(asked.id).reason) == (Status.SKIPPED, Reason.APPROVAL_EXPIRED)
     assert house.books.holder(asked.target.key) is None
-    # In approve mode the incident is asked for too.
-    assert [one.remediator for one in house.all()] == [NAME, "open_incident"]
+    # Nobody answered: to ask whether somebody may be called would call nobody.
+    assert [(one.remediator, one.status) for one in house.all()] == [
+        (NAME, Status.SKIPPED),
+        ("open_incident", Status.ESCALATED),
+    ]
 
 
 @pytest.mark.parametrize("what", ["approve", "keep"])
