@@ -293,11 +293,18 @@ class QuotasConfig(Model):
     requests: Annotated[int, Field(ge=1)] = 10_000
 
 
+_SECRET = "is no name of a secret (write it like sereno/techmoda/slack; its value stays in Secrets Manager)"
 SecretName = Annotated[
     str,
     *_text_like(
         r"[A-Za-z0-9/_+=.@-]{1,512}",
-        "is no name of a secret (write it like sereno/techmoda/slack; its value stays in Secrets Manager)",
+        _SECRET,
+        _SECRET,
+    ),
+    # A token of Slack, or a routing key of PagerDuty (32 letters and digits).
+    _pattern(
+        r"(?!xox[a-z]-|xapp-|(?=\D*\d)[A-Za-z0-9]{32}$).*",
+        "looks like the secret itself (put it into Secrets Manager, write its name here, and have a new one made)",
     ),
 ]
 SlackChannel = Annotated[

@@ -157,3 +157,14 @@ def test_an_editor_accepts_the_examples(path):
 def test_an_editor_marks_what_the_loader_refuses(wrong):
     raw = config_yaml.read(HEAD + ONE_FUNCTION + wrong, "sereno.yaml")
     assert not jsonschema.Draft202012Validator(config.schema()).is_valid(raw)
+
+
+@pytest.mark.parametrize(
+    "channel", ["slack: {channel: C0123456789, secret: %s}", "pagerduty: {secret: %s}", "slack: %s"]
+)
+@pytest.mark.parametrize("secret", ["xoxb-1234-planted", "xapp-1-planted", "R0" + "ab12" * 7 + "cd", "[planted]"])
+def test_a_secret_in_the_file_is_refused_and_not_repeated(channel, secret):
+    with pytest.raises(InvalidInput) as refused:
+        compiled(f"{HEAD}{ONE_FUNCTION}notifications:\n  {channel % secret}\n")
+    assert '"(not shown)"' in str(refused.value)
+    assert secret.strip("[]") not in str(refused.value)
