@@ -293,13 +293,13 @@ class QuotasConfig(Model):
     requests: Annotated[int, Field(ge=1)] = 10_000
 
 
-_SECRET = "is no name of a secret (write it like sereno/techmoda/slack; its value stays in Secrets Manager)"
+_NO_NAME = "is no name of a secret (write it like sereno/techmoda/slack; its value stays in Secrets Manager)"
 SecretName = Annotated[
     str,
     *_text_like(
         r"[A-Za-z0-9/_+=.@-]{1,512}",
-        _SECRET,
-        _SECRET,
+        _NO_NAME,
+        _NO_NAME,
     ),
     # A token of Slack, or a routing key of PagerDuty (32 letters and digits).
     _pattern(
