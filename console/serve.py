@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -47,7 +48,11 @@ def serve(
     ] = None,
     trust_proxy_header: Annotated[
         str | None,
-        typer.Option(metavar="HEADER", help="The header in which an authenticating proxy names the person."),
+        typer.Option(
+            "--trust-proxy-header",
+            metavar="HEADER",
+            help="The header in which an authenticating proxy names the person.",
+        ),
     ] = None,
     proxy: Annotated[
         list[str] | None,
@@ -58,7 +63,9 @@ def serve(
     ] = None,
     recording: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Show a drill that is over, from sereno drill NAME --record FILE."),
+        typer.Option(
+            "--recording", metavar="FILE", help="Show a drill that is over, from sereno drill NAME --record FILE."
+        ),
     ] = None,
 ) -> None:
     """Serves the on-call page: what goes on, why, what will be taken back, and the buttons for it. On an address that
@@ -123,7 +130,9 @@ def run(room: Room, guarded: Door, host: str, port: int) -> None:
     screen().print(
         f"The on-call page: http://{shown}:{sock.getsockname()[1]}/  (stop it with Ctrl+C)", soft_wrap=True
     )
-    uvicorn.Server(config).run(sockets=[sock])
+    # Ctrl+C is how it is meant to end; uvicorn has closed everything by the time it hands the signal on.
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[sock])
 
 
 def _bound(host: str, port: int) -> socket.socket:

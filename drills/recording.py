@@ -58,8 +58,10 @@ def load(path: Path) -> RecordingRoom:
     try:
         service = Service.from_json(given["config"])
         part = "ledger"
-        rows = {(one["pk"]["S"], one["sk"]["S"]): one for one in given["ledger"]}
-        room = RecordingRoom(result, service, MemoryTable(rows))
+        table = MemoryTable()
+        for one in given["ledger"]:
+            table.rows[(one["pk"]["S"], one["sk"]["S"])] = one
+        room = RecordingRoom(result, service, table)
         room.look_through()
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, SerenoError) as error:
         raise InvalidInput(str(path), [Problem(part, None, f"cannot be read by this version: {error!r}")]) from error

@@ -101,7 +101,7 @@ def test_the_readme_tells_what_its_drill_says(docs, surge_ramp, tmp_path, monkey
     words = next(words for page, words in shown(docs) if page == readme and "surge-ramp" in words)
     asked = []
 
-    def run(found, seed, *, config, tick):
+    def run(found, seed, *, config, tick, keep):
         asked.append((found, seed, config))
         return surge_ramp
 
