@@ -91,7 +91,8 @@ def _row(name: str, bodies: list[str], services: int) -> Row:
     total = sum(wall.shown.values()) - wall.shown["digest"] + wall.folded
     note = (
         f"{len(bodies)} messages, {services} services, {SPAN_S} s: {wall.shown['page']} pages of "
-        f"{len(wall.paged)} incidents, {wall.shown['info']} single, {wall.shown['digest']} digests of {wall.folded}; {len(bodies) - total} lost; "
+        f"{len(wall.paged)} incidents, {wall.shown['info']} single, "
+        f"{wall.shown['digest']} digests of {wall.folded}; {len(bodies) - total} lost; "
         f"{peak / 1e3:.0f} kB at the peak of a batch, {spent / len(bodies):.2f} ms each"
     )
     # Five minutes of storm must be through within five minutes, on one of the two invocations that run at once.
