@@ -143,7 +143,17 @@ class RecordingRoom:
             ("Turned away with Sereno", series["with"]["failed"]),
             ("Turned away without Sereno", series["without"]["failed"]),
         )
-        return [Chart(title, unit, tuple(zip(times, map(float, values), strict=True))) for title, values in wanted]
+        # Both of what was turned away are drawn to one scale.
+        most = max((float(one) for side in ("with", "without") for one in series[side]["failed"]), default=0.0)
+        return [
+            Chart(
+                title,
+                unit,
+                tuple(zip(times, map(float, values), strict=True)),
+                () if title == "Asked for" else (("the most of both", most),),
+            )
+            for title, values in wanted
+        ]
 
     def act(self, verb: str, id: str, *, actor: str, plan: str | None = None) -> Done:  # noqa: ARG002 - as any room
         """Refuses."""
