@@ -2,7 +2,7 @@
 
     I#<incident> INCIDENT   the incident as it stands; `open` puts it into the index, in a partition of its own
     I#<incident> E#<number> its history: who took it, when it was mitigated, resolved, opened again
-    J#<day>      <time>#<incident>  a pointer for listing
+    J#<month>    <time>#<incident>  a pointer for listing
     G#<group>    CURRENT    the incident that a part of the service has at this moment
 
 The first signal of a part of the service opens an incident, and every later one joins it until it is resolved: one
@@ -31,8 +31,8 @@ from sereno.service import Service
 
 # A part of the service whose incident nobody closed, because no round ran, begins a new one after this long.
 FORGOTTEN = timedelta(hours=24)
-# What is listed at most in one look back: days without an incident cost a query each.
-LOOK_BACK_DAYS = 60
+# How many months are looked through for the newest, a query each.
+MONTHS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,16 +171,20 @@ class IncidentBook:
 
     def newest(self, limit: int = 50, *, before: datetime) -> list[Incident]:
         """The newest incidents, newest first, from the day of `before` on backwards: as many as `limit`, and no
-        further back than 60 days. One that nothing has happened to yet is known from the index alone."""
+        further back than the two months before. One that nothing has happened to yet is known from the index."""
         found: list[str] = []
-        for back in range(LOOK_BACK_DAYS):
+        for month in _months(before):
             if len(found) >= limit:
                 break
-            rows = self._pages(
-                KeyConditionExpression="pk = :pk",
-                ExpressionAttributeValues=items.values(pk=f"J#{before - timedelta(days=back):%Y-%m-%d}"),
+            answer = self._call(
+                "query",
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk AND sk < :after",
+                ExpressionAttributeValues=items.values(pk=f"J#{month}", after=f"{_end_of(before):%Y%m%dT}"),
+                ScanIndexForward=False,
+                Limit=limit,
             )
-            found += [row["sk"]["S"].split("#", 1)[1] for row in reversed(rows)]
+            found += [row["sk"]["S"].split("#", 1)[1] for row in answer["Items"]]
         known = {one.id: one for one in (*self.many(found[:limit]), *self.open()) if one.opened <= _end_of(before)}
         return sorted(known.values(), key=lambda one: (one.opened, one.id), reverse=True)[:limit]
 
@@ -311,8 +315,14 @@ def title_of(signal: Signal) -> str:
 
 
 def _pointer(incident: str, now: datetime) -> Json:
-    day = incident.removeprefix("incident-")[:8]
-    return items.item(f"J#{day[:4]}-{day[4:6]}-{day[6:8]}", f"{incident[9:24]}#{incident}", at=iso(now))
+    moment = incident.removeprefix("incident-")[:15]
+    return items.item(f"J#{moment[:4]}-{moment[4:6]}", f"{moment}#{incident}", at=iso(now))
+
+
+def _months(before: datetime) -> list[str]:
+    """The month of a moment and the two before it: 60 days lie in three months at most."""
+    months = before.year * 12 + before.month - 1
+    return [f"{one // 12:04d}-{one % 12 + 1:02d}" for one in range(months, months - MONTHS, -1)]
 
 
 def _incident(row: Mapping[str, Any], service: str) -> Incident:

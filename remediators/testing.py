@@ -30,6 +30,41 @@ _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
 }
 
 
+class Rows(dict[tuple[str, str], Json]):
+    """The items by their keys, and those of a partition (and those in the index) without looking at the others."""
+
+    def __init__(self, rows: Mapping[tuple[str, str], Json] | None = None) -> None:
+        super().__init__()
+        self.parts: dict[str, dict[tuple[str, str], None]] = {}
+        self.indexed: dict[tuple[str, str], None] = {}
+        for key, row in (rows or {}).items():
+            self[key] = row
+
+    def __setitem__(self, key: tuple[str, str], row: Json) -> None:
+        super().__setitem__(key, row)
+        self.parts.setdefault(key[0], {})[key] = None
+        if "due_at" in row:
+            self.indexed[key] = None
+        else:
+            self.indexed.pop(key, None)
+
+    def __delitem__(self, key: tuple[str, str]) -> None:
+        super().__delitem__(key)
+        del self.parts[key[0]][key]
+        self.indexed.pop(key, None)
+
+    def __reduce__(self) -> tuple[type[Rows], tuple[dict[tuple[str, str], Json]]]:
+        return Rows, (dict(self),)
+
+    def of(self, pk: str) -> list[Json]:
+        """The items of a partition."""
+        return [self[key] for key in self.parts.get(pk, ())]
+
+    def in_index(self) -> list[Json]:
+        """The items that the index of what is open holds."""
+        return [self[key] for key in self.indexed]
+
+
 @dataclass
 class MemoryTable:
     """A DynamoDB client with one table: the operations and the kinds of expression that the ledger uses.
@@ -37,7 +72,11 @@ class MemoryTable:
     An expression of another kind raises ValueError. Items come back as they were put.
     """
 
-    rows: dict[tuple[str, str], Json] = field(default_factory=dict)
+    rows: dict[tuple[str, str], Json] = field(default_factory=Rows)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.rows, Rows):
+            self.rows = Rows(self.rows)
 
     def get_item(self, **params: Any) -> Json:
         """The item, if it is there."""
@@ -92,7 +131,11 @@ class MemoryTable:
         condition = _condition(_named(params["KeyConditionExpression"], params))
         own = _PARTITION.match(params["KeyConditionExpression"])
         wanted = known[own[1]]["S"] if own else None
-        rows = self.rows.values() if wanted is None else [row for (pk, _), row in self.rows.items() if pk == wanted]
+        assert isinstance(self.rows, Rows)
+        if params.get("IndexName"):
+            rows = self.rows.in_index()
+        else:
+            rows = list(self.rows.values()) if wanted is None else self.rows.of(wanted)
         found = [row for row in rows if condition(row, known)]
         if params.get("IndexName"):
             found = [row for row in found if "due_at" in row]

@@ -20,7 +20,7 @@ BENCHES = [pytest.param(name, marks=pytest.mark.drill) if name in SLOW else name
 
 
 def test_benches_are_found_by_being_there():
-    expected = {"alarm_timeline", "cold_start", "drill", "notices", "own_code", "synthesis", "world"}
+    expected = {"alarm_timeline", "cold_start", "drill", "notices", "own_code", "page", "synthesis", "world"}
     assert set(command.names()) >= expected
 
 
