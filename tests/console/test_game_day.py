@@ -108,7 +108,9 @@ def lived(desk: Any, game: GameDay) -> Any:
     desk.goto(desk.url.rstrip("/").split("?")[0] + seen["remediation"])
     desk.locator("b.stamp", has_text="reverted").first.wait_for(timeout=45_000)
     seen["reverted"] = desk.inner_text("main")
-    seen["minutes"] = game.at_s / 60
+    with game.still() as cloud:
+        found = game.ledger(cloud).get(seen["remediation"].rsplit("/", 1)[1])
+    seen["incident"] = f"/incidents/{found.incident}"
     return seen
 
 
@@ -133,12 +135,28 @@ def test_who_approved_stands_in_the_history(lived, game):
     assert [event.phase for event in events][-1] == "REVERTED"
 
 
-@pytest.mark.parametrize("path", ["/", "/incidents", "/timeline", "/budget", "/scorecard", "/drills"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/incidents",
+        "/timeline",
+        "/budget",
+        "/scorecard",
+        "/drills",
+        "a remediation",
+        "an incident",
+    ],
+)
 def test_nobody_is_shut_out(lived, chromium, address, path):
     """axe finds nothing serious or critical, in light and dark, on desk and phone; nothing is wider than a phone."""
     from axe_playwright_python.sync_playwright import Axe
 
-    for viewport, scheme in ((DESK, "light"), (PHONE, "dark")):
+    path = {"a remediation": lived["remediation"], "an incident": lived["incident"]}.get(path, path)
+    pairs = [(DESK, "light"), (PHONE, "dark")]
+    if path in ("/", lived["remediation"], lived["incident"]):
+        pairs += [(DESK, "dark"), (PHONE, "light")]
+    for viewport, scheme in pairs:
         # axe is put into the page by the test, which the page's own content policy would forbid.
         context = chromium.new_context(viewport=viewport, color_scheme=scheme, bypass_csp=True)
         page = context.new_page()

@@ -163,7 +163,7 @@ def test_live_reads_what_the_file_does_not_say_and_changes_nothing(command, nigh
     # Sereno's round is there already: it is Sereno's, not a stranger's.
     assert (
         found["account", "concurrency"]["whose"]
-        == "271 for 1 function, 21 for Sereno, 400 for others; 100 unreserved"
+        == "271 for 1 function, 25 for Sereno, 400 for others; 100 unreserved"
     )
     # The embedded AWS asks itself some of these; none of them changes anything.
     assert [name for name in calls if not name.startswith(READ_ONLY)] == []
@@ -188,3 +188,18 @@ def test_all_that_does_not_exist_is_told_at_once(command, night, shop):
     assert shown.stdout == ""
     assert 'resources.functions.read.name: "shop-raed" does not exist in 123456789012, eu-west-1' in shown.stderr
     assert 'resources.tables.products.name: "shop-products" does not exist' in shown.stderr
+
+
+def test_every_function_of_the_watch_counts_as_serenos_own():
+    """Whatever is synthesised with a reserved concurrency is taken from the account."""
+    from console.on_paper import paper_of
+    from deploy import config, synth
+    from remediators import registry
+    from sereno.service import Service
+
+    compiled = config.compile_config(config.load(Path(__file__).parents[2] / "examples" / "techmoda" / "sereno.yaml"))
+    service = Service.from_json(compiled)
+    template = synth.synthesise(service, compiled, remediators=registry.all_remediators())
+    functions = [one for one in template["Resources"].values() if one["Type"] == "AWS::Lambda::Function"]
+    reserved = sum(one["Properties"]["ReservedConcurrentExecutions"] for one in functions)
+    assert paper_of(service, live=False).account.own == reserved
