@@ -25,8 +25,9 @@ EACH = timedelta(minutes=2)
 
 
 def begin(remediation: Remediation, remediator: Remediator) -> Remediation:
-    """Lets the round follow it. Incidents change nothing, and planned events have no alarm that could recover."""
-    if remediator.kind == "incident" or planned.began(remediation.signal):
+    """Lets the round follow it. Incidents change nothing, and what no alarm began has none that could recover."""
+    unseen = remediation.signal.source == "manual" or planned.began(remediation.signal)
+    if remediator.kind == "incident" or unseen:
         return remediation
     return replace(remediation, follow_until=remediation.created + FOLLOWED)
 
@@ -41,11 +42,14 @@ def follow(watch: Watch, remediation: Remediation, red: Collection[str]) -> Reme
     """One look: still red, recovered, or given up. Raises LedgerUnavailable and VersionConflict."""
     now = watch.clock.now()
     is_red = remediation.signal.name in red
-    if is_red and remediation.follow_until and now < remediation.follow_until:
+    recovered = not is_red and _is_ok(watch, remediation.signal.name)
+    if not recovered and remediation.follow_until and now < remediation.follow_until:
         return watch.ledger.save(replace(remediation, due_at=now + EACH), before=remediation, now=now)
     minutes = (now - remediation.signal.at).total_seconds() / 60
     if is_red:
         how, text = "not", f"the alarm has not recovered within {minutes:.0f} min"
+    elif not recovered:
+        how, text = "", "the alarm knows nothing since (INSUFFICIENT_DATA): what became of it cannot be told"
     else:
         changed = _changed_by_people(watch, remediation)
         how = "people" if changed else "alone"
@@ -63,6 +67,17 @@ def follow(watch: Watch, remediation: Remediation, red: Collection[str]) -> Reme
     )
     # Evidence, and no news: nobody is told.
     return watch.ledger.save(over, before=remediation, now=now, published=True)
+
+
+def _is_ok(watch: Watch, alarm: str) -> bool:
+    """Whether an alarm that is not red is OK, and not without data. One call, at its end."""
+    kinds = ["MetricAlarm", "CompositeAlarm"]
+    try:
+        answer = watch.aws.client("cloudwatch").describe_alarms(AlarmNames=[alarm], AlarmTypes=kinds)
+    except (ClientError, BotoCoreError):
+        return False
+    found = (*answer.get("MetricAlarms", ()), *answer.get("CompositeAlarms", ()))
+    return any(one["AlarmName"] == alarm and one["StateValue"] == "OK" for one in found)
 
 
 def _changed_by_people(watch: Watch, remediation: Remediation) -> str:

@@ -12,6 +12,7 @@ from sereno.model import Mode
 
 BY = "sereno"
 MOST = 2000
+TRIES = 3
 
 
 def check_all(watch: Watch, remediators: Collection[str]) -> list[str]:
@@ -33,12 +34,13 @@ def check_all(watch: Watch, remediators: Collection[str]) -> list[str]:
         verdict = breaker.check(name, past, demotion, now, set_by_person)
         if verdict.ok:
             continue
-        # Told before it is done: should the process die in between, the next round does both again, and the same key
-        # is shown once.
-        if not watch.outbox.publish_demotion(name, watch.service.name, verdict.detail, now):
-            watch.telemetry.count("Unpublished")
-            continue
+        # The brake comes first: it must not hang on a message. A topic that is away is counted, which has its alarm,
+        # and the card and `sereno mode` say who was demoted and why.
         watch.ledger.set_mode(name, Mode.OBSERVE, BY, now, reason=verdict.detail)
+        if not any(
+            watch.outbox.publish_demotion(name, watch.service.name, verdict.detail, now) for _ in range(TRIES)
+        ):
+            watch.telemetry.count("Unpublished")
         watch.telemetry.count("Demoted", remediator=name)
         watch.telemetry.log("error", "demoted", remediator=name, why=verdict.detail)
         demoted.append(name)

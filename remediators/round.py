@@ -61,6 +61,9 @@ def make(watch: Watch) -> Json:
     if red is not None:
         names = frozenset(signal.name for signal in red)
         for remediation in followed:
+            if watch.time_left() < MARGIN_S:
+                done["left"] += 1
+                continue
             with _apart(watch, done, remediation.id):
                 aftermath.follow(watch, remediation, names)
         with _apart(watch, done, "the incidents"):

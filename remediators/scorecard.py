@@ -78,18 +78,18 @@ def scores(past: Iterable[Remediation]) -> list[Score]:
 
 def score(name: str, past: Sequence[Remediation]) -> Score:
     """The score of one remediator."""
-    observed = [one for one in past if one.status is Status.OBSERVED]
+    episodes = _episodes([one for one in past if one.status is Status.OBSERVED])
     acted = [one for one in past if _acted(one)]
     refused: dict[str, int] = {}
     for one in past:
         if one.status is Status.SKIPPED:
             refused[str(one.reason)] = refused.get(str(one.reason), 0) + 1
-    after = [one.aftermath for one in observed]
+    after = [_worst(one.aftermath for one in members) for members in episodes]
     wrong = [one for one in past if counts(one)]
-    right = [one for one in acted if one not in wrong and one.status in (Status.REVERTED, Status.KEPT)]
+    right = [one for one in acted if one not in wrong and _helped(one)]
     return Score(
         remediator=name,
-        would=len(observed),
+        would=len(episodes),
         alone=after.count("alone"),
         people=after.count("people"),
         not_yet=after.count("not"),
@@ -102,6 +102,25 @@ def score(name: str, past: Sequence[Remediation]) -> Score:
         asked=sum(one.status is Status.AWAITING_APPROVAL for one in past),
         refused=refused,
     )
+
+
+def _episodes(observed: Sequence[Remediation]) -> list[list[Remediation]]:
+    """Those of one symptom together: its attempts, and all that one surge would have changed, are one case."""
+    found: dict[str, list[Remediation]] = {}
+    for one in observed:
+        found.setdefault(one.signal.origin, []).append(one)
+    return list(found.values())
+
+
+def _worst(aftermaths: Iterable[str]) -> str:
+    known = set(aftermaths)
+    return next((one for one in ("not", "people", "alone") if one in known), "")
+
+
+def _helped(one: Remediation) -> bool:
+    """Whether the symptom went with it: given back by itself, or kept by a person. What somebody else has changed
+    meanwhile (DRIFTED) says nothing."""
+    return one.status is Status.REVERTED or (one.status is Status.KEPT and bool(one.ended_by))
 
 
 def _acted(one: Remediation) -> bool:
@@ -123,6 +142,8 @@ def evidence(found: Score, days: int) -> list[str]:
             f"It acted {_times(found.acted)}: {found.right} helped, {found.wrong} did not or failed, "
             f"{found.reverted} were taken back by people, {found.in_force} are in force."
         )
+    if found.wrong and not found.acted:
+        lines.append(f"It failed {_times(found.wrong)} before it could change anything.")
     if found.refused:
         most = sorted(found.refused.items(), key=lambda one: (-one[1], one[0]))[:4]
         lines.append("It refused: " + ", ".join(f"{number} x {reason}" for reason, number in most) + ".")

@@ -209,6 +209,17 @@ def _furnish(aws: BotocoreAws) -> None:
             }
         ],
     )
+    aws.client("cloudwatch").put_metric_alarm(
+        AlarmName="shop/read/exhaustion",
+        Namespace="AWS/Lambda",
+        MetricName="ConcurrentExecutions",
+        Dimensions=[{"Name": "FunctionName", "Value": "shop-read"}],
+        Statistic="Maximum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=100.0,
+        ComparisonOperator="GreaterThanThreshold",
+    )
     role = aws.client("iam").create_role(RoleName="shop-read", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:

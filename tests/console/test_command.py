@@ -14,8 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from console import docs_commands, failures, main
-from console.show import Refused
-from sereno.errors import LedgerUnavailable
+from sereno.errors import LedgerUnavailable, Refused
 
 ROOT = Path(__file__).resolve().parents[2]
 TECHMODA, MINIMAL = ROOT / "examples/techmoda/sereno.yaml", ROOT / "examples/minimal.yaml"

@@ -145,6 +145,9 @@ class _CloudWatch:
 
     def describe_alarms(self, **params: Any) -> Any:
         prefix, named = params.get("AlarmNamePrefix"), params.get("AlarmNames", ())
+        if "StateValue" not in params:
+            known = [self.alarms.get(name, {"StateValue": "OK"}) for name in named]
+            return {"MetricAlarms": [{"AlarmName": name, **one} for name, one in zip(named, known, strict=True)]}
         found = [
             alarm
             for name, alarm in sorted(self.alarms.items())

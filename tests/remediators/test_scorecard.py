@@ -145,7 +145,7 @@ def test_a_person_who_promotes_it_again_begins_a_new_count(house):
     assert house.messages("watch") == []
 
 
-def test_while_the_topic_is_away_it_is_not_demoted_in_silence(house):
+def test_the_brake_does_not_hang_on_a_message_and_what_was_not_told_is_counted(house):
     house.aws.before = None
     house.on(demotion=Demotion(times=1))
     house.surge()
@@ -156,7 +156,24 @@ def test_while_the_topic_is_away_it_is_not_demoted_in_silence(house):
     away = ClientError({"Error": {"Code": "InternalError", "Message": "away"}}, "Publish")
     house.aws.before = lambda number, label: away if label == "sns.publish" else None
     house.rounds(1)
-    assert house.books.modes() == {}
-    house.aws.before = None
-    house.rounds(2)
     assert house.books.modes()[NAME] is Mode.OBSERVE
+    assert house.telemetry.total("Unpublished") >= 2, "the revert's news, and the demotion's"
+
+
+def test_attempts_at_one_red_alarm_are_one_case(house):
+    observed(house)
+    house.rounds(130)
+    assert len([one for one in house.all() if one.status is Status.OBSERVED]) > 1
+    assert (of(house).would, of(house).not_yet) == (1, 1)
+
+
+def test_an_alarm_without_data_has_not_recovered(house):
+    one = observed(house)
+    house.red(StateValue="INSUFFICIENT_DATA")
+    house.rounds(62)
+    assert (house.get(one.id).aftermath, of(house).cases) == ("", 0)
+    assert "INSUFFICIENT_DATA" in house.books.events(one.id)[-1].detail
+
+
+def test_what_failed_before_it_acted_is_no_secret():
+    assert evidence(scorecard.Score(NAME, wrong=3), 30) == ["It failed 3 times before it could change anything."]
