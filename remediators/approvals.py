@@ -7,6 +7,8 @@ is still the one that was judged, so nothing can change between the two. The rou
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -23,6 +25,9 @@ FITS = {
     "revert": (Status.AWAITING_APPROVAL, Status.VERIFYING, Status.HOLDING, Status.ESCALATED, Status.KEPT),
 }
 NAME_LIMIT = 100
+# Who came by Slack stands as "name (U0123456789)": the name is theirs to change, the id is not.
+# https://docs.slack.dev/reference/objects/user-object
+_SLACK_ID = re.compile(r"\(([uw][a-z0-9]{6,})\)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,8 @@ def judge(
         return no("unfit", f"{one.id} is {one.status}; {verb} needs one that is {fitting}")
     if one.wish == verb or (one.wish and verb != "revert"):
         return no("taken", f"{one.wish_by} has asked for {one.wish} already; the round sees to it within a minute")
+    if verb == "revert" and plan is not None and one.status is Status.AWAITING_APPROVAL and plan != digest_of(one):
+        return no("other-plan", f"the plan of {one.id} is another by now: look again")
     if verb != "approve":
         return Answer(True, "noted", f"Noted: {verb} {one.id}. The round sees to it within a minute.", one)
     if one.plan is None or plan is None:
@@ -78,9 +85,19 @@ def judge(
     return Answer(True, "noted", f"Noted: approve {one.id}. The round sees to it within a minute.", one)
 
 
+def digest_of(remediation: Remediation) -> str | None:
+    """The digest of its plan, where it has one."""
+    return remediation.plan.digest if remediation.plan else None
+
+
 def same(name: str) -> str:
-    """A name as it is compared: people write themselves now in capitals, now not."""
-    return " ".join(name.split()).casefold()
+    """A name as it is compared: without regard to capitals, blanks, what cannot be seen, and ways to write a letter;
+    who came by Slack by the Slack id alone."""
+    letters = unicodedata.normalize("NFKC", " ".join(name.split()))
+    seen = "".join(one for one in letters if not unicodedata.category(one).startswith("C"))
+    plain = " ".join(seen.split()).casefold()
+    slack = _SLACK_ID.search(plain)
+    return slack[1] if slack else plain
 
 
 def ask(

@@ -342,10 +342,13 @@ def _ask(watch: Watch, decided: Remediation, before: Remediation) -> Remediation
 
 def ask_again(watch: Watch, remediation: Remediation, remediator: Remediator, changed: Verdict) -> Remediation:
     """The world is not the one that the approved plan was made for: a new plan asks anew, or there is nothing to do.
-    Nothing has been done yet."""
+    Nothing has been done yet. Raises StillChanging while the world cannot tell."""
     context, now = watch.context(remediation, remediator), watch.clock.now()
     answer = remediator.plan(remediator.observe(watch.aws, context), context)
     if isinstance(answer, Refusal):
+        if answer.verdict.reason in (Reason.CHANGE_IN_PROGRESS, Reason.NOT_TOLD):
+            # Both pass by themselves; who asked waits, as long as an approval may.
+            raise StillChanging(answer.verdict.detail)
         return skip(watch, remediation, answer, (), clear_wish=True, loud=True)
     until = now + timedelta(seconds=watch.service.approvals.within_s)
     why = f"{changed.detail}; asked again: {_changes(answer)}. {answer.reason}"

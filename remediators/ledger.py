@@ -175,8 +175,10 @@ class Ledger:
             along.append(items.spend_money(self._table, remediation, *cost))
         saved, reasons = self._write(remediation, before, along, published=published, clear_wish=clear_wish)
         late = items.late_wish(reasons[0], before.version) if reasons else None
-        if late is not None:
-            # Somebody asked for something meanwhile: the same write again, with the wish kept for the round.
+        if late is not None and not (clear_wish and before.wish == "approve"):
+            # Somebody asked for something meanwhile: the same write again, with the wish kept for the round. Not so
+            # when an approval is being carried out: who refused before this write must be heard before anything is
+            # done, most of all where it cannot be taken back.
             asked = replace(remediation, wish=late[0], wish_by=late[1])
             saved, reasons = self._write(asked, before, along, published=published, clear_wish=False)
         if not reasons:

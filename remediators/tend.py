@@ -22,8 +22,11 @@ from sereno.lifecycle import (
     Remediation,
     claim_free,
 )
-from sereno.model import Json, Plan, Reason, Refusal, Status, Verdict
+from sereno.model import Json, Mode, Plan, Reason, Refusal, Status, Verdict
 from sereno.ports import Remediator
+
+# What is approved in the last moment is carried out by the round after it; later the world it was for has gone by.
+CARRIED_OUT_WITHIN = 2 * NEXT_LOOK
 
 # Statuses whose news is out before the next look; in the others it goes with the next step's.
 TOLD_AT_ONCE = frozenset({Status.AWAITING_APPROVAL, Status.VERIFYING, Status.HOLDING})
@@ -181,9 +184,15 @@ def _carry_out_wish(watch: Watch, remediation: Remediation) -> Remediation | Non
 
 def _approve(watch: Watch, remediation: Remediation) -> Remediation | None:
     """A person's word counts for the plan they saw, but not over who has switched everything off since; while the
-    stack is being changed it waits, as long as an approval may."""
+    stack is being changed, or the mode lets nothing be done or cannot be read, it waits, as long as an approval
+    may."""
+    until = remediation.escalate_at
+    if until and watch.clock.now() >= until + CARRIED_OUT_WITHIN:
+        return _expire(watch, remediation)
     remediator = watch.load(remediation.remediator)
-    _, gates = flow.permitted(watch, remediation, remediator)
+    mode, gates = flow.permitted(watch, remediation, remediator)
+    if all_ok(gates) and mode is Mode.OBSERVE:
+        return _expire(watch, remediation)
     if all_ok(gates):
         return _commit_unless_changed(watch, remediation, remediator)
     refused = first_no(gates)
@@ -210,14 +219,16 @@ def _expire(watch: Watch, remediation: Remediation) -> Remediation | None:
     now = watch.clock.now()
     if remediation.escalate_at and now < remediation.escalate_at:
         return None
-    expired = remediation.move(Status.SKIPPED, now, "APPROVAL_EXPIRED: nobody answered in time")
+    approved = remediation.wish == "approve"
+    why = "approved, but it could not be carried out in time" if approved else "nobody answered in time"
+    expired = remediation.move(Status.SKIPPED, now, f"APPROVAL_EXPIRED: {why}")
     expired = replace(
         expired,
         reason=Reason.APPROVAL_EXPIRED,
         due_at=now,
         escalate_to=watch.play(remediation).after(remediation.remediator),
     )
-    return tell(watch, expired, remediation, release=True, refund=True)
+    return tell(watch, expired, remediation, release=True, refund=True, clear_wish=approved)
 
 
 def _drift(watch: Watch, remediation: Remediation, remediator: Remediator) -> Verdict:

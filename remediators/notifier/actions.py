@@ -32,7 +32,7 @@ from remediators.notifier.slack_blocks import ACTION
 from remediators.watch import Watch
 from sereno.errors import LedgerUnavailable
 from sereno.errors import Refused as NotPossible
-from sereno.model import Json
+from sereno.model import Json, Status
 from sereno.service import Slack
 
 # https://docs.slack.dev/authentication/verifying-requests-from-slack: older ones may be replayed.
@@ -178,6 +178,9 @@ def carry_out(watch: Watch, press: Press, mark: str, table: str) -> str:
     found = watch.ledger.get(press.id)
     if found is None:
         return f"There is no remediation {press.id}."
+    if press.verb == "refuse" and found.status is not Status.AWAITING_APPROVAL:
+        # An old button: to refuse a plan is not to take back the change that came of it.
+        return f"{press.id} is {found.status} and asks no more. To take a change back, press its own button."
     answer = approvals.judge(found, watch.service, verb, by=by, plan=press.plan, now=now)
     if answer.ok:
         _take_once(watch, mark, table)

@@ -227,3 +227,13 @@ def test_no_secret_is_in_the_log_or_the_ledger(night, capsys, caplog, planted):
     shown = json.dumps([list(night.little.real.client("dynamodb").rows.values()), night.told])
     shown += str(night.telemetry.logs) + capsys.readouterr().out + caplog.text
     assert not any(secret in shown for secret in planted)
+
+
+def test_an_old_button_to_refuse_does_not_take_back_what_came_of_the_plan(night):
+    old = request(night, "refuse")
+    assert press(night) == 200
+    night.rounds(1)
+    before = world(night)
+    assert actions.handler(old, None)["statusCode"] == 200
+    assert "asks no more" in night.told[-1]
+    assert world(night) == before
