@@ -38,12 +38,14 @@ WINDOWS = 1000
 @dataclass(frozen=True, slots=True)
 class Shown:
     """A thread as a channel has it: its name there, and by id the newest news shown, and the newest that may be there
-    though the channel gave no answer. `paged`: it shows that a person must look."""
+    though the channel gave no answer. `paged`: it shows that a person must look. `over_at`: when its incident ended
+    (epoch seconds), once that is shown."""
 
     thread: Thread
     newest: dict[str, int]
     tried: dict[str, int]
     paged: bool = False
+    over_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +94,29 @@ class Book:
         news = {row["sk"]["S"][2:]: row for row in rows if row["sk"]["S"].startswith("S#")}
         newest = {one: int(row["shown"]["N"]) for one, row in news.items() if "shown" in row}
         tried = {one: int(row["tried"]["N"]) for one, row in news.items() if "tried" in row}
-        unsure = "unsure" in old or ("lock_until" in old and old.get("lock_by", {}).get("S") != self._owner)
-        return Shown(Thread(thread, old.get("ref", {}).get("S", ""), unsure), newest, tried, "paged" in old)
+        unsure = "unsure" in old
+        if not unsure and "lock_until" in old and old.get("lock_by", {}).get("S") != self._owner:
+            unsure = True
+            self._remember_doubt(place)
+        over_at = float(old["over_at"]["N"]) if "over_at" in old else None
+        return Shown(Thread(thread, old.get("ref", {}).get("S", ""), unsure), newest, tried, "paged" in old, over_at)
+
+    def _remember_doubt(self, place: str) -> None:
+        """What a dead one left in doubt stays so until something is shown, whoever lets the thread go before."""
+        self._call(
+            "update_item",
+            TableName=self._table,
+            Key=items.key(place, "THREAD"),
+            UpdateExpression="SET unsure = :one",
+            ExpressionAttributeValues=items.values(one=1),
+        )
 
     def shown(self, channel: str, post: Post, thread: Thread, now: datetime) -> None:
         """A post is there: its number, and where its thread is."""
         place, ttl = _place(post.thread, channel), int(now.timestamp()) + KEPT_S
-        paged = {"paged": 1} if post.severity == "page" else {}
+        more = {"paged": 1.0} if post.severity == "page" else {}
+        more |= {"over_at": post.at} if post.over else {}
+        expression = ", ".join(["#ref = :ref", *(f"{name} = :{name}" for name in more)])
         self._call(
             "transact_write_items",
             TransactItems=[
@@ -107,9 +125,9 @@ class Book:
                     "Update": {
                         "TableName": self._table,
                         "Key": items.key(place, "THREAD"),
-                        "UpdateExpression": f"SET #ref = :ref{', paged = :paged' if paged else ''} REMOVE unsure",
+                        "UpdateExpression": f"SET {expression} REMOVE unsure",
                         "ExpressionAttributeNames": {"#ref": "ref"},
-                        "ExpressionAttributeValues": items.values(ref=thread.ref, **paged),
+                        "ExpressionAttributeValues": items.values(ref=thread.ref, **more),
                     }
                 },
             ],

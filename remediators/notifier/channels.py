@@ -41,7 +41,8 @@ class Post:
     """News as people read it, in their language. `head` is the thread's first line as it stands now (what it is
     about, and how far it is), `text` this news in a sentence, `facts` label and value, `do` a command. `over` ends
     the thread, `taken` says that a person has it. `digest` says that it is about many things and belongs to no
-    thread."""
+    thread. `at` is when it happened (epoch seconds); `late` says that the thread's end, which came after, is shown
+    already."""
 
     key: str
     thread: str
@@ -59,6 +60,8 @@ class Post:
     over: bool = False
     taken: bool = False
     digest: bool = False
+    at: float = 0.0
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ remediation. Whatever else happens it goes back to the queue.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from remediators.incidents import IncidentBook
@@ -122,7 +122,7 @@ class Notifier:
     def _post_all(
         self, channel: Channel, shown: Shown, posts: Sequence[Post], what: Mapping[str, str], *, muted: bool
     ) -> None:
-        thread, paged = shown.thread, shown.paged
+        thread, paged, over_at = shown.thread, shown.paged, shown.over_at
         for post in newer(posts, shown):
             now = self.clock.now()
             if muted and not post.over:
@@ -133,13 +133,15 @@ class Notifier:
                 self.book.fold(channel.name, post, what[post.key], now)
                 self.telemetry.count("Folded", channel=channel.name)
                 continue
+            late = over_at is not None and not post.over and post.at <= over_at
             try:
-                thread = channel.deliver(post, thread)
+                thread = channel.deliver(replace(post, late=late), thread)
             except Unavailable:
                 self.book.doubt(channel.name, post, now)
                 raise
             self.book.shown(channel.name, post, thread, self.clock.now())
             thread, paged = Thread(thread.id, thread.ref), paged or post.severity == "page"
+            over_at = post.at if post.over else over_at
             self.telemetry.count("Notified", channel=channel.name)
 
     def _not_delivered(

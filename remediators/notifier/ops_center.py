@@ -34,12 +34,14 @@ class OpsCenter:
         """Raises RateLimited, Unavailable, Refused."""
         if post.digest or (not thread.ref and post.severity == "info"):
             return thread  # nothing that a person must see
+        if post.late:
+            return thread  # its incident is over: nothing would end the new OpsItem
         try:
             ref = thread.ref or (self._there(post) if thread.unsure else "")
             if not ref:
                 return thread.at(self._create(post))
             self._client.update_ops_item(OpsItemId=ref, **_state(post))
-            return thread.at(ref)
+            return thread.at("" if post.over else ref)  # what comes after the end must not open it again
         except ClientError as error:
             raise _told(error) from error
         except BotoCoreError as error:

@@ -43,11 +43,16 @@ class PagerDuty:
 
     def deliver(self, post: Post, thread: Thread) -> Thread:
         """Raises RateLimited, Unavailable, Refused."""
-        if post.digest or (not thread.ref and post.severity != "page"):
+        woke = bool(thread.ref) or (post.over and thread.unsure)  # a page may have arrived though no answer came
+        if post.digest or (not woke and post.severity != "page"):
             return thread  # a digest, or the end of what never woke anybody
+        if post.late:
+            return thread  # its incident is over: a new alert would wake somebody, and nothing would end it
         routing_key = self._secrets.value(self._secret, "routing_key")
         self._send(event(post, routing_key))
-        return thread.at(dedup_key(post))
+        # After its end the same key would open a new alert: only a page may do so.
+        # https://developer.pagerduty.com/docs/events-api-v2-overview
+        return thread.at("" if post.over else dedup_key(post))
 
     def _send(self, body: Json) -> None:
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from http.client import HTTPException
 from typing import Any
 
@@ -24,8 +25,9 @@ from sereno.model import Json
 BASE_URL = "https://slack.com/api/"
 TIMEOUT_S = 8
 THREAD_EVENT, NEWS_EVENT = "sereno_thread", "sereno_news"
-# How far back an earlier delivery is looked for.
-LOOKED_THROUGH = 100
+# How far back an earlier delivery is looked for: pages, and messages of each. A thread begins with its oldest.
+# https://docs.slack.dev/reference/methods/conversations.replies
+PAGES, LOOKED_THROUGH = 10, 200
 # Slack's own trouble: to be tried again. https://docs.slack.dev/reference/methods/chat.postMessage#errors
 PASSING = frozenset({"fatal_error", "internal_error", "service_unavailable", "request_timeout", "team_added_to_org"})
 PAUSE_S = 30.0
@@ -67,7 +69,8 @@ class SlackChannel:
         if not ref:
             return thread.at(self._open(post))
         try:
-            self._call(lambda client: self._edit(client, post, ref))
+            if not post.late:
+                self._call(lambda client: self._edit(client, post, ref))
         except Refused as error:
             if "message_not_found" not in str(error):
                 raise
@@ -108,24 +111,36 @@ class SlackChannel:
     def _replied(self, post: Post, ref: str) -> bool:
         """Whether the thread shows this news: as a reply, or in the message that opened it."""
         for field, event in (("key", NEWS_EVENT), ("opened", THREAD_EVENT)):
-            if self._find(lambda client: self._replies(client, ref), event, field, post.key):
+            if self._find(lambda client, cursor: self._replies(client, cursor, ref), event, field, post.key):
                 return True
         return False
 
-    def _history(self, client: WebClient) -> Any:
-        return client.conversations_history(channel=self._channel, limit=LOOKED_THROUGH, include_all_metadata=True)
-
-    def _replies(self, client: WebClient, ref: str) -> Any:
-        return client.conversations_replies(
-            channel=self._channel, ts=ref, limit=LOOKED_THROUGH, include_all_metadata=True
+    def _history(self, client: WebClient, cursor: str) -> Any:
+        return client.conversations_history(
+            channel=self._channel, cursor=cursor or None, limit=LOOKED_THROUGH, include_all_metadata=True
         )
 
-    def _find(self, look: Callable[[WebClient], Any], event: str, field: str, value: str) -> str:
-        """The timestamp of the message whose metadata says so; empty when there is none."""
-        for message in self._call(look).get("messages", []):
-            metadata = message.get("metadata") or {}
-            if metadata.get("event_type") == event and metadata.get("event_payload", {}).get(field) == value:
-                return str(message["ts"])
+    def _replies(self, client: WebClient, cursor: str, ref: str) -> Any:
+        return client.conversations_replies(
+            channel=self._channel, ts=ref, cursor=cursor or None, limit=LOOKED_THROUGH, include_all_metadata=True
+        )
+
+    def _find(self, look: Callable[..., Any], event: str, field: str, value: str) -> str:
+        """The timestamp of the message whose metadata says so; empty when there is none, or when Slack does not let
+        the app look: what is shown twice is better than what is not shown."""
+        cursor = ""
+        for _ in range(PAGES):
+            try:
+                answer = self._call(partial(look, cursor=cursor))
+            except Refused:
+                return ""
+            for message in answer.get("messages", []):
+                metadata = message.get("metadata") or {}
+                if metadata.get("event_type") == event and metadata.get("event_payload", {}).get(field) == value:
+                    return str(message["ts"])
+            cursor = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
+            if not cursor:
+                break
         return ""
 
     def _call(self, act: Callable[[WebClient], Any]) -> Any:

@@ -76,6 +76,7 @@ class Wording:
             do=notice.do,
             over=notice.is_over,
             taken=notice.kind == "incident" and notice.status == "ACKNOWLEDGED",
+            at=notice.at.timestamp(),
         )
 
     def sentence(self, notice: Notice) -> str:

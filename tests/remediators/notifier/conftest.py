@@ -7,6 +7,7 @@ import re
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,7 +31,7 @@ PLANTED = (TOKEN, SIGNING, ROUTING)
 
 class Server:
     """A local server. `trouble` holds what the next requests meet, one each: a status (429 with `Retry-After: 7`,
-    500), `hang` (no answer in time), `cut` (the connection ends before anything is done), or `late` (done, and then
+    500), `hang` (done, and no answer), `cut` (the connection ends before anything is done), or `late` (done, and then
     cut)."""
 
     def __init__(self) -> None:
@@ -69,10 +70,12 @@ class Server:
             if trouble == "cut":
                 return _cut(request)
             status, answer = self.answer(request, body)
-            if trouble in ("late", "hang"):
-                # To whoever waits, a server that is silent and one that is gone are the same.
+            if trouble == "late":
                 return _cut(request)
-            return _send(request, status, answer)
+            if trouble != "hang":
+                return _send(request, status, answer)
+        request.connection.recv(1)  # silent, until whoever waits has had enough and hangs up
+        return _cut(request)
 
     def answer(self, request: BaseHTTPRequestHandler, body: bytes) -> tuple[int, Any]:
         raise NotImplementedError
@@ -91,7 +94,8 @@ def _send(request: BaseHTTPRequestHandler, status: int, answer: Any, headers: di
 
 def _cut(request: BaseHTTPRequestHandler) -> None:
     request.close_connection = True
-    request.connection.shutdown(socket.SHUT_RDWR)
+    with suppress(OSError):
+        request.connection.shutdown(socket.SHUT_RDWR)
 
 
 class SlackServer(Server):
@@ -100,6 +104,7 @@ class SlackServer(Server):
     def __init__(self) -> None:
         super().__init__()
         self.messages: dict[str, dict[str, Any]] = {}
+        self.refused: dict[str, str] = {}  # by method, the error that Slack answers
 
     def answer(self, request: BaseHTTPRequestHandler, body: bytes) -> tuple[int, Any]:
         if request.headers.get("Authorization") != f"Bearer {TOKEN}":
@@ -113,6 +118,8 @@ class SlackServer(Server):
         if asked.get("channel") != CHANNEL:
             return 200, {"ok": False, "error": "channel_not_found"}
         method = place.path.strip("/").replace(".", "_")
+        if method in self.refused:
+            return 200, {"ok": False, "error": self.refused[method]}
         return 200, getattr(self, method)(asked)
 
     def chat_postMessage(self, asked: dict[str, Any]) -> dict[str, Any]:
@@ -135,12 +142,11 @@ class SlackServer(Server):
         return {"ok": True, "ts": asked["ts"], "channel": CHANNEL}
 
     def conversations_history(self, asked: dict[str, Any]) -> dict[str, Any]:
-        found = [one for one in self.messages.values() if not one.get("thread_ts")]
-        return {"ok": True, "messages": found[::-1][: int(asked["limit"])]}
+        return _page([one for one in self.messages.values() if not one.get("thread_ts")][::-1], asked)
 
     def conversations_replies(self, asked: dict[str, Any]) -> dict[str, Any]:
         found = [one for one in self.messages.values() if asked["ts"] in (one["ts"], one.get("thread_ts"))]
-        return {"ok": True, "messages": found}
+        return _page(found, asked)
 
     @property
     def heads(self) -> list[dict[str, Any]]:
@@ -149,6 +155,13 @@ class SlackServer(Server):
     @property
     def replies(self) -> list[dict[str, Any]]:
         return [one for one in self.messages.values() if one.get("thread_ts")]
+
+
+def _page(messages: list[dict[str, Any]], asked: dict[str, Any]) -> dict[str, Any]:
+    """At most `limit` of them, from the cursor on. https://docs.slack.dev/apis/web-api/pagination"""
+    start, limit = int(asked.get("cursor") or 0), min(int(asked.get("limit", 100)), 999)
+    cursor = {"next_cursor": str(start + limit) if start + limit < len(messages) else ""}
+    return {"ok": True, "messages": messages[start : start + limit], "response_metadata": cursor}
 
 
 TEXTS = {"plain_text", "mrkdwn"}

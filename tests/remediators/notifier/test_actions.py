@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 import json
+import socket
 import time
 from dataclasses import replace
 from urllib.parse import urlencode
@@ -221,6 +222,13 @@ def test_only_slacks_own_address_is_told_what_came_of_it(slack_server):
     assert answers == [True, False, False]
 
 
+def test_slack_has_its_answer_within_three_seconds_though_its_own_address_is_silent():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url, began = f"http://127.0.0.1:{silent.getsockname()[1]}/", time.monotonic()
+        assert not actions.tell_back(url, "x", allowed=url)
+        assert time.monotonic() - began < 2
+
+
 def test_no_secret_is_in_the_log_or_the_ledger(night, capsys, caplog, planted):
     for changed in ({}, {"signing": "guessed"}, {"age_s": 900}, {"service": "x"}):
         press(night, **changed)
@@ -237,3 +245,28 @@ def test_an_old_button_to_refuse_does_not_take_back_what_came_of_the_plan(night)
     assert actions.handler(old, None)["statusCode"] == 200
     assert "asks no more" in night.told[-1]
     assert world(night) == before
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"x-slack-request-timestamp": "\u00b2"},
+        {"x-slack-request-timestamp": "\u0661" * 10},
+        {"x-slack-request-timestamp": "9" * 400},
+        {"x-slack-request-timestamp": "9" * 5000},
+        {"x-slack-signature": "v0=\u00e9"},
+        {"body": "/////w==", "isBase64Encoded": True},
+        {"body": "\ud800"},
+    ],
+    ids=["no digit", "other digits", "beyond any clock", "beyond any number", "no ASCII", "no UTF-8", "no text"],
+)
+def test_whoever_knows_the_address_cannot_make_the_function_fail(night, changed):
+    """A failure would count as the function's error, and wake somebody at a stranger's will."""
+    good = request(night)
+    headers = {name.lower(): value for name, value in good["headers"].items()}
+    headers |= {name: value for name, value in changed.items() if name in headers}
+    event = {**good, **{name: value for name, value in changed.items() if name in good}, "headers": headers}
+    before = world(night)
+    assert actions.handler(event, None)["statusCode"] == 401
+    assert world(night) == before
+    assert night.telemetry.total("Forged") == 1

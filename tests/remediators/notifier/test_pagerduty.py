@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from remediators.notifier.notice import of
 from remediators.notifier.pagerduty import PagerDuty
 from remediators.notifier.secrets import Secrets
-from sereno.service import Notices
+from sereno.service import Notices, Route
 from sereno.service import PagerDuty as Declared
 
 NOTICES = Notices(pagerduty=Declared("shop/pagerduty"), page_url="https://on-call.example.com")
@@ -57,7 +58,9 @@ def test_what_is_good_to_know_wakes_nobody_and_neither_does_its_end(
 
 
 @pytest.mark.parametrize("trouble", [429, 500, 503, "cut", "late", "hang"])
-def test_whatever_fails_the_page_arrives_and_is_one_alert(station, pagerduty_server, message, trouble):
+def test_whatever_fails_the_page_arrives_and_is_one_alert(station, pagerduty_server, message, trouble, monkeypatch):
+    if trouble == "hang":
+        monkeypatch.setattr("remediators.notifier.pagerduty.TIMEOUT_S", 0.7)
     one = station()
     pagerduty_server.trouble = [trouble]
     assert tell(one, message("ESCALATED"), owner="first") == {0: 7.0 if trouble == 429 else 60.0}
@@ -88,3 +91,39 @@ def test_however_much_is_written_pagerduty_takes_it(station, pagerduty_server, m
     long = "é" * 9000
     assert tell(station(), message("FAILED", detail=long, reason=long, alarm=long, what=long, do=long)) == {}
     assert len(pagerduty_server.alerts) == 1
+
+
+def test_nobody_is_woken_by_what_was_over_before_it_could_be_sent(
+    station, pagerduty_server, message, incident_message
+):
+    one = station()
+    pagerduty_server.trouble = [503]
+    assert tell(one, message("ESCALATED", 3)) == {0: 60.0}  # 12:00
+    assert tell(one, incident_message("RESOLVED", 1), owner="over") == {}  # 12:20
+    assert tell(one, message("ESCALATED", 3), owner="late") == {}
+    assert [alert["state"] for alert in pagerduty_server.alerts.values()] in ([], ["resolved"])
+    again = message("ESCALATED", 3, id="r2", key="r2#000003", at="2026-09-29T12:21:00.000Z")
+    assert tell(one, again, owner="again") == {}
+    assert [alert["state"] for alert in pagerduty_server.alerts.values()] == ["triggered"]
+
+
+def test_what_is_good_to_know_after_the_end_opens_no_alert_whatever_the_routes_say(
+    station, pagerduty_server, message, incident_message
+):
+    one = station()
+    one.notices = replace(NOTICES, routes=(Route(("page", "ticket", "info"), ("pagerduty",)),))
+    for news in (message("ESCALATED", 3), incident_message("RESOLVED", 1)):
+        assert tell(one, news) == {}
+    assert tell(one, message("REVERTED", 4, at="2026-09-29T12:21:00.000Z")) == {}
+    assert [alert["state"] for alert in pagerduty_server.alerts.values()] == ["resolved"]
+
+
+def test_a_page_that_arrived_though_no_answer_came_is_ended_with_its_incident(
+    station, pagerduty_server, message, incident_message
+):
+    one = station()
+    pagerduty_server.trouble = ["late"]
+    assert tell(one, message("ESCALATED", 3), owner="first") == {0: 60.0}
+    assert tell(one, incident_message("RESOLVED", 1), owner="over") == {}
+    assert tell(one, message("ESCALATED", 3), owner="again") == {}
+    assert [alert["state"] for alert in pagerduty_server.alerts.values()] == ["resolved"]

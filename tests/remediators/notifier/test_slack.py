@@ -39,6 +39,13 @@ def tell(station, *bodies, owner="one"):
     return {one.number: one.after_s for one in left}
 
 
+def told(slack_server, key):
+    """The replies that tell a news."""
+    return [
+        one for one in slack_server.replies if (one.get("metadata") or {}).get("event_payload", {}).get("key") == key
+    ]
+
+
 def texts(messages):
     return [one["text"] for one in messages]
 
@@ -115,9 +122,11 @@ def test_what_people_and_aws_write_is_no_markup_and_never_too_long(station, slac
 @pytest.mark.parametrize("trouble", FAILURES)
 @pytest.mark.parametrize("at", [0, 1, 2])
 def test_whatever_fails_at_whichever_request_the_news_is_shown_once_in_the_end(
-    station, slack_server, message, trouble, at
+    station, slack_server, message, trouble, at, monkeypatch
 ):
     """The first news opens the thread (one request); the second edits its head and replies (two)."""
+    if trouble == "hang":
+        monkeypatch.setattr("remediators.notifier.slack.TIMEOUT_S", 0.7)
     one = station()
     news = [message("VERIFYING", 3), message("HOLDING", 4)]
     slack_server.trouble = [*[None] * at, trouble]
@@ -200,3 +209,67 @@ def test_no_secret_is_in_what_slack_or_the_log_or_the_ledger_gets(
 
 def test_a_thread_is_where_it_is():
     assert Thread("incident-1").at("17").ref == "17"
+
+
+def test_doubt_about_a_dead_ones_post_outlives_whoever_could_not_clear_it_up(station, slack_server, message):
+    """The one that takes over asks Slack what is there, and Slack wants to be left alone."""
+    one = station()
+    shown = one.notifier("dead").book.open(message()["incident"], "slack", one.clock.now())
+    one.channels["slack"].deliver(Wording(NOTICES).post(of(message())), shown.thread)  # and then it is gone
+    one.clock.forward(91)
+    slack_server.trouble = [429]
+    assert tell(one, message(), owner="next") == {0: 7.0}
+    one.clock.forward(7)
+    assert tell(one, message(), owner="last") == {}
+    assert (len(slack_server.heads), len(slack_server.replies)) == (1, 0)
+
+
+def test_a_long_thread_is_looked_through_to_its_end(station, slack_server, message):
+    one = station()
+    tell(one, message("VERIFYING", 3))
+    (head,) = slack_server.heads
+    for number in range(250):
+        slack_server.chat_postMessage({"text": f"people write, {number}", "thread_ts": head["ts"]})
+    slack_server.trouble = [None, "late"]
+    assert tell(one, message("HOLDING", 4), owner="first") == {0: 60.0}
+    one.clock.forward(91)
+    assert tell(one, message("HOLDING", 4), owner="next") == {}
+    assert len(told(slack_server, message("HOLDING", 4)["key"])) == 1
+
+
+def test_a_busy_channel_is_looked_through_for_the_head(station, slack_server, message):
+    one = station()
+    slack_server.trouble = ["late"]
+    assert tell(one, message("VERIFYING", 3), owner="first") == {0: 60.0}
+    for number in range(250):
+        slack_server.chat_postMessage({"text": f"people write, {number}"})
+    one.clock.forward(91)
+    assert tell(one, message("VERIFYING", 3), owner="next") == {}
+    assert len([head for head in slack_server.heads if head["blocks"]]) == 1
+
+
+def test_news_is_shown_though_slack_does_not_let_the_app_look_whether_it_is_there(station, slack_server, message):
+    one = station()
+    slack_server.trouble = ["cut"]
+    assert tell(one, message(), owner="first") == {0: 60.0}
+    slack_server.refused = {"conversations_history": "missing_scope"}
+    one.clock.forward(91)
+    assert tell(one, message(), owner="next") == {}
+    assert len(slack_server.heads) == 1
+
+
+def test_news_that_slack_kept_waiting_does_not_undo_the_end_of_its_incident(
+    station, slack_server, message, incident_message
+):
+    one = station()
+    slack_server.trouble = [503]
+    assert tell(one, message("ESCALATED", 3)) == {0: 60.0}  # 12:00, and again when the incident is over
+    assert tell(one, incident_message("RESOLVED", 1)) == {}  # 12:20
+    assert tell(one, message("ESCALATED", 3), owner="late") == {}
+    (head,) = slack_server.heads
+    assert "resolved" in head["blocks"][0]["text"]["text"]
+    assert len(told(slack_server, message("ESCALATED", 3)["key"])) == 1
+    again = message("ESCALATED", 3, id="r2", key="r2#000003", at="2026-09-29T12:21:00.000Z")
+    assert tell(one, again, owner="again") == {}
+    (head,) = slack_server.heads
+    assert "resolved" not in head["blocks"][0]["text"]["text"], "what is newer than its end is news"
