@@ -156,22 +156,12 @@ def statements(remediator: Remediator, service: Service) -> list[Json]:
 
 def allow(permissions: Iterable[Permission], service: Service) -> list[Json]:
     """IAM statements, one for each set of resources and condition, in a stable order."""
-    problems: list[Problem] = []
-    grouped: dict[tuple[tuple[str, ...], str], tuple[set[str], Json]] = {}
-    expanded: dict[str, tuple[str, ...]] = {}
-    for permission in permissions:
-        allowed = actions(permission)
-        unreasoned = permission.resource == "*" and not permission.because
-        problems += _problems(permission.operation, allowed, unreasoned=unreasoned)
-        resources = expanded.get(permission.resource)
-        if resources is None:
-            resources = expanded[permission.resource] = arns(permission.resource, service)
-        if not resources:
-            continue  # a knob of tables, say, and the service declares none
-        key = (resources, repr(sorted(permission.condition.items())) if permission.condition else "")
-        grouped.setdefault(key, (set(), permission.condition))[0].update(allowed)
-    if problems:
-        raise InvalidInput("remediator", problems)
+    grouped: dict[tuple[tuple[str, ...], str], tuple[frozenset[str], Json]] = {}
+    for template, key, allowed, condition in _by_template(tuple(permissions)):
+        resources = arns(template, service)
+        if resources:  # none: a knob of tables, say, and the service declares no table
+            before, _ = grouped.get((resources, key), (frozenset(), condition))
+            grouped[resources, key] = before | allowed, condition
     found: list[Json] = []
     for (resources, _), (together, condition) in sorted(grouped.items(), key=itemgetter(0)):
         statement: Json = {
@@ -184,6 +174,22 @@ def allow(permissions: Iterable[Permission], service: Service) -> list[Json]:
             statement["Condition"] = condition
         found.append(statement)
     return found
+
+
+@lru_cache(maxsize=1024)
+def _by_template(permissions: tuple[Permission, ...]) -> tuple[tuple[str, str, frozenset[str], Json], ...]:
+    """(ARN template, the condition as text, actions, the condition): what is the same for every service."""
+    problems: list[Problem] = []
+    grouped: dict[tuple[str, str], tuple[set[str], Json]] = {}
+    for permission in permissions:
+        allowed = actions(permission)
+        unreasoned = permission.resource == "*" and not permission.because
+        problems += _problems(permission.operation, allowed, unreasoned=unreasoned)
+        key = repr(sorted(permission.condition.items())) if permission.condition else ""
+        grouped.setdefault((permission.resource, key), (set(), permission.condition))[0].update(allowed)
+    if problems:
+        raise InvalidInput("remediator", problems)
+    return tuple((one, key, frozenset(found), condition) for (one, key), (found, condition) in grouped.items())
 
 
 def log_statement(log_group_arn: object) -> Json:
@@ -210,6 +216,8 @@ def arns(template: str, service: Service) -> tuple[str, ...]:
         known = ", ".join(sorted(_PLACES))
         problem = Problem("permissions", template, f"has unknown places {sorted(unknown)} (known: {known})")
         raise InvalidInput("remediator", [problem])
+    if not names:
+        return (template,)
     fixed = {
         "partition": partition(service.region),
         "region": service.region,
@@ -217,6 +225,8 @@ def arns(template: str, service: Service) -> tuple[str, ...]:
         "service": service.name,
     }
     kinds = sorted(names & _EXPANDED.keys())
+    if not kinds:
+        return (template.format_map(fixed),)
     found = [fixed]
     for kind in kinds:
         declared = getattr(service, _EXPANDED[kind]).values()
@@ -246,8 +256,7 @@ def actions(permission: Permission) -> tuple[str, ...]:
     return permission.actions or ACTIONS.get(permission.operation, ())
 
 
-@lru_cache(maxsize=1024)
-def _problems(operation: str, found: tuple[str, ...], *, unreasoned: bool) -> tuple[Problem, ...]:
+def _problems(operation: str, found: tuple[str, ...], *, unreasoned: bool) -> list[Problem]:
     problems = []
     if not found:
         mend = "has no known IAM action (state it in the permission's actions)"
@@ -260,4 +269,4 @@ def _problems(operation: str, found: tuple[str, ...], *, unreasoned: bool) -> tu
     if unreasoned:
         mend = "is allowed on * without a reason (narrow it, or name the page in because)"
         problems.append(Problem("permissions", operation, mend))
-    return tuple(problems)
+    return problems

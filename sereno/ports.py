@@ -61,7 +61,7 @@ class Permission:
     operation: str
     resource: str
     because: str = ""
-    condition: Json = field(default_factory=dict)
+    condition: Json = field(default_factory=dict, hash=False)
     actions: tuple[str, ...] = ()
 
 

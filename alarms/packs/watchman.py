@@ -14,6 +14,9 @@ from alarms.spec import AlarmSpec, AnySpec, MetricQuery, dimensions
 from alarms.wire import alarm_name
 from sereno.service import Service
 
+LEDGER_INDEX = "open"
+"""The index of the ledger's open remediations."""
+
 
 def alarms(
     service: Service, *, functions: Sequence[str] | None = None, rules: Sequence[str] | None = None
@@ -23,7 +26,9 @@ def alarms(
     own_functions = default_functions(service) if functions is None else functions
     own_rules = default_rules(service) if rules is None else rules
     found: list[AnySpec] = [heartbeat(service), dead_letters(service), unpublished(service)]
-    found += [untold(service), undeliverable(service), not_ready(service)]
+    found += [untold(service), undeliverable(service), ledger_throttled(service)]
+    if any(play.remediators for play in service.playbook.values()):
+        found += [not_ready(service), untested(service)]
     found += [failing(service, name) for name in own_functions]
     found += [undelivered(service, name) for name in own_rules]
     return found
@@ -193,6 +198,67 @@ def not_ready(service: Service) -> AlarmSpec:
         period=300,
         evaluation_periods=3,
         datapoints_to_alarm=2,
+    )
+
+
+def untested(service: Service) -> AlarmSpec:
+    """Whether the remediators could act is no longer known."""
+    return _alarm(
+        service,
+        "remediators",
+        "untested",
+        "ticket",
+        "No self-test of any remediator has completed for a quarter of an hour; one should every five minutes. "
+        "Missing datapoints count as breaching, for silence is the failure. It is first evaluated half an hour after "
+        "its creation, when tests must have run. Remediators may still act; nobody knows it before they must.",
+        namespace="Sereno",
+        metric_name="SelfTested",
+        dimensions=dimensions({"service": service.name}),
+        statistic="Sum",
+        period=300,
+        comparison_operator="LessThanThreshold",
+        evaluation_periods=3,
+        datapoints_to_alarm=3,
+        treat_missing_data="breaching",
+        warm_up_minutes=30,
+    )
+
+
+def ledger_throttled(service: Service) -> AlarmSpec:
+    """What Sereno writes down is turned away.
+
+    The ledger is on demand, which takes twice its highest traffic of the last half hour at once; a table's value
+    leaves its index out.
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html
+    """
+    table = {"TableName": f"sereno-{service.name}-ledger"}
+    index = table | {"GlobalSecondaryIndexName": LEDGER_INDEX}
+    queries = [
+        MetricQuery(
+            f"{kind}_{part}",
+            None,
+            "AWS/DynamoDB",
+            f"{kind.capitalize()}ThrottleEvents",
+            dimensions(where),
+            60,
+            "Sum",
+            return_data=False,
+        )
+        for part, where in (("table", table), ("index", index))
+        for kind in ("read", "write")
+    ]
+    return _alarm(
+        service,
+        "ledger",
+        "throttled",
+        "page",
+        "DynamoDB throttled calls to Sereno's ledger in three of five minutes. A call is tried again; while calls "
+        "fail, Sereno only observes, for it changes nothing that it cannot write down first. This alarm goes to the "
+        "topic of people by itself.",
+        period=None,
+        metrics=(MetricQuery("events", "SUM(METRICS())", label="throttled calls"), *queries),
+        evaluation_periods=5,
+        datapoints_to_alarm=3,
     )
 
 

@@ -10,6 +10,7 @@ The code of a service is named by what its configuration holds. A change of one 
 
 from __future__ import annotations
 
+import gc
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -82,7 +83,7 @@ def gather(members: Iterable[Member]) -> Fleet:
     places: dict[str, Service] = {}
     handed: Json = {}
     problems = []
-    for one in members:
+    for one in _without_collector(members):
         name = _stack_id(one.service)
         if name in places:
             where = f"in {one.service.account}, {one.service.region}"
@@ -101,6 +102,18 @@ def gather(members: Iterable[Member]) -> Fleet:
         parent = _parent(groups, (), declared, f"Sereno watches {len(children)} services")
     limits.check(parent, "the parent template")
     return Fleet(parent, files, keys)
+
+
+def _without_collector(members: Iterable[Member]) -> Iterator[Member]:
+    """Nothing of a template refers back to itself, so that its last use frees it. The collector of cycles would only
+    look through what is gathered again and again."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield from members
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _child(one: Member, files: dict[str, str]) -> Json:

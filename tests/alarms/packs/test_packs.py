@@ -1,6 +1,7 @@
 """All alarms of TechModa: legal for CloudWatch, sound by the catalogue, and known to CloudFormation."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from cfnlint.api import lint_all
@@ -10,7 +11,7 @@ from alarms.composite import children, evaluate
 from alarms.packs import all_alarms, watchman
 from alarms.spec import AlarmSpec, CompositeSpec
 from alarms.wire import DESCRIPTION_LIMIT, NAME_LIMIT
-from deploy.synth import names
+from deploy.synth import names, store
 from sereno.service import Api, Function, Objectives, Play, Service, Table
 
 TECHMODA = Service(
@@ -155,7 +156,26 @@ class TestWatchman:
         found = all_alarms(TECHMODA, functions=["f"], rules=["r"])
         own = {spec.name for spec in found if spec.name.startswith("sereno-")}
         assert {"sereno-techmoda/f/errors", "sereno-techmoda/r/undelivered"} <= own
-        assert len(own) == 8
+        assert len(own) == 10
+
+    def test_the_ledger_that_it_takes_for_granted_is_the_one_that_is_deployed(self):
+        table = store.ledger(TECHMODA)["Properties"]
+        queries = [one for one in watchman.ledger_throttled(TECHMODA).metrics if one.dimensions]
+        assert {dict(one.dimensions)["TableName"] for one in queries} == {names.ledger(TECHMODA)}
+        assert {dict(one.dimensions).get("GlobalSecondaryIndexName") for one in queries} - {None} == {
+            one["IndexName"] for one in table["GlobalSecondaryIndexes"]
+        }
+
+    def test_a_silent_self_test_is_a_failure_and_one_missed_is_none(self):
+        from alarms.evaluator import timeline
+
+        spec = watchman.untested(TECHMODA)
+        assert timeline(spec, [2.0] * 6 + [None] + [2.0] * 6) == []
+        assert [one.evaluation.state for one in timeline(spec, [2.0] * 6 + [None] * 6)] == ["ALARM"]
+
+    def test_who_has_no_remediator_is_not_asked_whether_they_are_ready(self):
+        found = {spec.what for spec in watchman.alarms(replace(TECHMODA, playbook={}))}
+        assert not found & {"not-ready", "untested"}
 
     def test_a_silent_round_is_a_failure(self):
         from alarms.evaluator import timeline
