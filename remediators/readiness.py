@@ -85,7 +85,6 @@ def run(watch: Watch, name: str) -> Json:
         if one.ok is False:
             watch.telemetry.log("error", "not ready", remediator=name, what=one.what, why=one.detail)
             watch.telemetry.count("NotReady")
-    watch.telemetry.count("SelfTested")
     return {"ready": found.ok, "proofs": len(found.proofs)}
 
 

@@ -28,7 +28,7 @@ def alarms(
     found: list[AnySpec] = [heartbeat(service), dead_letters(service), unpublished(service)]
     found += [untold(service), undeliverable(service), ledger_throttled(service)]
     if any(play.remediators for play in service.playbook.values()):
-        found += [not_ready(service), untested(service)]
+        found.append(not_ready(service))
     found += [failing(service, name) for name in own_functions]
     found += [undelivered(service, name) for name in own_rules]
     return found
@@ -198,29 +198,6 @@ def not_ready(service: Service) -> AlarmSpec:
         period=300,
         evaluation_periods=3,
         datapoints_to_alarm=2,
-    )
-
-
-def untested(service: Service) -> AlarmSpec:
-    """Whether the remediators could act is no longer known."""
-    return _alarm(
-        service,
-        "remediators",
-        "untested",
-        "ticket",
-        "No self-test of any remediator has completed for a quarter of an hour; one should every five minutes. "
-        "Missing datapoints count as breaching, for silence is the failure. It is first evaluated half an hour after "
-        "its creation, when tests must have run. Remediators may still act; nobody knows it before they must.",
-        namespace="Sereno",
-        metric_name="SelfTested",
-        dimensions=dimensions({"service": service.name}),
-        statistic="Sum",
-        period=300,
-        comparison_operator="LessThanThreshold",
-        evaluation_periods=3,
-        datapoints_to_alarm=3,
-        treat_missing_data="breaching",
-        warm_up_minutes=30,
     )
 
 
