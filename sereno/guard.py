@@ -15,7 +15,7 @@ STALE_AFTER = timedelta(minutes=15)
 # Clocks of two AWS services may differ; more than this is a forged or broken event.
 FUTURE_AFTER = timedelta(minutes=2)
 # What Sereno has just seen or decided itself is no late delivery, however long ago the alarm went red.
-OWN_SOURCES = frozenset({"round", "escalation"})
+OWN_SOURCES = frozenset({"round", "escalation", "evidence"})
 
 DAYS_IN_A_MONTH = 30.0
 
@@ -34,6 +34,7 @@ WORTH_A_PERSON = frozenset(
         Reason.AWS_ERROR,
         Reason.FAULTY,
         Reason.NOT_TAKEN,
+        Reason.STANDBY_NOT_READY,
     }
 )
 
@@ -139,16 +140,19 @@ def targets_of(kind: str, signal: Signal, service: Service) -> tuple[Target, ...
     """What a remediator of this kind changes when this signal comes; nothing when the signal leads to no such thing.
 
     A surge that meets a function meets the tables behind it next, so its signal leads to them too; a planned event
-    leads to every function and table that is declared. An incident is a target of its own (one for each symptom), so
-    that opening it never waits for a lease on the resource itself; the account's quotas are one target for each
-    region.
+    leads to every function and table that is declared, and so does a region that is out, for the standby's must bear
+    it. An incident is a target of its own (one for each symptom), so that opening it never waits for a lease on the
+    resource itself; the account's quotas are one target for each region.
     """
     at = signal.target
-    if planned.began(signal) and kind in ("function", "table"):
+    if (planned.began(signal) or at.kind == "region") and kind in ("function", "table"):
         declared = service.functions if kind == "function" else service.tables
         return tuple(Target(kind, one.name, at.region, at.account) for one in declared.values())
     if kind == "incident":
         return (Target("incident", signal.name, at.region, at.account),)
+    if kind in ("region", "traffic"):
+        # Moving traffic away must not wait for whoever moves it back.
+        return (Target(kind, at.name, at.region, at.account),) if at.kind == "region" else ()
     if kind == "account":
         return (Target("account", at.account, at.region, at.account),)
     if kind == "table" and at.kind == "function":

@@ -83,6 +83,10 @@ class Reason(StrEnum):
     SYMPTOM_PERSISTS = "SYMPTOM_PERSISTS"
     AWS_ERROR = "AWS_ERROR"
     FAULTY = "FAULTY"
+    NO_QUORUM = "NO_QUORUM"
+    STANDBY_NOT_READY = "STANDBY_NOT_READY"
+    NOT_ACTIVE = "NOT_ACTIVE"
+    TOO_SOON = "TOO_SOON"
 
 
 @dataclass(frozen=True, slots=True)

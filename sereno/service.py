@@ -7,13 +7,16 @@ carry that JSON; nothing here validates again beyond the shape.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sereno.model import Json, Mode, Target
 
 # The *what* of a planned event. No alarm says it: the round starts it when the prewarm begins.
 PLANNED_EVENT = "planned-event"
+# That the primary region is out, and that a person wants it to serve again. No alarm says them either: the standby's
+# prober does, and `sereno dr failback`.
+REGION_OUT, REGION_BACK = "region-out", "region-back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,8 +245,44 @@ class Demotion:
 
 
 @dataclass(frozen=True, slots=True)
+class Recovery:
+    """How the service survives the loss of a region.
+
+    `strategy` says what moves traffic: `health-switch` (an object in the standby's bucket, which an inverted health
+    check reads), `metric-switch` (a metric of the standby, which a health check reads) or `weighted` (records, which
+    need Route 53's control plane, and so are for planned moves only). `url` is where customers call, `urls` where
+    each region answers by itself. `paths` are tried of each: the first is the health check's. `canary` is the table
+    in which the primary's prober writes an item that the standby's reads (None: the delay is not measured),
+    `canary_key` its key attribute. `zone`, `name` and `shares` are the hosted zone, the record that customers use and
+    the record of weights behind it for a gradual failback (empty: traffic goes back at once). Times are in seconds.
+    """
+
+    primary: str
+    standby: str
+    witness: str
+    url: str
+    urls: Mapping[str, str]
+    strategy: str = "health-switch"
+    paths: tuple[str, ...] = ("/health",)
+    bucket: str = ""
+    canary: str | None = None
+    canary_key: str = "id"
+    zone: str = ""
+    name: str = ""
+    shares: str = ""
+    confirm_s: int = 10
+    minimum_stay_s: int = 1800
+    healthy_s: int = 600
+    stage_s: int = 180
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> Recovery:
+        return Recovery(**{**data, "urls": dict(data["urls"]), "paths": tuple(data["paths"])})
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
-    """One application under watch."""
+    """One application under watch. `regions` begins with the one in which this watch runs."""
 
     name: str
     account: str
@@ -263,6 +302,7 @@ class Service:
     notices: Notices = field(default_factory=Notices)
     approvals: Approvals = field(default_factory=Approvals)
     demotion: Demotion = field(default_factory=Demotion)
+    recovery: Recovery | None = None
 
     @property
     def region(self) -> str:
@@ -274,9 +314,22 @@ class Service:
         for kind, known in (("function", self.functions), ("table", self.tables), ("api", self.apis)):
             if resource in known:
                 return Target(kind, known[resource].name, self.region, self.account)
+        if self.recovery and resource == self.recovery.primary:
+            return Target("region", resource, self.region, self.account)
         if resource == self.name:
             return Target("service", self.name, self.region, self.account)
         return None
+
+    @property
+    def is_standby(self) -> bool:
+        """Whether this watch runs in the region that takes over."""
+        return self.recovery is not None and self.region == self.recovery.standby
+
+    def seen_from(self, region: str) -> Service:
+        """The same service as the watch of another of its regions has it. Raises ValueError for a foreign one."""
+        if region not in self.regions:
+            raise ValueError(f"{region} is no region of {self.name} ({', '.join(self.regions)})")
+        return replace(self, regions=(region, *(one for one in self.regions if one != region)))
 
     def runbook_link(self, what: str) -> str:
         """Where a person finds what to do: the service's own runbook, or the chapter in Sereno's."""
@@ -326,6 +379,7 @@ class Service:
             notices=Notices.from_json(data.get("notices", {})),
             approvals=Approvals(**data.get("approvals", {})),
             demotion=Demotion(**data.get("demotion", {})),
+            recovery=Recovery.from_json(data["recovery"]) if data.get("recovery") else None,
         )
 
 
