@@ -12,12 +12,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from deploy import config_checks, config_errors, config_notices, config_yaml
+from deploy import config_checks, config_errors, config_notices, config_recovery, config_yaml
 from deploy.config_model import CapacityConfig, Config, PlayConfig
 from remediators import registry
 from sereno.errors import InvalidInput, Problem
 from sereno.model import Json
-from sereno.service import PLANNED_EVENT, Service
+from sereno.service import PLANNED_EVENT, REGION_BACK, REGION_OUT, Service
 
 SCHEMA_PATH = Path(__file__).with_name("sereno.schema.json")
 
@@ -28,6 +28,8 @@ _TABLE: Ladder = (("raise_capacity",), *_ASK)
 _TELL: Ladder = (("open_incident",),)
 # Before a planned event everything is raised at once; nothing has happened yet that a quota could be asked for.
 _PREWARM: Ladder = (_SURGE[0], ("open_incident",))
+# The region that takes over must be as large as the one that is out, at once.
+_OUT: Ladder = (("fail_over", *_SURGE[0]), ("open_incident",))
 USUAL_PLAYS: Mapping[str, Ladder] = {
     "exhaustion": _SURGE,
     "exhaustion-fast": _SURGE,
@@ -47,6 +49,8 @@ USUAL_PLAYS: Mapping[str, Ladder] = {
     "5xx": _TELL,
     "burn-fast": _TELL,
     "customers-hurt": _TELL,
+    REGION_OUT: _OUT,
+    REGION_BACK: (("fail_back",),),
 }
 """The playbook of a file that writes none: more room for demand, a higher quota where one is the limit, a person for
 everything else."""
@@ -55,6 +59,8 @@ _OF_TABLES = frozenset(
     {"read-capacity", "write-capacity", "read-throttles", "write-throttles", "account-capacity", "table-errors"}
 )
 _RAISES_TABLES = frozenset({"raise_capacity"})
+# What only a service with a second region has.
+_OF_REGIONS = frozenset({REGION_OUT, REGION_BACK})
 
 
 def known_remediators() -> tuple[str, ...]:
@@ -161,7 +167,14 @@ def compile_config(config: Config) -> Json:
         "runbook_url": config.runbook or "",
         "stack": config.stack,
     }
+    if config.recovery:
+        compiled["recovery"] = config_recovery.compiled(config.recovery, config.service, config.account, regions)
     return compiled
+
+
+def seen_from(compiled: Json, region: str) -> Json:
+    """A compiled configuration as the watch of another region carries it: that region is its home."""
+    return compiled | {"regions": [region, *(one for one in compiled["regions"] if one != region)]}
 
 
 def _capacity(one: CapacityConfig) -> Json:
@@ -192,7 +205,11 @@ def _playbook(config: Config) -> Json:
 
 def _usual_ladders(config: Config) -> dict[str, Ladder]:
     """The usual plays of what the service has: without tables none of their alarms rings and nothing raises them."""
-    usual = {what: ladder for what, ladder in USUAL_PLAYS.items() if what != PLANNED_EVENT or config.events}
+    usual = {
+        what: ladder
+        for what, ladder in USUAL_PLAYS.items()
+        if (what != PLANNED_EVENT or config.events) and (what not in _OF_REGIONS or config.recovery)
+    }
     if config.resources.tables:
         return usual
     return {

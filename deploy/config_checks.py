@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
-from deploy import config_events, config_notices
+from deploy import config_events, config_notices, config_recovery
 from sereno.errors import Problem
 
 _KINDS = {"apis": "api", "functions": "function", "tables": "table"}
@@ -36,6 +36,7 @@ def problems(raw: Mapping[str, Any], remediators: Collection[str], usual: Collec
         lambda: config_events.problems([_mapping(event) for event in _list(raw.get("events"))]),
         lambda: _bindings(raw),
         lambda: config_notices.problems(_mapping(raw.get("notifications"))),
+        lambda: _recovery(raw),
     )
     return [problem for check in checks for problem in check()]
 
@@ -196,3 +197,9 @@ def _bindings(raw: Mapping[str, Any]) -> Iterator[Problem]:
         if isinstance(resource, str) and resource not in known:
             mend = f"is neither a resource nor the service ({', '.join(known)}){nearest(resource, known)}"
             yield Problem(f"bind.{alarm}.resource", resource, mend)
+
+
+def _recovery(raw: Mapping[str, Any]) -> Iterator[Problem]:
+    regions = [str(one) for one in _list(raw.get("regions"))] or [str(one) for one in (raw.get("region"),) if one]
+    tables = [key for section, key, _ in _resources(raw) if section == "tables"]
+    yield from config_recovery.problems(raw.get("recovery"), regions, tables, _mapping(raw.get("playbook")))

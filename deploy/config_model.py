@@ -1,17 +1,12 @@
-"""The shape of `sereno.yaml`, as pydantic models. Quantities are parsed here; what joins two places is in
-`deploy.config_checks`.
-
-Texts of errors are mends: they follow the value in `sereno.yaml: objectives.rpo: "15" has no unit (write 15m)`.
+"""The shape of `sereno.yaml`, as pydantic models. Quantities are parsed by `deploy.config_types`; what joins two
+places is in `deploy.config_checks`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -20,137 +15,47 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
-from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core import CoreSchema
 
 from deploy import units
-from sereno.model import Mode, instant
-
-Scalar = str | int | float | bool
-
-
-def mend(text: str) -> PydanticCustomError:
-    """An error whose text is the mend."""
-    return PydanticCustomError("mend", "{mend}", {"mend": text})
-
-
-def _parsed(parse: Callable[[object], Any]) -> BeforeValidator:
-    def run(value: object) -> Any:
-        try:
-            return parse(value)
-        except ValueError as error:
-            raise mend(str(error)) from None
-
-    return BeforeValidator(run)
-
-
-def _duration_schema(example: str) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "pattern": units.DURATION_PATTERN, "examples": [example]})
-
-
-def _between(low: float, high: float, text: str) -> AfterValidator:
-    def run(value: float) -> float:
-        if not low <= value <= high:
-            raise mend(text)
-        return value
-
-    return AfterValidator(run)
-
-
-def _whole_seconds(value: object, *, usual: str) -> int:
-    exact = units.milliseconds(value, usual=usual) / 1000
-    if exact != int(exact):
-        raise ValueError("is not a whole number of seconds")
-    return int(exact)
-
-
-def _instant(value: object) -> str:
-    try:
-        instant(str(value))
-    except ValueError:
-        raise ValueError("is no moment with a time zone (write it like 2026-11-24T09:00:00+01:00)") from None
-    return str(value)
-
-
-def _pattern(pattern: str, text: str) -> AfterValidator:
-    def run(value: str) -> str:
-        if not re.fullmatch(pattern, value):
-            raise mend(text)
-        return value
-
-    return AfterValidator(run)
-
-
-def _text_like(pattern: str, text: str, no_text: str = "") -> tuple[Any, ...]:
-    """Text of a pattern; `text` is the mend when it is another, `no_text` when it is no text at all."""
-
-    def only_text(value: object) -> str:
-        if not isinstance(value, str):
-            raise ValueError(no_text or f'is not text (write "{value}", in quotes)')
-        return value
-
-    schema = WithJsonSchema({"type": "string", "pattern": f"^(?:{pattern})$"})
-    return (_parsed(only_text), _pattern(pattern, text), schema)
-
-
-Minutes = Annotated[int, _parsed(lambda value: _whole_seconds(value, usual="m")), _duration_schema("15m")]
-Seconds = Annotated[int, _parsed(lambda value: _whole_seconds(value, usual="s")), _duration_schema("10s")]
-Milliseconds = Annotated[
-    float, _parsed(lambda value: units.milliseconds(value, usual="ms")), _duration_schema("500ms")
-]
-Availability = Annotated[
-    float,
-    _parsed(units.ratio),
-    # At 100 % the error budget is nothing, and every burn rate is a division by it.
-    _between(0.5, 0.99999, "must lie between 50% and 99.999%: 100% leaves no error budget to burn"),
-    WithJsonSchema({"type": "string", "pattern": units.PERCENT_PATTERN, "examples": ["99.99%"]}),
-]
-Factor = Annotated[
-    float,
-    _parsed(units.factor),
-    _between(1, 1000, "must lie between 1x and 1000x: it is a factor over normal traffic"),
-    WithJsonSchema({"type": "string", "pattern": units.FACTOR_PATTERN, "examples": ["9x"]}),
-]
-Moment = Annotated[str, _parsed(_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
-
-# Short, because function names are sereno-<service>-<remediator> and Lambda allows 64 characters.
-ServiceName = Annotated[
-    str,
-    *_text_like("[a-z][a-z0-9-]{1,29}", "must be 2 to 30 of a-z, 0-9 and -, and begin with a letter"),
-]
-_ACCOUNT = 'must be the 12 digits of an AWS account, in quotes (write account: "123456789012")'
-# Text, because as a number an account that begins with 0 would lose it, or be read as octal.
-Account = Annotated[str, *_text_like(r"\d{12}", _ACCOUNT, _ACCOUNT)]
-Region = Annotated[str, *_text_like(r"[a-z]{2}(-[a-z]+)+-\d", "is no AWS region (write it like eu-west-1)")]
-# A key is the middle of an alarm's name, <service>/<resource>/<what>.
-Key = Annotated[str, *_text_like("[a-z][a-z0-9-]{0,62}", "must be of a-z, 0-9 and -, and begin with a letter")]
-What = Annotated[
-    str,
-    *_text_like("[a-z0-9][a-z0-9-]{0,62}", "is no *what* (write lower-case words joined by -, like burn-fast)"),
-]
-Email = Annotated[str, *_text_like(r"[^@\s]+@[^@\s]+\.[^@\s]+", "is no e-mail address")]
-Url = Annotated[str, *_text_like(r"https?://\S+", "is no address (write it like https://wiki.example.com/x)")]
-FunctionName = Annotated[
-    str, *_text_like(r"[A-Za-z0-9_-]{1,64}", "is no function name (1 to 64 letters, digits, - and _; no ARN)")
-]
-ApiId = Annotated[
-    str, *_text_like(r"[a-z0-9]{1,32}", "is no API id (ten letters and digits; aws apigatewayv2 get-apis lists them)")
-]
-IndexName = Annotated[
-    str, *_text_like(r"[A-Za-z0-9_.-]{3,255}", "is no index name (3 to 255 letters, digits, -, _ and .)")
-]
-TableName = Annotated[
-    str, *_text_like(r"[A-Za-z0-9_.-]{3,255}", "is no table name (3 to 255 letters, digits, -, _ and .)")
-]
-# It is printed in tables and told to people, so one short line.
-EventName = Annotated[
-    str, *_text_like(r"\S(?:[^\n\r\t]{0,62}\S)?", "is no event's name (1 to 64 characters on one line)")
-]
+from deploy.config_recovery import RecoveryConfig
+from deploy.config_types import (
+    CLOSED,
+    Account,
+    ApiId,
+    Availability,
+    Channel,
+    Email,
+    EventName,
+    Factor,
+    FunctionName,
+    IndexName,
+    Key,
+    Milliseconds,
+    Minutes,
+    Moment,
+    Region,
+    Scalar,
+    Seconds,
+    SecretName,
+    ServiceName,
+    Severity,
+    SlackChannel,
+    SlackUser,
+    TableName,
+    Url,
+    What,
+    between,
+    parsed,
+    text_like,
+)
+from sereno.model import Mode
 
 
 class Model(BaseModel):
-    """Closed and frozen: an unknown key is a typing error until shown otherwise."""
+    """Closed and frozen."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = CLOSED
 
 
 class ObjectivesConfig(Model):
@@ -186,7 +91,7 @@ class FunctionConfig(Model):
     normal: Annotated[float, Field(gt=0)] | None = Field(
         default=None, description="Concurrent executions of an ordinary busy hour; left out: measured."
     )
-    timeout: Annotated[Seconds, _between(1, 900, "must lie between 1s and 900s, as Lambda's does")] = 3
+    timeout: Annotated[Seconds, between(1, 900, "must lie between 1s and 900s, as Lambda's does")] = 3
     memory: Annotated[int, Field(ge=128, le=10240)] = 128
     tables: tuple[Key, ...] = ()
     fast_metric: bool = Field(
@@ -255,8 +160,8 @@ class PlayConfig(Model):
     remediators: Annotated[tuple[Rung, ...], Field(min_length=1)] | None = None
     mode: Mode | None = None
     # The round looks once a minute: a shorter hold could not be kept.
-    hold: Annotated[Minutes, _between(60, 86_400, "must lie between 1m and 24h")] = 900
-    cooldown: Annotated[Minutes, _between(0, 86_400, "must lie between 0m and 24h")] = 300
+    hold: Annotated[Minutes, between(60, 86_400, "must lie between 1m and 24h")] = 900
+    cooldown: Annotated[Minutes, between(0, 86_400, "must lie between 0m and 24h")] = 300
     limits: LimitsConfig = Field(default_factory=lambda: LimitsConfig.model_validate({}))
 
     @model_validator(mode="before")
@@ -283,7 +188,7 @@ class EventConfig(Model):
     ends: Moment = Field(alias="to")
     factor: Factor
     # The round looks once a minute; what is warm for longer than a day costs more than it helps.
-    prewarm: Annotated[Minutes, _between(60, 86_400, "must lie between 1m and 24h")] = 1800
+    prewarm: Annotated[Minutes, between(60, 86_400, "must lie between 1m and 24h")] = 1800
 
 
 class QuotasConfig(Model):
@@ -291,28 +196,6 @@ class QuotasConfig(Model):
 
     concurrency: Annotated[int, Field(ge=1)] = 1000
     requests: Annotated[int, Field(ge=1)] = 10_000
-
-
-_NO_NAME = "is no name of a secret (write it like sereno/techmoda/slack; its value stays in Secrets Manager)"
-SecretName = Annotated[
-    str,
-    *_text_like(
-        r"[A-Za-z0-9/_+=.@-]{1,512}",
-        _NO_NAME,
-        _NO_NAME,
-    ),
-    # A token of Slack, or a routing key of PagerDuty (32 letters and digits).
-    _pattern(
-        r"(?!xox[a-z]-|xapp-|(?=\D*\d)[A-Za-z0-9]{32}$).*",
-        "looks like the secret itself (put it into Secrets Manager, write its name here, and have a new one made)",
-    ),
-]
-SlackChannel = Annotated[
-    str, *_text_like("[CG][A-Z0-9]{8,}", "is no channel id (Slack shows it at the end of the channel's details)")
-]
-SlackUser = Annotated[str, *_text_like("[UW][A-Z0-9]{8,}", "is no user id (Slack: profile, Copy member ID)")]
-Severity = Literal["page", "ticket", "info"]
-Channel = Literal["slack", "pagerduty", "email", "opscenter"]
 
 
 class SlackConfig(Model):
@@ -334,7 +217,7 @@ class RouteConfig(Model):
 
     severity: Annotated[tuple[Severity, ...], Field(min_length=1)]
     to: Annotated[tuple[Channel, ...], Field(min_length=1)]
-    hours: Annotated[str, _parsed(units.hours_text)] | None = Field(
+    hours: Annotated[str, parsed(units.hours_text)] | None = Field(
         default=None, description="Days and times in the time zone, such as Mon-Fri 08:00-20:00; left out: always."
     )
 
@@ -344,7 +227,7 @@ class NotificationsConfig(Model):
 
     emails: tuple[Email, ...] = ()
     language: Literal["en", "es"] = "en"
-    timezone: Annotated[str, _parsed(units.timezone)] = "UTC"
+    timezone: Annotated[str, parsed(units.timezone)] = "UTC"
     slack: SlackConfig | None = None
     pagerduty: PagerDutyConfig | None = None
     opscenter: bool = False
@@ -355,7 +238,7 @@ class NotificationsConfig(Model):
 class ApprovalsConfig(Model):
     """How a plan that asks is answered."""
 
-    within: Annotated[Minutes, _between(60, 86_400, "must lie between 1m and 24h")] = 1800
+    within: Annotated[Minutes, between(60, 86_400, "must lie between 1m and 24h")] = 1800
     two_person: bool = Field(default=False, description="A plan of high risk needs two people.")
 
 
@@ -382,7 +265,7 @@ class Config(Model):
     regions: Annotated[tuple[Region, ...], Field(min_length=1)] | None = Field(
         default=None, description="Home region first; instead of `region`."
     )
-    stack: Annotated[str, *_text_like(r"[A-Za-z][A-Za-z0-9-]{0,127}", "is no stack name")] | None = Field(
+    stack: Annotated[str, *text_like(r"[A-Za-z][A-Za-z0-9-]{0,127}", "is no stack name")] | None = Field(
         default=None, description="The CloudFormation stack of the service: while it changes, Sereno waits."
     )
     objectives: ObjectivesConfig = ObjectivesConfig()
@@ -394,5 +277,6 @@ class Config(Model):
     notifications: NotificationsConfig = NotificationsConfig()
     approvals: ApprovalsConfig = ApprovalsConfig()
     demotion: DemotionConfig = DemotionConfig()
+    recovery: RecoveryConfig | None = None
     bind: dict[str, BindConfig] = {}
     runbook: Url | None = None

@@ -1,0 +1,87 @@
+"""A second region in `sereno.yaml`: what a person writes of it, and what the watch of each region carries."""
+
+import pytest
+
+from deploy import config
+from sereno.model import Mode
+from sereno.service import REGION_BACK, REGION_OUT, Service
+
+HOUSE = ["fail_back", "fail_over", "open_incident", "raise_capacity", "raise_concurrency", "request_quota"]
+SHOP = """
+service: shop
+account: "123456789012"
+regions: [eu-west-1, eu-central-1]
+resources:
+  functions: {checkout: {name: shop-checkout, tables: [orders]}}
+  tables: {orders: {name: shop-orders}}
+recovery:
+  witness: eu-north-1
+  url: https://api.shop.example
+  urls: {eu-west-1: https://eu-west-1.api.shop.example, eu-central-1: https://eu-central-1.api.shop.example}
+"""
+
+
+def compiled(text: str):
+    return config.compile_config(config.parse(text, remediators=HOUSE))
+
+
+def shop(more: str = "", text: str = SHOP) -> Service:
+    return Service.from_json(compiled(text + more))
+
+
+def test_three_lines_are_enough_and_the_rest_follows():
+    recovery = shop().recovery
+    assert recovery is not None
+    assert (recovery.primary, recovery.standby, recovery.witness) == ("eu-west-1", "eu-central-1", "eu-north-1")
+    assert recovery.strategy == "health-switch"
+    assert recovery.bucket == "sereno-shop-switch-123456789012-eu-central-1"
+    assert (recovery.name, recovery.zone, recovery.shares) == ("api.shop.example", "", "")
+    assert recovery.paths == ("/health",)
+    assert (recovery.canary, recovery.canary_key) == (None, "id")
+    assert (recovery.confirm_s, recovery.minimum_stay_s, recovery.healthy_s, recovery.stage_s) == (10, 1800, 600, 180)
+
+
+def test_a_hosted_zone_makes_shares_possible():
+    recovery = shop("  zone: Z0123456789ABCDEFGHIJ\n  stage: 5m\n  canary: orders\n  canary_key: order_id\n").recovery
+    assert recovery is not None
+    assert (recovery.shares, recovery.stage_s) == ("shares.api.shop.example", 300)
+    assert (recovery.canary, recovery.canary_key) == ("orders", "order_id")
+
+
+def test_only_a_health_switch_has_a_bucket_and_its_name_is_never_too_long():
+    other = shop("  strategy: metric-switch\n").recovery
+    assert other is not None
+    assert other.bucket == ""
+    own = shop("  bucket: shop-switch\n").recovery
+    assert own is not None
+    assert own.bucket == "shop-switch"
+    long = shop(text=SHOP.replace("service: shop", "service: a-shop-with-a-very-long-name")).recovery
+    assert long is not None
+    assert len(long.bucket) == 63
+
+
+def test_the_region_that_takes_over_is_made_as_large_at_once():
+    service = shop("playbook: {region-out: {mode: auto}}\n")
+    out, back = service.playbook[REGION_OUT], service.playbook[REGION_BACK]
+    assert out.rungs == (("fail_over", "raise_concurrency", "raise_capacity"), ("open_incident",))
+    assert (out.mode, back.mode, back.rungs) == (Mode.AUTO, Mode.OBSERVE, (("fail_back",),))
+
+
+def test_without_tables_nothing_raises_them():
+    text = SHOP.replace(", tables: [orders]", "").replace("  tables: {orders: {name: shop-orders}}\n", "")
+    assert shop(text=text).playbook[REGION_OUT].first == ("fail_over", "raise_concurrency")
+
+
+def test_one_region_has_no_plays_of_regions():
+    text = SHOP.partition("recovery:")[0]
+    assert shop(text=text).recovery is None
+    assert {REGION_OUT, REGION_BACK}.isdisjoint(shop(text=text).playbook)
+
+
+@pytest.mark.parametrize("region", ["eu-west-1", "eu-central-1", "eu-north-1"])
+def test_each_region_carries_the_same_service_with_itself_as_home(region):
+    seen = Service.from_json(config.seen_from(compiled(SHOP), region))
+    assert seen.region == region
+    assert {"eu-west-1", "eu-central-1"} <= set(seen.regions)
+    assert seen.is_standby is (region == "eu-central-1")
+    assert seen.recovery == shop().recovery
