@@ -68,7 +68,11 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     "lambda.put_function_concurrency": ("lambda:PutFunctionConcurrency",),
     "lambda.put_provisioned_concurrency_config": ("lambda:PutProvisionedConcurrencyConfig",),
     "lambda.update_alias": ("lambda:UpdateAlias",),
+    "route53.change_resource_record_sets": ("route53:ChangeResourceRecordSets",),
+    "route53.list_resource_record_sets": ("route53:ListResourceRecordSets",),
+    "s3.delete_object": ("s3:DeleteObject",),
     "s3.get_object": ("s3:GetObject",),
+    "s3.list_objects_v2": ("s3:ListBucket",),
     "s3.put_object": ("s3:PutObject",),
     "secretsmanager.get_secret_value": ("secretsmanager:GetSecretValue",),
     "service-quotas.get_service_quota": ("servicequotas:GetServiceQuota",),
@@ -93,7 +97,9 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
 
 _ACTION = re.compile(r"^[a-z0-9-]+:[A-Za-z]+$")
 _EXPANDED = {"function": "functions", "table": "tables", "api": "apis"}
-_PLACES = {"partition", "region", "account", "service", *_EXPANDED}
+# What only a service with a second region has; without it a template that names one leads to nothing.
+_OF_RECOVERY = ("standby", "primary", "bucket", "zone", "canary")
+_PLACES = {"partition", "region", "account", "service", *_EXPANDED, *_OF_RECOVERY}
 
 _LEDGER = "arn:{partition}:dynamodb:{region}:{account}:table/sereno-{service}-ledger"
 _METRICS_PAGE = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html"
@@ -224,6 +230,11 @@ def arns(template: str, service: Service) -> tuple[str, ...]:
         "account": service.account,
         "service": service.name,
     }
+    if names.intersection(_OF_RECOVERY):
+        regional = _of_recovery(service)
+        if not all(regional.get(name) for name in names.intersection(_OF_RECOVERY)):
+            return ()
+        fixed |= regional
     kinds = sorted(names & _EXPANDED.keys())
     if not kinds:
         return (template.format_map(fixed),)
@@ -232,6 +243,20 @@ def arns(template: str, service: Service) -> tuple[str, ...]:
         declared = getattr(service, _EXPANDED[kind]).values()
         found = [{**values, kind: one.name} for values in found for one in declared]
     return tuple(dict.fromkeys(template.format(**values) for values in found))
+
+
+def _of_recovery(service: Service) -> dict[str, str]:
+    recovery = service.recovery
+    if recovery is None:
+        return {}
+    canary = service.tables[recovery.canary].name if recovery.canary else ""
+    return {
+        "standby": recovery.standby,
+        "primary": recovery.primary,
+        "bucket": recovery.bucket,
+        "zone": recovery.zone,
+        "canary": canary,
+    }
 
 
 @lru_cache(maxsize=1024)

@@ -7,7 +7,7 @@ the absolute value before and after: a replay finds its own effect and does not 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
@@ -89,6 +89,11 @@ def apply(
         for step in plan.steps[done:]:
             if done > remediation.steps_done:
                 record(done)
+                context = replace(context, now=watch.clock.now(), since=watch.clock.now())
+            if done and remediator.may_go_on:
+                verdict = remediator.may_go_on(watch.aws, context, plan, done)
+                if not verdict.ok:
+                    return Outcome(done, verdict, passing=verdict.reason is Reason.CHANGE_IN_PROGRESS)
             verdict = _do(watch, remediation, remediator, context, step, step.do, step.before, step.after)
             if not verdict.ok:
                 return Outcome(done, verdict)

@@ -14,6 +14,7 @@ from remediators.watch import Watch
 from sereno import planned
 from sereno.errors import LedgerUnavailable, StillChanging
 from sereno.guard import (
+    check_active,
     check_mode,
     check_signal,
     daily_cost,
@@ -114,8 +115,12 @@ def _led_to(remediator: Remediator, signal: Signal, target: Target | None) -> tu
 def permitted(watch: Watch, remediation: Remediation, remediator: Remediator) -> tuple[Mode, Gates]:
     """The mode at this moment, and whether it and the changes in progress let anything happen."""
     now, play = watch.clock.now(), watch.play(remediation)
-    settings = watch.ledger.settings(remediator.name, watch.service.stack, now)
+    regional = watch.service.recovery is not None
+    settings = watch.ledger.settings(remediator.name, watch.service.stack, now, regional=regional)
     mode, why = effective_mode(play, settings.modes, remediator.name)
+    passive = check_active(watch.service, remediator.kind, remediation.signal, settings.serving)
+    if not passive.ok and mode.rank > Mode.OBSERVE.rank:
+        mode, why = Mode.OBSERVE, f"{passive.reason}: {passive.detail}"
     if settings.modes is None and remediator.kind == "incident":
         # To fail closed is to change nothing; a person who is told once too often is no harm.
         mode, why = play.mode, "the mode could not be read, and telling people changes nothing"
@@ -221,7 +226,9 @@ def carry_out(
         moved = replace(moved, steps_done=done, escalate_at=now + APPLY_WITHIN)
         current = watch.ledger.save(moved, before=current, now=now)
 
-    context = watch.context(remediation, remediator)
+    # Each step that is done begins the patience with the next anew, and so says when it was done.
+    since = remediation.escalate_at - APPLY_WITHIN if remediation.escalate_at and remediation.steps_done else None
+    context = watch.context(remediation, remediator, since=since)
     try:
         outcome = executor.apply(watch, remediation, remediator, context, record)
         if not outcome.verdict.ok:

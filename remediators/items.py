@@ -34,10 +34,12 @@ class ModeRow:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What operators and AWS changes say at this moment; `modes` is None when it could not be read."""
+    """What operators and AWS changes say at this moment; `modes` is None when it could not be read. `serving` is the
+    region that customers reach, as far as the prober knows."""
 
     modes: dict[str, Mode] | None
     changes: tuple[str, ...] = ()
+    serving: str = ""
 
 
 def value(plain: str | float | int) -> Json:
@@ -309,9 +311,12 @@ def settings_from(rows: Sequence[Json], now: datetime) -> Settings:
     """Modes and changes in progress. Raises ValueError or KeyError on a row that cannot be read."""
     modes: dict[str, Mode] = {}
     changes: list[str] = []
+    serving = ""
     for row in rows:
-        if row["pk"]["S"] == "MODE":
+        if row["pk"]["S"] == "EVIDENCE":
+            serving = row.get("serving", {}).get("S", "")
+        elif row["pk"]["S"] == "MODE":
             modes[row["sk"]["S"]] = Mode(row["mode"]["S"])
         elif float(row["until"]["N"]) > now.timestamp():  # 0 when the change has ended
             changes.append(f"{row['sk']['S']}: {row['detail']['S']}")
-    return Settings(modes, tuple(changes))
+    return Settings(modes, tuple(changes), serving)

@@ -11,7 +11,7 @@ One table, keys `pk` and `sk`:
     READY        <remediator>  what its last self-test proved
     CHANGE       <stack>      a change on AWS is in progress (CloudFormation, CodeDeploy)
 
-and the rows of `incidents`.
+and the rows of `incidents` and `evidence`.
 
 Every write is one transaction with conditions, so a doubled, late or crashed invocation cannot act twice.
 """
@@ -60,9 +60,12 @@ class Ledger:
 
     # -- what is set at run time
 
-    def settings(self, remediator: str, stack: str | None, now: datetime) -> Settings:
-        """Modes and changes in progress, in one read. Never raises: what cannot be read fails closed."""
+    def settings(self, remediator: str, stack: str | None, now: datetime, *, regional: bool = False) -> Settings:
+        """Modes, changes in progress and, with `regional`, which region serves, in one read. Never raises: what
+        cannot be read fails closed."""
         keys = [items.key("MODE", "*"), items.key("MODE", remediator)]
+        if regional:
+            keys.append(items.key("EVIDENCE", "primary"))
         if stack:
             keys.append(items.key("CHANGE", stack))
         try:

@@ -121,6 +121,8 @@ def _targets(kind: str, service: Service) -> list[Target]:
         "account": [service.account],
         "incident": [EVENT],
     }
+    if service.recovery and service.is_standby:
+        declared |= {"region": [service.recovery.primary], "traffic": [service.recovery.primary]}
     return [Target(kind, name, service.region, service.account) for name in declared.get(kind, [])]
 
 
@@ -144,6 +146,8 @@ def _look(watch: Watch, remediator: Remediator, target: Target) -> Proof:
 def _rights(watch: Watch, remediator: Remediator, targets: list[Target]) -> Iterator[Proof]:
     """Whether the role may make each change on each target, as IAM says."""
     wanted = [one for one in remediator.permissions if not one.operation.split(".")[1].startswith(READS)]
+    if watch.service.recovery and not watch.service.recovery.zone:
+        wanted = [one for one in wanted if "{zone}" not in one.resource]
     if not wanted or not targets:
         return
     try:
@@ -187,4 +191,6 @@ def _arn(permission: Permission, service: Service, target: Target) -> str:
     area = "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws"
     names = dict.fromkeys(("function", "table", "api"), target.name)
     places = {"partition": area, "region": region, "account": service.account, "service": service.name}
+    if service.recovery:
+        places |= {name: getattr(service.recovery, name) for name in ("standby", "primary", "bucket", "zone")}
     return permission.resource.format(**places, **names)

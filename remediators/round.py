@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from remediators import aftermath, demote, flow, incident_round, prewarm
+from remediators import aftermath, demote, flow, incident_round, prewarm, region_round
 from remediators.attempts import GRACE_S, again, attempt_number
 from remediators.handler import invocation
 from remediators.items import remediation_from
@@ -58,6 +58,9 @@ def make(watch: Watch) -> Json:
     red = _read_red(watch)
     _start_missed(watch, red or [], done)
     _prewarm(watch, done)
+    if watch.service.is_standby:
+        with _apart(watch, done, "the other region"):
+            done["started"] += region_round.tend(watch)
     if red is not None:
         names = frozenset(signal.name for signal in red)
         for remediation in followed:

@@ -7,9 +7,12 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from aws_lambda_powertools.logging import Logger
-from aws_lambda_powertools.metrics import Metrics, MetricUnit, single_metric
+from aws_lambda_powertools.metrics import MetricResolution, Metrics, MetricUnit, single_metric
 
 NAMESPACE = "Sereno"
+# What is measured every few seconds is kept by the second.
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/publishingMetrics.html#high-resolution-metrics
+BY_THE_SECOND = frozenset({"Availability", "ProbeLatency", "ReplicationDelay"})
 
 
 class PowertoolsTelemetry:
@@ -26,10 +29,13 @@ class PowertoolsTelemetry:
 
     def count(self, metric: str, value: float = 1, **dimensions: str) -> None:
         """One metric; those without further dimensions share a line, written by `flush`."""
+        fine: MetricResolution = MetricResolution.High if metric in BY_THE_SECOND else MetricResolution.Standard
         if not dimensions:
-            self._metrics.add_metric(name=metric, unit=MetricUnit.Count, value=value)
+            self._metrics.add_metric(name=metric, unit=MetricUnit.Count, value=value, resolution=fine)
             return
-        with single_metric(name=metric, unit=MetricUnit.Count, value=value, namespace=NAMESPACE) as one:
+        with single_metric(
+            name=metric, unit=MetricUnit.Count, value=value, namespace=NAMESPACE, resolution=fine
+        ) as one:
             one.add_dimension(name="service", value=self._service)
             for name, text in dimensions.items():
                 one.add_dimension(name=name, value=text)

@@ -280,6 +280,10 @@ def _hold(watch: Watch, remediation: Remediation, remediator: Remediator) -> Rem
         remediation = _hold_as_planned(watch, remediation)
     if remediation.hold_until and now < remediation.hold_until:
         return None
+    if remediator.lasting:
+        moved = remediation.move(Status.KEPT, now, f"{verdict.detail}; it stays")
+        moved = replace(moved, claim_until=None, due_at=now)
+        return tell(watch, moved, remediation, release=True, cooldown=True)
     release = remediator.may_release(_plan(remediation), symptom, watch.context(remediation, remediator))
     if release.ok:
         return _revert(watch, remediation, release.detail)

@@ -118,6 +118,19 @@ def effective_mode(play: Play, chosen: Mapping[str, Mode] | None, remediator: st
     return mode, "set by an operator" if remediator in chosen else "from the playbook"
 
 
+def check_active(service: Service, kind: str, signal: Signal, serving: str) -> Verdict:
+    """Whether this region may change anything: the one that serves customers may, the other only looks on. `serving`
+    is empty where it is not known: then it is the primary. Moving traffic, getting ready for it and telling people
+    are for both."""
+    recovery = service.recovery
+    if recovery is None or kind in ("region", "traffic", "incident") or signal.target.kind == "region":
+        return Verdict.yes()
+    now_serving = serving or recovery.primary
+    if now_serving == service.region:
+        return Verdict.yes(f"{service.region} serves")
+    return Verdict.no(Reason.NOT_ACTIVE, f"customers are served from {now_serving}")
+
+
 def check_mode(mode: Mode, why: str) -> Verdict:
     """Off refuses; every other mode goes on to a plan."""
     return Verdict.no(Reason.MODE_OFF, why) if mode is Mode.OFF else Verdict.yes(f"{mode} ({why})")

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from sereno.model import Json, Plan, Refusal, Signal, Target, Verdict
-from sereno.service import PLANNED_EVENT, Play, Service
+from sereno.service import PLANNED_EVENT, REGION_OUT, Play, Service
 
 
 class Aws(Protocol):
@@ -55,7 +55,9 @@ class Permission:
     `operation` is `service.method` as boto3 spells it. `actions` are the IAM actions behind it, for an operation that
     `deploy.iam.ACTIONS` does not list yet. `resource` is an ARN template with `{partition}`, `{region}`,
     `{account}`, `{service}` (the watched service's name) and one of `{function}`, `{table}`, `{api}`, which is
-    expanded for each that the service declares. `*` needs `because`: the page that says AWS offers nothing narrower.
+    expanded for each that the service declares. `{standby}`, `{primary}`, `{bucket}`, `{zone}` and `{canary}` are of
+    the service's recovery; who has none of it gets no such permission. `*` needs `because`: the page that says AWS
+    offers nothing narrower.
     """
 
     operation: str
@@ -79,8 +81,9 @@ class Context:
 
     @property
     def planned(self) -> bool:
-        """Whether the surge is planned and still to come: nothing measured now can speak against it."""
-        return self.signal is not None and self.signal.what == PLANNED_EVENT
+        """Whether the traffic is still to come, as planned or from a region that is out: nothing measured now can
+        speak against it."""
+        return self.signal is not None and self.signal.what in (PLANNED_EVENT, REGION_OUT)
 
     @property
     def factor(self) -> float:
@@ -99,6 +102,9 @@ class Remediator:
     * `symptom(aws, context)` reads what tells whether the symptom is still there, and the demand in the hold.
     * `verify(plan, symptom, context)`: is the symptom gone?
     * `may_release(plan, symptom, context)`: would the value before be enough again?
+    * `may_go_on(aws, context, plan, done)`: whether the next step may follow, once `done` are done (`context.since`
+      says since when). CHANGE_IN_PROGRESS waits a minute; any other no stops, and takes back what was done.
+    * `lasting`: what was verified and held stays for good; nothing but trouble takes it back.
     """
 
     name: str
@@ -112,3 +118,5 @@ class Remediator:
     symptom: Callable[[Aws, Context], Json]
     verify: Callable[[Plan, Json, Context], Verdict]
     may_release: Callable[[Plan, Json, Context], Verdict]
+    may_go_on: Callable[[Aws, Context, Plan, int], Verdict] | None = None
+    lasting: bool = False

@@ -11,7 +11,7 @@ other, both fall silent at once and nothing is out. So two vantages must agree, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -28,6 +28,8 @@ DOWN_FROM, UP_TO = 4, 1
 KEPT = 24
 # What nobody has confirmed for so long says nothing any more: three probes and their patience.
 FRESH = timedelta(seconds=25)
+# An outage of which nothing has come is answered anew after so many seconds, in the first minutes and later.
+RETRY_S, HASTE_S = 30, 300
 # Two vantages must agree: one is never enough.
 QUORUM = 2
 
@@ -89,14 +91,17 @@ class Opinion:
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What the standby knows at a moment: the sightings of the primary by witness (oldest first), those of the
-    standby itself, since when each witness has seen the primary serve without a break, which region customers reach
-    (by the name they use), and the replication delay (seconds, None: not measured). `at` is when it was noted."""
+    standby itself, since when each witness has seen the primary serve without a break, and since when not, which
+    region customers reach (by the name they use) and since when, and the replication delay (seconds, None: not
+    measured). `at` is when it was noted."""
 
     at: datetime
     primary: Mapping[str, tuple[Sighting, ...]] = field(default_factory=dict)
     standby: tuple[Sighting, ...] = ()
     up_since: Mapping[str, datetime] = field(default_factory=dict)
+    down_since: Mapping[str, datetime] = field(default_factory=dict)
     serving: str = ""
+    serving_since: datetime | None = None
     lag_s: float | None = None
 
     def to_json(self) -> Json:
@@ -105,7 +110,9 @@ class Evidence:
             "primary": {name: [one.to_json() for one in seen] for name, seen in self.primary.items()},
             "standby": [one.to_json() for one in self.standby],
             "up_since": {name: iso(since) for name, since in self.up_since.items()},
+            "down_since": {name: iso(since) for name, since in self.down_since.items()},
             "serving": self.serving,
+            "serving_since": iso(self.serving_since) if self.serving_since else None,
             "lag_s": self.lag_s,
         }
 
@@ -116,7 +123,9 @@ class Evidence:
             {name: tuple(Sighting.from_json(one) for one in seen) for name, seen in data["primary"].items()},
             tuple(Sighting.from_json(one) for one in data["standby"]),
             {name: instant(since) for name, since in data.get("up_since", {}).items()},
+            {name: instant(since) for name, since in data.get("down_since", {}).items()},
             data.get("serving", ""),
+            instant(data["serving_since"]) if data.get("serving_since") else None,
             data.get("lag_s"),
         )
 
@@ -137,17 +146,23 @@ def noted(
     for name, one in primary.items():
         told[name] = _with(told.get(name, []), one)
     kept_primary = {name: tuple(kept) for name, kept in told.items()}
-    up_since = {}
+    up_since, down_since = {}, {}
     for name, kept in kept_primary.items():
         told_now = opinion(kept, now)
         if told_now.view is View.UP and told_now.since:
             up_since[name] = min(old.up_since.get(name, told_now.since), told_now.since)
+        elif name in old.down_since:
+            down_since[name] = old.down_since[name]  # an outage ends when it is served again, not in a silence
+        elif told_now.view is View.DOWN and told_now.since:
+            down_since[name] = told_now.since
     return Evidence(
         now,
         kept_primary,
         tuple(_with(old.standby, standby)) if standby else old.standby,
         up_since,
+        down_since,
         old.serving if serving is None else serving,
+        old.serving_since if serving in (None, old.serving) else now,
         old.lag_s if lag_s is None else lag_s,
     )
 
@@ -209,6 +224,15 @@ def confirmed_out(evidence: Evidence, now: datetime, confirm_s: float) -> Verdic
     return Verdict.yes(f"out by {len(for_it)} vantages: {said}{silence}")
 
 
+def out_since(evidence: Evidence, now: datetime) -> datetime:
+    """When the outage began that is confirmed at this moment: the same however long it lasts."""
+    told = opinions(evidence, now)
+    return min(
+        (since for name, since in evidence.down_since.items() if name in ACTIVE and told[name].view is View.DOWN),
+        default=now,
+    )
+
+
 def suspected(evidence: Evidence, now: datetime) -> bool:
     """Whether any witness that tries the primary says that it is out: worth a look, not a move."""
     return any(one.view is View.DOWN for name, one in opinions(evidence, now).items() if name in ACTIVE)
@@ -255,7 +279,16 @@ def out_signal(service: Service, since: datetime, reason: str) -> Signal:
         target=Target("region", recovery.primary, service.region, service.account),
         at=since,
         reason=reason[:1023],
+        factor=1.0,  # the standby must bear what is normal
     )
+
+
+def attempt(signal: Signal, now: datetime) -> Signal:
+    """The signal of an outage that lasts, for another attempt: what was refused (the standby was not ready, somebody
+    held the target) is tried again every half a minute at first and every five minutes later, each attempt once."""
+    age = (now - signal.at).total_seconds()
+    number = int(min(age, HASTE_S) // RETRY_S + max(0.0, age - HASTE_S) // HASTE_S)
+    return replace(signal, id=f"{signal.id}#{number}", root=signal.origin) if number > 0 else signal
 
 
 def back_signal(service: Service, at: datetime, by: str) -> Signal:

@@ -17,6 +17,7 @@ PLANNED_EVENT = "planned-event"
 # That the primary region is out, and that a person wants it to serve again. No alarm says them either: the standby's
 # prober does, and `sereno dr failback`.
 REGION_OUT, REGION_BACK = "region-out", "region-back"
+WITHOUT_ALARM = frozenset({PLANNED_EVENT, REGION_OUT, REGION_BACK})
 
 
 @dataclass(frozen=True, slots=True)

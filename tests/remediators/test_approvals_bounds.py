@@ -67,7 +67,7 @@ def test_a_round_that_comes_hours_late_carries_nothing_out(house, asked, say):
 def test_while_the_mode_cannot_be_read_an_approved_plan_waits(house, asked, say, monkeypatch):
     assert say().ok
     with monkeypatch.context() as blind:
-        blind.setattr(Ledger, "settings", lambda *_: Settings(None))
+        blind.setattr(Ledger, "settings", lambda *_, **__: Settings(None))
         house.rounds(2)
         assert (house.get(asked.id).status, house.reserved()) == (Status.AWAITING_APPROVAL, 120)
     house.rounds(1)

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
 from deploy.iam import COMMON, ROUND, actions, statements
 from remediators import flow
 from remediators.registry import all_remediators, names
-from sereno.service import Function
+from sereno.service import Function, Recovery
 from sereno.testing import WatchedAws
 
 SPINE = {permission.operation for permission in (*COMMON, *ROUND)}
+
+
+def in_two_regions(service):
+    """Some permissions are of who has a second region."""
+    recovery = Recovery(
+        "eu-west-1", "eu-central-1", "eu-north-1", "https://a.example", {}, bucket="b", zone="Z1", shares="s.a.example"
+    )
+    return replace(service, recovery=recovery)
 
 
 @dataclass
@@ -119,7 +127,7 @@ def test_everything_declared_maps_to_iam_and_every_star_says_why(house, make_pro
     for permission in remediator.permissions:
         assert actions(permission)
         assert permission.resource != "*" or "https://" in permission.because
-    written = statements(remediator, house.watch.service)
+    written = statements(remediator, in_two_regions(house.watch.service))
     allowed = {action for statement in written for action in statement["Action"]}
     for permission in remediator.permissions:
         assert set(actions(permission)) <= allowed

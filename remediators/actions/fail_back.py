@@ -1,0 +1,166 @@
+"""Fail back: the primary region serves again, a share at a time, because a person wants it to.
+
+First the records behind the switch send everything to the standby too, then the switch is taken away (nobody
+notices), and then the primary gets a tenth, half, and all of the traffic. Between two steps it waits; when a witness
+sees the primary fail, everything is taken back and customers stay with the standby.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from remediators import evidence
+from remediators.actions import _switch
+from sereno import recovery
+from sereno.model import Json, Plan, Reason, Refusal, Step, Verdict
+from sereno.ports import Aws, Context, Param, Permission, Remediator
+from sereno.recovery import Evidence, View
+
+PARAMS: Mapping[str, Param] = {
+    "first": Param(10, "percent of the traffic that the primary gets first", 1, 50),
+    "second": Param(50, "percent of the traffic that the primary gets then", 10, 99),
+}
+PERMISSIONS: tuple[Permission, ...] = (*_switch.PERMISSIONS, *_switch.RECORDS)
+# What the switch's absence takes to be seen by everybody: two looks of the health checkers, and the records' TTL.
+SETTLES = timedelta(seconds=90)
+
+
+def observe(aws: Aws, context: Context) -> Json:
+    """What the witnesses say, and where traffic is sent."""
+    known = evidence.of(aws, context.service).evidence
+    return {"evidence": known.to_json() if known else None, **_switch.settings(aws, context)}
+
+
+def plan(observation: Json, context: Context) -> Plan | Refusal:
+    """The steps back, when the primary has been healthy long enough and has what was written meanwhile."""
+    wanted = _switch.recovery_of(context)
+    share = observation[_switch.SHARE]
+    known = Evidence.from_json(observation["evidence"]) if observation["evidence"] else None
+    gates: list[tuple[str, Verdict]] = []
+    if observation[_switch.SWITCH] != _switch.OUT and share in (None, _switch.FULL):
+        gates.append(("traffic", Verdict.no(Reason.NOTHING_TO_DO, f"traffic goes to {wanted.primary} already")))
+    if known is None:
+        gates.append(("primary", Verdict.no(Reason.NO_QUORUM, "the prober of the standby has noted nothing")))
+    else:
+        healthy = recovery.healthy_again(known, context.now, wanted.healthy_s)
+        if healthy.reason is Reason.NOT_TOLD:
+            healthy = Verdict.no(Reason.TOO_SOON, healthy.detail)
+        gates.append(("primary", healthy))
+        gates.append(("stay", _stayed(known, context)))
+        gates.append(("data", _caught_up(known, context)))
+    refused = next((verdict for _, verdict in gates if not verdict.ok), None)
+    if refused:
+        return Refusal(refused, tuple(gates))
+    steps = tuple(_steps(observation, context))
+    return Plan(
+        steps,
+        f"{wanted.primary} serves again: {'; '.join(verdict.detail for _, verdict in gates)}",
+        risk="customers meet a region that was out",
+        gates=tuple(gates),
+        high_risk=True,
+    )
+
+
+def _stayed(known: Evidence, context: Context) -> Verdict:
+    """Traffic that goes to and fro is worse than either place."""
+    wanted = _switch.recovery_of(context)
+    if known.serving != wanted.standby or known.serving_since is None:
+        return Verdict.yes("nothing tells since when")
+    stayed = (context.now - known.serving_since).total_seconds()
+    if stayed < wanted.minimum_stay_s:
+        detail = f"in {wanted.standby} for {stayed / 60:.0f} min of {wanted.minimum_stay_s / 60:.0f}"
+        return Verdict.no(Reason.TOO_SOON, detail)
+    return Verdict.yes(f"{stayed / 60:.0f} min in {wanted.standby}")
+
+
+def _caught_up(known: Evidence, context: Context) -> Verdict:
+    if known.lag_s is None:
+        return Verdict.yes("the replication delay is not measured")
+    if known.lag_s > context.service.objectives.rpo_s:
+        return Verdict.no(Reason.STANDBY_NOT_READY, f"the data of the two regions is {known.lag_s:.0f} s apart")
+    return Verdict.yes(f"the data is {known.lag_s:.1f} s apart")
+
+
+def _steps(observation: Json, context: Context) -> list[Step]:
+    wanted, share = _switch.recovery_of(context), observation[_switch.SHARE]
+    out = observation[_switch.SWITCH] == _switch.OUT and wanted.strategy != "weighted"
+    if share is None:
+        return [_switch.back_step(context, f"customers are served from {wanted.primary}")]
+    steps, now = [], int(share)
+    if out and now:
+        steps.append(_switch.share_step(context, now, 0, f"the records alone would keep {wanted.standby} serving"))
+        now = 0
+    if out:
+        steps.append(_switch.back_step(context, "the records decide again; nobody is moved by it"))
+    for percent in (int(context.params["first"]), int(context.params["second"]), _switch.FULL):
+        if percent > now:
+            steps.append(_switch.share_step(context, now, percent, f"{percent} % are served from {wanted.primary}"))
+            now = percent
+    return steps
+
+
+def may_go_on(aws: Aws, context: Context, plan: Plan, done: int) -> Verdict:
+    """The next share follows when the last one has been borne for a while, and nobody sees the primary fail."""
+    wanted = _switch.recovery_of(context)
+    known = evidence.of(aws, context.service).evidence
+    told = recovery.opinions(known, context.now) if known else {}
+    for name, one in told.items():
+        if name in recovery.ACTIVE and one.view is View.DOWN:
+            return Verdict.no(Reason.SYMPTOM_PERSISTS, f"{name} sees {wanted.primary} fail: {one.detail}")
+    last = plan.steps[done - 1]
+    if last.after == 0:
+        return Verdict.yes("nobody was moved by it")
+    waits = SETTLES if last.setting == _switch.SWITCH else timedelta(seconds=wanted.stage_s)
+    if context.since is None or context.now - context.since >= waits:
+        return Verdict.yes(f"borne for {waits.total_seconds():.0f} s")
+    left = waits - (context.now - context.since)
+    detail = f"{last.setting} is {last.after}; the next step in {left.total_seconds():.0f} s"
+    return Verdict.no(Reason.CHANGE_IN_PROGRESS, detail)
+
+
+def read(aws: Aws, context: Context) -> Json:
+    """Where traffic is sent, and the primary's share."""
+    return _switch.settings(aws, context)
+
+
+def symptom(aws: Aws, context: Context) -> Json:
+    """Which region customers reach by the name they use, and what the witnesses say of the primary."""
+    known = evidence.of(aws, context.service).evidence
+    told = recovery.opinions(known, context.now) if known else {}
+    views = {name: str(one.view) for name, one in told.items() if name in recovery.ACTIVE}
+    return {"serving": known.serving if known else "", "views": views}
+
+
+def verify(plan: Plan, symptom: Json, context: Context) -> Verdict:
+    """Whether customers reach the primary, and it serves them."""
+    wanted = _switch.recovery_of(context)
+    failing = [name for name, view in symptom["views"].items() if view == View.DOWN]
+    if failing:
+        return Verdict.no(Reason.SYMPTOM_PERSISTS, f"{' and '.join(failing)} sees {wanted.primary} fail")
+    if symptom["serving"] != wanted.primary:
+        where = symptom["serving"] or "nobody"
+        return Verdict.no(Reason.SYMPTOM_PERSISTS, f"customers reach {where} and not {wanted.primary}")
+    return Verdict.yes(f"customers reach {wanted.primary}")
+
+
+def may_release(plan: Plan, symptom: Json, context: Context) -> Verdict:
+    """It is for good: the next outage is another failover."""
+    return Verdict.no(Reason.STILL_NEEDED, "traffic is where it belongs")
+
+
+REMEDIATOR = Remediator(
+    name="fail_back",
+    summary="Gives the primary region its traffic back, a share at a time, when a person wants it.",
+    kind="traffic",
+    params=PARAMS,
+    permissions=PERMISSIONS,
+    observe=observe,
+    plan=plan,
+    read=read,
+    symptom=symptom,
+    verify=verify,
+    may_release=may_release,
+    may_go_on=may_go_on,
+    lasting=True,
+)

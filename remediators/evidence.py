@@ -1,0 +1,95 @@
+"""What the watch of the standby knows of the primary, in its own ledger.
+
+    EVIDENCE  primary         what the standby's prober has folded together, and the last numbers it has heard
+    EVIDENCE  witness#<name>  what the prober of another region writes: a number that grows, and what it saw
+    EVIDENCE  switch          that traffic is to be elsewhere, where a metric and no object says so
+
+The rows of other regions come by a write from there into this table: the standby asks nobody.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from remediators import items
+from sereno.model import Json
+from sereno.ports import Aws
+from sereno.recovery import Evidence
+from sereno.service import Service
+
+PK, PRIMARY, SWITCH = "EVIDENCE", "primary", "switch"
+WITNESS = "witness#"
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What a prober elsewhere wrote last: a number that grows with each try, and what it saw of the primary. None
+    in `ok` says that it only shows a sign of life."""
+
+    number: int
+    ok: bool | None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Everything that is known: the evidence (None before the first try), the last numbers that went into it, the
+    words of others, and whether the switch row says that traffic is to be elsewhere."""
+
+    evidence: Evidence | None = None
+    heard: Mapping[str, int] = field(default_factory=dict)
+    words: Mapping[str, Word] = field(default_factory=dict)
+    canary: int = 0
+    out: bool = False
+
+
+def table_of(service: Service) -> str:
+    """The ledger's name, the same in every region."""
+    return f"sereno-{service.name}-ledger"
+
+
+def read(client: Any, service: Service) -> Rows:
+    """All of it in one query. Raises what AWS raises, and ValueError or KeyError on a row that cannot be read."""
+    answer = client.query(
+        TableName=table_of(service),
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues=items.values(pk=PK),
+        ConsistentRead=True,
+    )
+    found: dict[str, Json] = {row["sk"]["S"]: row for row in answer["Items"]}
+    own = json.loads(found[PRIMARY]["doc"]["S"]) if PRIMARY in found else None
+    words = {
+        name.removeprefix(WITNESS): _word(json.loads(row["doc"]["S"]))
+        for name, row in found.items()
+        if name.startswith(WITNESS)
+    }
+    if own is None:
+        return Rows(words=words, out=SWITCH in found)
+    heard = {str(name): int(number) for name, number in own["heard"].items()}
+    return Rows(Evidence.from_json(own["evidence"]), heard, words, int(own.get("canary", 0)), SWITCH in found)
+
+
+def _word(data: Mapping[str, Any]) -> Word:
+    ok = data["ok"]
+    return Word(int(data["number"]), None if ok is None else bool(ok), str(data.get("detail", "")))
+
+
+def write(client: Any, service: Service, evidence: Evidence, heard: Mapping[str, int], canary: int) -> None:
+    """Notes the evidence. Only the standby's prober does, and it runs alone. Raises what AWS raises."""
+    doc = json.dumps({"evidence": evidence.to_json(), "heard": dict(heard), "canary": canary}, separators=(",", ":"))
+    row = items.item(PK, PRIMARY, doc=doc, serving=evidence.serving)
+    client.put_item(TableName=table_of(service), Item=row)
+
+
+def tell(client: Any, service: Service, witness: str, word: Word) -> None:
+    """Leaves word in the standby's ledger; `client` is of the standby's region. Raises what AWS raises."""
+    doc = json.dumps({"number": word.number, "ok": word.ok, "detail": word.detail[:200]}, separators=(",", ":"))
+    client.put_item(TableName=table_of(service), Item=items.item(PK, f"{WITNESS}{witness}", doc=doc))
+
+
+def of(aws: Aws, service: Service) -> Rows:
+    """What this region's watch knows, for a remediator. Raises what AWS raises."""
+    return read(aws.client("dynamodb", service.region), service)

@@ -1,0 +1,239 @@
+"""The eyes of a watch: every five seconds the regions are tried as a customer would.
+
+The same function lives in three regions. In the witness region it tries the primary and leaves word in the standby's
+ledger; in the primary it leaves a sign of life there, and a canary in the table that is replicated; in the standby it
+tries all, folds what it sees with what the others say, and starts `fail_over` when two vantages agree. It never asks
+anything of the primary but what a customer asks.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from remediators import evidence, flow
+from remediators.evidence import Rows, Word
+from remediators.eyes import Eyes, HttpEyes, Look
+from remediators.handler import invocation
+from remediators.watch import Watch
+from sereno import recovery
+from sereno.model import Json
+from sereno.ports import Permission
+from sereno.recovery import PROBE_EVERY_S, Evidence, Sighting, Witness
+from sereno.service import REGION_OUT, Recovery
+
+CANARY = "sereno-canary"
+# The next minute's invocation begins when this one has ended: they never run side by side.
+RUNS_S = 55.0
+PRIMARY_SEEN, STANDBY_SEEN, CUSTOMERS = "primary", "standby", "customers"
+
+_STANDBY_LEDGER = "arn:{partition}:dynamodb:{standby}:{account}:table/sereno-{service}-ledger"
+_CANARY_TABLE = "arn:{partition}:dynamodb:{region}:{account}:table/{canary}"
+_ONE_ITEM = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [CANARY]}}
+
+WITNESS: tuple[Permission, ...] = (Permission("dynamodb.put_item", _STANDBY_LEDGER),)
+"""What the prober of the witness region may do: leave word."""
+
+PRIMARY: tuple[Permission, ...] = (
+    *WITNESS,
+    Permission("dynamodb.put_item", _CANARY_TABLE, condition=_ONE_ITEM),
+    Permission("dynamodb.put_item", "arn:{partition}:dynamodb:{region}:{account}:table/sereno-{service}-ledger"),
+    Permission("dynamodb.query", "arn:{partition}:dynamodb:{region}:{account}:table/sereno-{service}-ledger"),
+)
+"""What the prober of the primary may do: leave a sign of life and the canary, and note whom customers reach."""
+
+STANDBY: tuple[Permission, ...] = (
+    *WITNESS,
+    Permission("dynamodb.query", _STANDBY_LEDGER),
+    Permission("dynamodb.get_item", _CANARY_TABLE, condition=_ONE_ITEM),
+)
+"""What the prober of the standby may do beside what `fail_over` and the ledger need."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What one try has seen."""
+
+    looks: Mapping[str, Look]
+    rows: Rows
+
+
+def try_once(watch: Watch, eyes: Eyes) -> Evidence | None:
+    """One try of this region's prober; the evidence as noted (None where none is kept, or the ledger is away).
+
+    Never raises what AWS raises: the next try is five seconds away. Raises ValueError where the service has no
+    recovery.
+    """
+    wanted = watch.service.recovery
+    if wanted is None:
+        raise ValueError(f"{watch.service.name} has no recovery: in its sereno.yaml")
+    try:
+        if watch.service.region == wanted.standby:
+            return _in_standby(watch, wanted, eyes)
+        if watch.service.region == wanted.primary:
+            return _in_primary(watch, wanted, eyes)
+        _in_witness(watch, wanted, eyes)
+    except (ClientError, BotoCoreError, ValueError, KeyError) as error:
+        watch.telemetry.log("warning", "a try was lost", error=f"{type(error).__name__}: {error}")
+        watch.telemetry.count("ProbeFailed")
+    return None
+
+
+def _in_witness(watch: Watch, wanted: Recovery, eyes: Eyes) -> None:
+    look = eyes.look_all({PRIMARY_SEEN: (wanted.urls[wanted.primary], wanted.paths)})[PRIMARY_SEEN]
+    _publish(watch, wanted.primary, Witness.THIRD, look)
+    _leave_word(watch, wanted, Witness.THIRD, look.ok, look.detail)
+
+
+def _in_primary(watch: Watch, wanted: Recovery, eyes: Eyes) -> Evidence:
+    """The sign of life comes first: what is slow afterwards must not make it late."""
+    try:
+        _leave_word(watch, wanted, Witness.HEARTBEAT, None, "")
+    except (ClientError, BotoCoreError) as error:
+        watch.telemetry.log("warning", "the standby cannot be told", error=str(error))
+    _write_canary(watch, wanted)
+    looks = eyes.look_all({CUSTOMERS: (wanted.url, wanted.paths[:1])})
+    rows = evidence.read(watch.aws.client("dynamodb"), watch.service)
+    now = watch.clock.now()
+    found = recovery.noted(rows.evidence, now, primary={}, serving=looks[CUSTOMERS].region or None)
+    evidence.write(watch.aws.client("dynamodb"), watch.service, found, rows.heard, rows.canary)
+    return found
+
+
+def _leave_word(watch: Watch, wanted: Recovery, who: Witness, ok: bool | None, detail: str) -> None:
+    client = watch.aws.client("dynamodb", wanted.standby)
+    evidence.tell(client, watch.service, str(who), Word(_number(watch), ok, detail))
+
+
+def _number(watch: Watch) -> int:
+    """Grows with each try of one prober. It says that something is new, never when it was."""
+    return int(watch.clock.now().timestamp() * 1000)
+
+
+def _write_canary(watch: Watch, wanted: Recovery) -> None:
+    if wanted.canary is None:
+        return
+    table = watch.service.tables[wanted.canary].name
+    row = {wanted.canary_key: {"S": CANARY}, "written_ms": {"N": str(_number(watch))}}
+    watch.aws.client("dynamodb").put_item(TableName=table, Item=row)
+
+
+def _read_canary(watch: Watch, wanted: Recovery) -> int:
+    """When the canary that this region has was written (epoch milliseconds, 0: there is none)."""
+    if wanted.canary is None:
+        return 0
+    answer = watch.aws.client("dynamodb").get_item(
+        TableName=watch.service.tables[wanted.canary].name, Key={wanted.canary_key: {"S": CANARY}}
+    )
+    return int(answer["Item"]["written_ms"]["N"]) if "Item" in answer else 0
+
+
+def _in_standby(watch: Watch, wanted: Recovery, eyes: Eyes) -> Evidence:
+    looks = eyes.look_all(
+        {
+            PRIMARY_SEEN: (wanted.urls[wanted.primary], wanted.paths),
+            STANDBY_SEEN: (wanted.urls[wanted.standby], wanted.paths),
+            CUSTOMERS: (wanted.url, wanted.paths[:1]),
+        }
+    )
+    client = watch.aws.client("dynamodb")
+    seen = _Seen(looks, evidence.read(client, watch.service))
+    canary = _read_canary(watch, wanted)
+    found, heard = _fold(watch, seen, canary)
+    evidence.write(client, watch.service, found, heard, max(canary, seen.rows.canary))
+    _publish(watch, wanted.primary, Witness.STANDBY, looks[PRIMARY_SEEN])
+    _publish(watch, wanted.standby, Witness.STANDBY, looks[STANDBY_SEEN])
+    ready = recovery.standby_ready(found, found.at, watch.service.objectives.rpo_s)
+    watch.telemetry.count("StandbyReady", 1 if ready.ok else 0)
+    if found.lag_s is not None:
+        watch.telemetry.count("ReplicationDelay", found.lag_s)
+        watch.telemetry.count("RpoNow", found.lag_s)
+    if wanted.strategy == "metric-switch":
+        watch.telemetry.count("PrimaryOut", 1 if seen.rows.out else 0)
+    answer(watch, found)
+    return found
+
+
+def _fold(watch: Watch, seen: _Seen, canary: int) -> tuple[Evidence, dict[str, int]]:
+    """What is known now. What others wrote is dated by this clock, when it is first seen: theirs may be wrong."""
+    now, before = watch.clock.now(), seen.rows.evidence
+    look, own = seen.looks[PRIMARY_SEEN], seen.looks[STANDBY_SEEN]
+    primary = {str(Witness.STANDBY): Sighting(now, look.ok, look.detail)}
+    heard = dict(seen.rows.heard)
+    beats = False
+    for name, word in seen.rows.words.items():
+        new = word.number != heard.get(name)
+        heard[name] = word.number
+        if name == Witness.HEARTBEAT:
+            beats = new
+            primary[name] = Sighting(now, new, "" if new else "silent")
+        elif new and word.ok is not None and name in set(map(str, Witness)):
+            primary[name] = Sighting(now, word.ok, word.detail)
+    lag = None
+    if canary and (canary != seen.rows.canary or beats):
+        # While the primary is silent nothing new is written there, and the delay stays what it was.
+        lag = max(0.0, now.timestamp() - canary / 1000)
+    found = recovery.noted(
+        before,
+        now,
+        primary=primary,
+        standby=Sighting(now, own.ok, own.detail),
+        serving=seen.looks[CUSTOMERS].region or None,
+        lag_s=lag,
+    )
+    return found, heard
+
+
+def answer(watch: Watch, known: Evidence) -> bool:
+    """Starts `fail_over` when the primary is out and nobody is at it; whether something was started. The round does
+    the same, should this prober die."""
+    wanted = watch.service.recovery
+    play = watch.service.playbook.get(REGION_OUT)
+    if wanted is None or play is None or not play.first:
+        return False
+    now = watch.clock.now()
+    out = recovery.confirmed_out(known, now, wanted.confirm_s)
+    if recovery.suspected(known, now):
+        watch.telemetry.log("warning", "the primary is suspected", verdict=out.detail)
+    if not out.ok:
+        return False
+    signal = recovery.attempt(recovery.out_signal(watch.service, recovery.out_since(known, now), out.detail), now)
+    if watch.ledger.held([signal.target.key]):
+        return False
+    return any(flow.start_all(watch, signal, "fail_over"))
+
+
+def _publish(watch: Watch, region: str, who: Witness, look: Look) -> None:
+    watch.telemetry.count("Availability", 1 if look.ok else 0, region=region, **{"from": str(who)})
+    for path, took in (look.latency_ms or {}).items():
+        watch.telemetry.count("ProbeLatency", took, region=region, path=path)
+
+
+def run(
+    watch: Watch, eyes: Eyes, *, sleep: Callable[[float], None] = time.sleep, lasts_s: float = RUNS_S
+) -> dict[str, int]:
+    """Tries for most of a minute; how often."""
+    began, tries = watch.clock.now(), 0
+    while True:
+        started = watch.clock.now()
+        try_once(watch, eyes)
+        tries += 1
+        watch.telemetry.flush()
+        now = watch.clock.now()
+        left = PROBE_EVERY_S - (now - started).total_seconds()
+        if (now - began).total_seconds() + max(left, 0) >= lasts_s or watch.time_left() < PROBE_EVERY_S * 2:
+            break
+        sleep(max(left, 0.2))
+    watch.telemetry.count("ProbeCompleted")
+    return {"tries": tries}
+
+
+def handler(_event: Any, context: Any) -> Json:
+    """The Lambda entry: a minute's tick."""
+    with invocation(os.environ, context, "prober") as watch:
+        return dict(run(watch, HttpEyes()))

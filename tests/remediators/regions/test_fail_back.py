@@ -1,0 +1,110 @@
+"""Failing back: because a person wants it, a share at a time, and not at all when somebody sees errors."""
+
+from __future__ import annotations
+
+import pytest
+
+from remediators import flow
+from sereno import recovery
+from sereno.lifecycle import Remediation
+from sereno.model import Reason, Status
+from tests.remediators.regions.conftest import PRIMARY, STANDBY, Regions
+
+
+@pytest.fixture
+def away(regions: Regions) -> Regions:
+    """The primary was dark for half an hour and has been well for a quarter of one."""
+    regions.tries(60)
+    regions.world.down[PRIMARY] = "no answer"
+    regions.tries(1800)
+    regions.world.down.clear()
+    regions.tries(900)
+    assert regions.world.serving == STANDBY
+    return regions
+
+
+def go_back(regions: Regions) -> Remediation:
+    signal = recovery.back_signal(regions.standby.service, regions.clock.now(), "ana")
+    (started,) = flow.start_all(regions.standby, signal, "fail_back")
+    assert started is not None
+    return started
+
+
+def back(regions: Regions) -> Remediation:
+    return [one for one in regions.all() if one.remediator == "fail_back"][-1]
+
+
+def test_the_primary_gets_its_traffic_a_share_at_a_time(away: Regions):
+    go_back(away)
+    shares = [away.share()]
+    for _ in range(24):
+        away.tries(30)
+        if away.share() != shares[-1]:
+            shares.append(away.share())
+    assert shares == [0, 10, 50, 100]
+    away.tries(300)
+    assert back(away).status is Status.KEPT
+    assert not away.switched
+    assert away.world.serving == PRIMARY
+
+
+def test_each_share_is_borne_for_a_while(away: Regions):
+    go_back(away)
+    changed: dict[int, float] = {}
+    began = away.clock.now()
+    for _ in range(180):
+        away.tries(5)
+        changed.setdefault(away.share() or 0, (away.clock.now() - began).total_seconds())
+    assert changed[10] >= 90, "the absence of the switch must be seen by everybody first"
+    assert changed[50] - changed[10] >= 180
+    assert changed[100] - changed[50] >= 180
+
+
+def test_when_the_primary_fails_again_customers_stay_with_the_standby(away: Regions):
+    go_back(away)
+    away.tries(360)
+    assert away.share() in (10, 50)
+    away.world.down[PRIMARY] = "no answer"
+    away.tries(300)
+    assert away.switched
+    assert away.world.serving == STANDBY
+    assert back(away).status in (Status.FAILED, Status.KEPT)
+
+
+@pytest.mark.parametrize("healthy_s", [60, 300])
+def test_a_primary_that_was_well_only_for_a_moment_gets_nothing(regions: Regions, healthy_s: int):
+    regions.tries(60)
+    regions.world.down[PRIMARY] = "no answer"
+    regions.tries(2400)
+    regions.world.down.clear()
+    regions.tries(healthy_s)
+    started = go_back(regions)
+    assert started.reason is Reason.TOO_SOON
+    assert regions.switched
+
+
+def test_a_stay_that_was_too_short_is_prolonged(regions: Regions):
+    regions.tries(60)
+    regions.world.down[PRIMARY] = "no answer"
+    regions.tries(120)
+    regions.world.down.clear()
+    regions.tries(900)
+    assert go_back(regions).reason is Reason.TOO_SOON
+
+
+def test_where_there_are_no_records_traffic_goes_back_at_once(away: Regions):
+    away.on(zone="")
+    go_back(away)
+    assert not away.switched
+
+
+def test_a_person_who_fails_back_twice_is_heard_once(away: Regions):
+    go_back(away)
+    signal = recovery.back_signal(away.standby.service, away.clock.now(), "ana")
+    (second,) = flow.start_all(away.standby, signal, "fail_back")
+    assert second is None or second.id == back(away).id or second.reason is Reason.TARGET_BUSY
+
+
+def test_nobody_is_moved_when_nobody_was_away(regions: Regions):
+    regions.tries(900)
+    assert go_back(regions).reason is Reason.NOTHING_TO_DO
