@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from deploy import synth as synthesis
 from deploy.synth import fleet
 from remediators import registry
 from sereno.errors import InvalidInput, Problem
+from sereno.model import Json
 from sereno.service import Play, Service
 
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The service's sereno.yaml.")]
@@ -77,16 +79,22 @@ def synth(
     ] = None,
 ) -> None:
     """Writes the CloudFormation template of the watch. Of several services it writes one parent template, for a stack
-    or a stack set. Nested templates are written beside it."""
+    or a stack set. Nested templates are written beside it, and the templates of a service's other regions in folders
+    of these names."""
     if files and len(files) > 1:
-        found = fleet.gather(map(_member, files))
-        root, beside = found.parent, found.files
+        found = fleet.gather(one for path in files for one in _members(path))
+        root, beside = found.parent, dict(found.files)
     else:
-        bundle = _member(files[0] if files else config).bundle
-        root = bundle.root
-        beside = {file: synthesis.packed(bundle.nested[part]) for part, file in bundle.files.items()}
+        home, *others = _members(files[0] if files else config)
+        root, beside = home.bundle.root, _nested(home.bundle)
+        for one in others:
+            folder = f"{one.service.region}/"
+            beside |= {folder + file: text for file, text in _nested(one.bundle).items()}
+            beside[folder + (out.name if out else "")] = synthesis.text(one.bundle.root)
+    with_regions = any("/" in file for file in beside)
+    more = counted(len(beside), "template" if with_regions else "nested template")
     if out is None and beside:
-        mend = f"has {counted(len(beside), 'nested template')} beside it (name a file: --out FILE)"
+        mend = f"has {more} beside it (name a file: --out FILE)"
         raise InvalidInput("sereno synth", [Problem("--out", None, mend)])
     if out is None:
         screen(rows=True).out(synthesis.text(root), end="")
@@ -95,16 +103,23 @@ def synth(
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(synthesis.text(root), encoding="utf-8")
     for file, text in beside.items():
-        out.with_name(file).write_text(text, encoding="utf-8")
-    nested = f", {counted(len(beside), 'nested template')} beside it" if beside else ""
+        place = out.parent / file
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text, encoding="utf-8")
+    nested = f", {more} beside it" if beside else ""
     told = f"{out}: {counted(len(root['Resources']), 'resource')}{nested}"
     screen().print(told, markup=False, soft_wrap=True)
 
 
-def _member(path: Path) -> fleet.Member:
-    compiled = configuration.compile_config(configuration.load(path))
-    service = Service.from_json(compiled)
-    return fleet.Member(service, synthesis.bundle(service, compiled, remediators=registry.all_remediators()))
+def _members(path: Path) -> Iterator[fleet.Member]:
+    """The watch of each region, the home region's first."""
+    for compiled in configuration.watches(configuration.compile_config(configuration.load(path))):
+        service = Service.from_json(compiled)
+        yield fleet.Member(service, synthesis.bundle(service, compiled, remediators=registry.all_remediators()))
+
+
+def _nested(bundle: synthesis.Bundle) -> dict[str, str]:
+    return {file: synthesis.packed(bundle.nested[part]) for part, file in bundle.files.items()}
 
 
 def package(
@@ -114,24 +129,29 @@ def package(
         Path, typer.Option("--out", "-o", metavar="FILE", help="The zip; of several services, a folder of zips.")
     ] = Path("dist/sereno.zip"),
 ) -> None:
-    """Builds the functions' zip: the same bytes for the same input. Those of several services are named as their
-    parent template expects them."""
+    """Builds the functions' zip: the same bytes for the same input. Those of a service's other regions go to folders
+    of these names; those of several services are named as their parent template expects them."""
     from deploy.package import build, report
 
-    if not files or len(files) == 1:
-        compiled = configuration.compile_config(configuration.load(files[0] if files else config))
-        writable(out)
-        built = [build(out, compiled)]
-    else:
-        built = []
-        for path in files:
-            compiled = configuration.compile_config(configuration.load(path))
-            key = fleet.code_key(Service.from_json(compiled), synthesis.digest(compiled))
-            folder = out.with_suffix("") if out.suffix else out
-            writable(folder / key)
-            built.append(build(folder / key, compiled))
+    built = []
+    for path in files or [config]:
+        for compiled in configuration.watches(configuration.compile_config(configuration.load(path))):
+            place = _zip(out, compiled, several=bool(files) and len(files or ()) > 1)
+            writable(place)
+            built.append(build(place, compiled))
     for one in built:
         screen().print(str(report(one)).replace(one.name, str(one), 1), markup=False, soft_wrap=True)
+
+
+def _zip(out: Path, compiled: Json, *, several: bool) -> Path:
+    """Where the zip of a watch goes."""
+    service = Service.from_json(compiled)
+    if several:
+        folder = out.with_suffix("") if out.suffix else out
+        return folder / fleet.code_key(service, synthesis.digest(compiled))
+    recovery = service.recovery
+    away = recovery is not None and service.region != recovery.primary
+    return out.parent / service.region / out.name if away else out
 
 
 def schema() -> None:

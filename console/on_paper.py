@@ -6,7 +6,7 @@ from console.show import now
 from deploy import synth as synthesis
 from deploy.account import declared
 from deploy.on_paper import Paper
-from deploy.synth import boards, functions, notify
+from deploy.synth import boards, functions, notify, prober
 from remediators import registry
 from remediators.clients import BotocoreAws
 from sereno.service import Service
@@ -15,10 +15,12 @@ from sereno.service import Service
 def paper_of(service: Service, *, live: bool) -> Paper:
     """A service in its account. With `live` AWS is read; otherwise nothing is asked. Raises InvalidInput."""
     known = registry.all_remediators()
-    used = synthesis.used_remediators(service, known).values()
+    named = synthesis.used_remediators(service, known)
+    used = named.values()
     codes = [functions.of_remediator(service, one) for one in used]
     codes += [functions.of_round(service, used), notify.notifier(service), boards.widget(service)]
     codes += [notify.buttons(service)] if notify.has_buttons(service) else []
+    codes += [prober.of(service, named)] if prober.has(service) else []
     own = {code.name: code.concurrency for code in codes}
     if not live:
         return Paper(service, declared(service, sum(own.values())), known, now())

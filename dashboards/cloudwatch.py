@@ -70,8 +70,11 @@ def boards(service: Service, alarms: Sequence[AnySpec]) -> tuple[Dashboard, ...]
 
 
 def name_of(service: Service, part: str) -> str:
-    """What a dashboard is called in CloudWatch, where names are the account's: the same in every region."""
-    return f"sereno-{service.name}" if part == "overview" else f"sereno-{service.name}-{part}"
+    """What a dashboard is called in CloudWatch, where names are the account's: those of another region than the
+    first say which."""
+    first = service.recovery is None or service.region == service.recovery.primary
+    own = f"sereno-{service.name}" if first else f"sereno-{service.name}-{service.region}"
+    return own if part == "overview" else f"{own}-{part}"
 
 
 def widget_arn(service: Service) -> str:

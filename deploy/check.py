@@ -16,19 +16,19 @@ from deploy.golden import ROOT
 from sereno.errors import SerenoError
 from sereno.model import Json
 
-EXAMPLES = (ROOT / "examples" / "minimal.yaml", golden.TECHMODA)
+EXAMPLES = (ROOT / "examples" / "minimal.yaml", golden.TECHMODA, golden.REGIONS)
 APPLICATION = ROOT / "examples" / "techmoda" / "template.yaml"
 REGION, ACCOUNT = "eu-west-1", "123456789012"
 # The policies differ by whether a customer key is given.
 KEYS = ("", f"arn:aws:kms:{REGION}:{ACCOUNT}:key/11111111-2222-3333-4444-555555555555")
 
 
-def lint(text: str, source: str) -> list[str]:
+def lint(text: str, source: str, region: str = REGION) -> list[str]:
     """What cfn-lint finds in a template, each line naming the source and the place."""
     from cfnlint.api import lint as find
     from cfnlint.config import ManualArgs
 
-    found = find(text, config=ManualArgs(regions=[REGION]))
+    found = find(text, config=ManualArgs(regions=[region]))
     return [f"{source}:{one.linenumber}: {one.rule.id} {one.message}" for one in found]
 
 
@@ -51,12 +51,14 @@ def problems() -> Iterator[str]:
     for path in EXAMPLES:
         source = str(path.relative_to(ROOT))
         try:
-            template = golden.template_of(path)
+            templates = golden.templates_of(path)
         except SerenoError as error:
             yield str(error)
             continue
-        yield from lint(synth.text(template), source)
-        yield from loose(template, source)
+        for region, template in templates.items():
+            place = source if len(templates) == 1 else f"{source} ({region})"
+            yield from lint(synth.text(template), place, region)
+            yield from loose(template, place)
     bucket = artifacts.bootstrap(ACCOUNT, REGION)
     yield from lint(synth.text(bucket), "the artifact bucket")
     yield from loose(bucket, "the artifact bucket")

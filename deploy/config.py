@@ -172,6 +172,15 @@ def compile_config(config: Config) -> Json:
     return compiled
 
 
+def watches(compiled: Json) -> list[Json]:
+    """The compiled configuration of each watch, the home region's first: one for each region of a service with
+    `recovery`, and one for the region that only looks."""
+    recovery = compiled.get("recovery")
+    if not recovery:
+        return [compiled]
+    return [seen_from(compiled, region) for region in (*compiled["regions"], recovery["witness"])]
+
+
 def seen_from(compiled: Json, region: str) -> Json:
     """A compiled configuration as the watch of another region carries it: that region is its home."""
     return compiled | {"regions": [region, *(one for one in compiled["regions"] if one != region)]}

@@ -20,14 +20,24 @@ from sereno.service import Service
 ROOT = Path(__file__).parents[1]
 TECHMODA = ROOT / "examples" / "techmoda" / "sereno.yaml"
 NOTICE_SCHEMA = ROOT / "docs" / "notice.schema.json"
+REGIONS = ROOT / "examples" / "techmoda" / "regions.yaml"
 TEMPLATE = ROOT / "tests" / "deploy" / "golden" / "techmoda.template.json"
 DASHBOARDS = TEMPLATE.parent / "dashboards"
 
 
 def template_of(path: Path) -> Json:
-    """The template that watches the service of a `sereno.yaml`. Raises InvalidInput."""
-    compiled = config.compile_config(config.load(path))
-    return synth.synthesise(Service.from_json(compiled), compiled, remediators=registry.all_remediators())
+    """The template that watches the service of a `sereno.yaml` in its home region. Raises InvalidInput."""
+    return next(iter(templates_of(path).values()))
+
+
+def templates_of(path: Path) -> dict[str, Json]:
+    """The template of each region, the home region's first. Raises InvalidInput."""
+    house = registry.all_remediators()
+    found = {}
+    for compiled in config.watches(config.compile_config(config.load(path))):
+        service = Service.from_json(compiled)
+        found[service.region] = synth.synthesise(service, compiled, remediators=house)
+    return found
 
 
 def dashboards_of(template: Json) -> Iterator[tuple[Path, str]]:
@@ -45,6 +55,9 @@ def expected() -> Iterator[tuple[Path, str]]:
     template = template_of(TECHMODA)
     yield TEMPLATE, synth.text(template)
     yield from dashboards_of(template)
+    _, *others = templates_of(REGIONS).items()
+    for region, one in others:
+        yield TEMPLATE.with_name(f"techmoda.{region}.template.json"), synth.text(one)
     yield NOTICE_SCHEMA, json.dumps(notice.schema(), indent=2) + "\n"
 
 

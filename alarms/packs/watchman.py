@@ -12,7 +12,7 @@ from typing import Any
 from alarms.slo import runbook_link
 from alarms.spec import AlarmSpec, AnySpec, MetricQuery, dimensions
 from alarms.wire import alarm_name
-from sereno.service import Service
+from sereno.service import WITHOUT_ALARM, Service
 
 LEDGER_INDEX = "open"
 """The index of the ledger's open remediations."""
@@ -35,23 +35,33 @@ def alarms(
 
 
 def default_functions(service: Service) -> list[str]:
-    """One function for each remediator of the playbook, the round, those that tell people, and the widget's."""
+    """One function for each remediator of the playbook, the round, those that tell people, the widget's, and the
+    prober where there is a second region."""
     used = dict.fromkeys(name for play in service.playbook.values() for name in play.remediators)
     slack = service.notices.slack
     buttons = ["actions"] if slack is not None and slack.approvers else []
-    return [_own(service, name) for name in (*used, "round", "notifier", "widget", *buttons)]
+    prober = ["prober"] if _tries(service) else []
+    return [_own(service, name) for name in (*used, "round", "notifier", "widget", *buttons, *prober)]
 
 
 def default_rules(service: Service) -> list[str]:
-    """One rule for each remediator that answers something first, and those of the round, digests and self-tests."""
-    first = dict.fromkeys(name for play in service.playbook.values() for name in play.first)
+    """One rule for each remediator that answers an alarm first, and those of the round, digests and self-tests."""
+    first = dict.fromkeys(
+        name for what, play in service.playbook.items() for name in play.first if what not in WITHOUT_ALARM
+    )
     used = {name for play in service.playbook.values() for name in play.remediators}
     tests = [f"{_own(service, 'self-test')}-{number + 1}" for number in range(-(-len(used) // 5))]
     return [
         *(f"{_own(service, name)}-1" for name in first),
         *(_own(service, one) for one in ("minute", "digest")),
+        *([_own(service, "prober-minute")] if _tries(service) else []),
         *tests,
     ]
+
+
+def _tries(service: Service) -> bool:
+    recovery = service.recovery
+    return recovery is not None and service.region in (recovery.primary, recovery.standby)
 
 
 def heartbeat(service: Service) -> AlarmSpec:

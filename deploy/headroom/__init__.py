@@ -16,7 +16,7 @@ from remediators.actions.raise_concurrency import UNRESERVED_MINIMUM
 from remediators.table_demand import KINDS
 from sereno import planned
 from sereno.model import instant
-from sereno.service import PLANNED_EVENT, Service
+from sereno.service import PLANNED_EVENT, REGION_OUT, Service
 
 __all__ = ["Finding", "State", "Surge", "check", "short", "surges"]
 
@@ -33,7 +33,7 @@ def surges(service: Service, now: datetime) -> tuple[Surge, ...]:
     sudden = tuple(
         play
         for what, play in service.playbook.items()
-        if what != PLANNED_EVENT and any(name in play.first for name in RAISE.values())
+        if what not in (PLANNED_EVENT, REGION_OUT) and any(name in play.first for name in RAISE.values())
     )
     usual = service.playbook.get(PLANNED_EVENT)
     found = [Surge("surge", service.objectives.surge, sudden)]

@@ -13,7 +13,21 @@ from alarms.packs import all_alarms
 from alarms.spec import AnySpec
 from deploy import config
 from deploy.config_checks import nearest
-from deploy.synth import alarm, boards, functions, limits, names, notify, rules, self_test, store
+from deploy.synth import (
+    alarm,
+    backups,
+    boards,
+    functions,
+    limits,
+    names,
+    notify,
+    prober,
+    rules,
+    self_test,
+    store,
+    switch,
+    witness,
+)
 from deploy.synth.limits import packed, text
 from deploy.synth.split import Bundle, apart
 from sereno.errors import InvalidInput, Problem
@@ -67,7 +81,11 @@ def _whole(
     alarms: Sequence[AnySpec] | None,
 ) -> Json:
     used = used_remediators(service, remediators)
+    if witness.is_witness(service):
+        found = witness.resources(service)
+        return _template(service, compiled, f"Sereno looks at {service.name} from a third region", found, {})
     hands = _hands(service, list(used.values())) | notify.resources(service) | boards.function(service)
+    hands |= prober.resources(service, used)
     if alarms is None:
         alarms = all_alarms(service, functions=_named(hands, FUNCTION), rules=_named(hands, RULE))
     _check_whats(service, alarms)
@@ -76,15 +94,23 @@ def _whole(
         **hands,
         **alarm.resources(service, alarms),
         **boards.dashboards(service, alarms),
+        **switch.resources(service),
+        **backups.resources(service),
     }
+    text = f"Sereno watches {service.name}: alarms, remediators, the ledger"
+    outputs = _outputs(service) | _buttons_output(service) | switch.outputs(service)
+    return _template(service, compiled, text, found, outputs)
+
+
+def _template(service: Service, compiled: Json, description: str, found: Json, outputs: Json) -> Json:
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": f"Sereno watches {service.name}: alarms, remediators, the ledger",
+        "Description": description,
         "Metadata": {"Sereno": {"Service": service.name, "ConfigDigest": digest(compiled)}},
         "Parameters": PARAMETERS,
         "Conditions": {store.HAS_KEY: {"Fn::Not": [{"Fn::Equals": [store.KEY, ""]}]}},
         "Resources": found,
-        "Outputs": _outputs(service) | _buttons_output(service),
+        **({"Outputs": outputs} if outputs else {}),
     }
 
 

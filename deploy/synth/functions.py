@@ -19,12 +19,13 @@ REMEDIATOR_CONCURRENCY = 5
 ROUND_CONCURRENCY = 1
 ROUND_TIMEOUT_S = 50
 HANDLER_TIMEOUT_S = 30
+DEAD_LETTERS: Json = {"OnFailure": {"Destination": {"Fn::GetAtt": ["DeadLetters", "Arn"]}}}
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """One function: its name, entry, environment, timeout (s), reserved concurrency, and how long (s) and how often
-    Lambda tries a failed event again."""
+    """One function: its name, entry, environment, timeout (s), reserved concurrency, how long (s) and how often
+    Lambda tries a failed event again, and whether it then goes to the dead-letter queue."""
 
     id: str
     name: str
@@ -36,6 +37,7 @@ class Code:
     max_age_s: int
     retries: int
     permissions: tuple[Permission, ...]
+    keeps_failures: bool = True
 
 
 def of_remediator(service: Service, remediator: Remediator) -> Code:
@@ -95,9 +97,7 @@ def resources(service: Service, code: Code) -> Json:
                 "Qualifier": "$LATEST",
                 "MaximumEventAgeInSeconds": code.max_age_s,
                 "MaximumRetryAttempts": code.retries,
-                "DestinationConfig": {
-                    "OnFailure": {"Destination": {"Fn::GetAtt": ["DeadLetters", "Arn"]}},
-                },
+                **({"DestinationConfig": DEAD_LETTERS} if code.keeps_failures else {}),
             },
         },
     }

@@ -64,6 +64,21 @@ def actions(service: Service) -> str:
     return f"sereno-{service.name}-actions"
 
 
+def prober(service: Service) -> str:
+    """The function that tries the regions."""
+    return f"sereno-{service.name}-prober"
+
+
+def prober_rule(service: Service) -> str:
+    """The rule that starts it each minute."""
+    return f"sereno-{service.name}-prober-minute"
+
+
+def vault(service: Service) -> str:
+    """The vault of backups, the same in each region."""
+    return f"sereno-{service.name}"
+
+
 def self_test_rule(service: Service, number: int) -> str:
     """The n-th rule of the self-tests."""
     return f"sereno-{service.name}-self-test-{number}"
@@ -85,8 +100,11 @@ def widget(service: Service) -> str:
 
 
 def dashboard(service: Service) -> str:
-    """The overview in CloudWatch; the other dashboards' names begin with it."""
-    return f"sereno-{service.name}"
+    """The overview in CloudWatch; the other dashboards' names begin with it. They are the account's, not a region's,
+    so those of another region than the first say which."""
+    if service.recovery is None or service.region == service.recovery.primary:
+        return f"sereno-{service.name}"
+    return f"sereno-{service.name}-{service.region}"
 
 
 def rule(service: Service, remediator: str, number: int) -> str:

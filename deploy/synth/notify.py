@@ -37,8 +37,7 @@ _QUEUE = "arn:{partition}:sqs:{region}:{account}:sereno-{service}-notices"
 def resources(service: Service) -> Json:
     """All of it; the buttons only where Slack is declared and somebody may press them."""
     found: Json = {
-        "People": _people(service),
-        "PeoplePolicy": _people_policy(service),
+        **topic_of_people(service),
         "Notices": _queue(service),
         "NoticesDead": _dead(service),
         "NoticesPolicy": _queue_policy(),
@@ -71,12 +70,24 @@ def resources(service: Service) -> Json:
             data='{"sereno":"digest"}',
         ),
     }
-    for email in service.emails:
-        found[names.logical("Email", email)] = {
+    found |= emails(service)
+    return found | (_buttons(service) if has_buttons(service) else {})
+
+
+def topic_of_people(service: Service) -> Json:
+    """The topic of people, and what may publish to it."""
+    return {"People": _people(service), "PeoplePolicy": _people_policy(service)}
+
+
+def emails(service: Service) -> Json:
+    """Who hears of it by email."""
+    return {
+        names.logical("Email", email): {
             "Type": "AWS::SNS::Subscription",
             "Properties": {"TopicArn": {"Ref": "People"}, "Protocol": "email", "Endpoint": email},
         }
-    return found | (_buttons(service) if has_buttons(service) else {})
+        for email in service.emails
+    }
 
 
 def has_buttons(service: Service) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from deploy.synth import names
 from sereno.errors import InvalidInput, Problem
 from sereno.model import Json
-from sereno.service import PLANNED_EVENT, Service
+from sereno.service import WITHOUT_ALARM, Service
 
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
 PATTERN_LIMIT = 2048
@@ -22,8 +22,8 @@ TARGET_RETRY = {"MaximumEventAgeInSeconds": MAX_AGE_S, "MaximumRetryAttempts": 1
 
 def first_rung(service: Service, remediator: str) -> list[str]:
     """The *whats* whose first rung this remediator stands on. Later rungs are started by the round, never by an
-    event; so are planned events, which no alarm announces."""
-    return [what for what, play in service.playbook.items() if what != PLANNED_EVENT and remediator in play.first]
+    event; so are planned events, which no alarm announces, and what becomes of a region, which its witnesses say."""
+    return [what for what, play in service.playbook.items() if what not in WITHOUT_ALARM and remediator in play.first]
 
 
 def patterns(service: Service, remediator: str) -> list[Json]:
@@ -110,17 +110,25 @@ def of_round(service: Service, function_id: str) -> Json:
     return found
 
 
-def to_function(name: str, function_id: str, properties: Json, retry: Json, *, data: str | None = None) -> Json:
+def to_function(
+    name: str,
+    function_id: str,
+    properties: Json,
+    retry: Json,
+    *,
+    data: str | None = None,
+    keeps_failures: bool = True,
+) -> Json:
     """A rule with one function as its target, and the function's leave for exactly this rule.
 
-    The dead-letter queue holds what EventBridge could not deliver; a handler's own failure goes to the same queue
-    by the function's OnFailure destination.
+    The dead-letter queue (where there is one: `keeps_failures`) holds what EventBridge could not deliver; a handler's
+    own failure goes to the same queue by the function's OnFailure destination.
     """
     rule_id = names.logical("Rule", name)
     target = {
         "Id": "function",
         "Arn": {"Fn::GetAtt": [function_id, "Arn"]},
-        "DeadLetterConfig": {"Arn": {"Fn::GetAtt": ["DeadLetters", "Arn"]}},
+        **({"DeadLetterConfig": {"Arn": {"Fn::GetAtt": ["DeadLetters", "Arn"]}}} if keeps_failures else {}),
         "RetryPolicy": retry,
         **({"Input": data} if data else {}),
     }

@@ -42,10 +42,11 @@ def test_a_broken_example_is_a_line_not_a_traceback(monkeypatch):
     def broken(path):
         raise InvalidInput(path.name, [Problem("objectives.rpo", 15, "has no unit (write 15m)")])
 
-    monkeypatch.setattr(check.golden, "template_of", broken)
+    monkeypatch.setattr(check.golden, "templates_of", broken)
     monkeypatch.setattr(check.golden, "expected", lambda: [])
     monkeypatch.setattr(check, "APPLICATION", check.ROOT / "nowhere.yaml")
     assert list(check.problems()) == [
         'minimal.yaml: objectives.rpo: "15" has no unit (write 15m)',
         'sereno.yaml: objectives.rpo: "15" has no unit (write 15m)',
+        'regions.yaml: objectives.rpo: "15" has no unit (write 15m)',
     ]

@@ -72,10 +72,12 @@ def test_everything_needs_the_page_that_says_why():
     assert told(role(statement, everything={"lambda.list_functions": PAGE})) != []
 
 
-def test_a_role_is_for_lambda_alone():
+def test_a_role_is_for_lambda_or_for_backup_alone():
     for principal in ("*", {"AWS": "123456789012"}, {"Service": ["lambda.amazonaws.com", "ec2.amazonaws.com"]}):
         trust = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
-        assert any("must be lambda.amazonaws.com alone" in line for line in told(role(trust=trust))), principal
+        assert any(
+            "must be lambda.amazonaws.com or backup.amazonaws.com alone" in line for line in told(role(trust=trust))
+        ), principal
     managed = role(ManagedPolicyArns=["arn:aws:iam::aws:policy/AdministratorAccess"])
     assert any("AdministratorAccess" in line for line in told(managed))
 
@@ -92,6 +94,27 @@ def test_a_service_is_let_in_on_this_accounts_behalf_alone():
     assert told(resource_policy(Principal=service, Condition=pin)) == []
     assert any("lets everybody in" in line for line in told(resource_policy(Principal="*", Condition=pin)))
     assert told(resource_policy(Effect="Deny", Principal="*", Action="sns:*")) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "page", "found"),
+    [
+        ({}, PAGE, 0),
+        ({}, "", 1),
+        ({"Action": ["s3:GetObject", "s3:ListBucket"]}, PAGE, 1),
+        ({"Resource": "arn:aws:s3:::switch/*"}, PAGE, 1),
+        ({"Resource": "arn:aws:s3:::switch"}, PAGE, 1),
+        ({"Resource": ["arn:aws:s3:::switch/one", "arn:aws:s3:::switch/two"]}, PAGE, 1),
+    ],
+)
+def test_everybody_may_read_one_named_object_of_which_a_page_says_why(changed, page, found):
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::switch/one"}
+    policy = {
+        "Type": "AWS::S3::BucketPolicy",
+        "Metadata": {"Open": page},
+        "Properties": {"Bucket": "switch", "PolicyDocument": {"Statement": [{**statement, **changed}]}},
+    }
+    assert len(told(policy)) == found
 
 
 def test_a_function_is_invoked_on_a_named_sources_behalf_alone():

@@ -1,0 +1,178 @@
+"""Alarms of a service with a second region: is it ready, is its data near, does somebody look?
+
+Their names begin with `sereno-<service>/`, which no rule of the service matches: they tell people, and what moves
+traffic is not an alarm but what the witnesses agree on. Each region's watch has those that its own metrics tell.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alarms.slo import runbook_link
+from alarms.spec import AlarmSpec, AnySpec, dimensions
+from alarms.wire import alarm_name
+from sereno.service import Recovery, Service, Table
+
+NEAR = 0.5  # of the promised recovery point
+SUSPECTED = 0.5  # of a minute's tries
+
+
+def alarms(service: Service) -> list[AnySpec]:
+    """The alarms of this region; none without a second one."""
+    recovery = service.recovery
+    if recovery is None:
+        return []
+    if service.region == recovery.primary:
+        return [probe_silent(service), *(lag(service, recovery, one) for one in service.tables.values())]
+    if service.region == recovery.standby:
+        return _of_standby(service, recovery)
+    return [probe_silent(service)] if service.region == recovery.witness else []
+
+
+def _of_standby(service: Service, recovery: Recovery) -> list[AnySpec]:
+    found: list[AnySpec] = [probe_silent(service), ready(service), suspected(service, recovery)]
+    if recovery.canary:
+        found += [behind(service, "rpo-near", "ticket", NEAR), behind(service, "rpo", "page", 1)]
+    if recovery.strategy == "metric-switch":
+        found.append(switched(service))
+    return found
+
+
+def probe_silent(service: Service) -> AlarmSpec:
+    """Nobody looks any more."""
+    return _alarm(
+        service,
+        "prober",
+        "probe-silent",
+        "page",
+        f"The prober in {service.region} has not completed for three minutes. Missing datapoints count as breaching, "
+        "for silence is the failure; it is first evaluated ten minutes after its creation. Two vantages must agree "
+        "that a region is out: with one of them blind, nothing moves traffic but the health check itself.",
+        metric_name="ProbeCompleted",
+        dimensions=dimensions({"service": service.name}),
+        statistic="Sum",
+        comparison_operator="LessThanThreshold",
+        threshold=1.0,
+        evaluation_periods=3,
+        datapoints_to_alarm=3,
+        treat_missing_data="breaching",
+        warm_up_minutes=10,
+    )
+
+
+def lag(service: Service, recovery: Recovery, table: Table) -> AlarmSpec:
+    """DynamoDB itself says how far the other region is behind."""
+    threshold = round(NEAR * service.objectives.rpo_s * 1000, 6)
+    return _alarm(
+        service,
+        table.key,
+        "replication-lag",
+        "ticket",
+        f"What is written to {table.name} reaches {recovery.standby} after {threshold / 1000:g} s or more, in three "
+        f"of five minutes: half of the promised {service.objectives.rpo_s} s. DynamoDB publishes it only while "
+        "something is replicated; a replication that has stopped altogether is seen by the canary.",
+        namespace="AWS/DynamoDB",
+        metric_name="ReplicationLatency",
+        dimensions=dimensions({"TableName": table.name, "ReceivingRegion": recovery.standby}),
+        statistic="Average",
+        threshold=threshold,
+        evaluation_periods=5,
+        datapoints_to_alarm=3,
+    )
+
+
+def behind(service: Service, what: str, severity: str, share: float) -> AlarmSpec:
+    """So much would be lost now."""
+    threshold = share * service.objectives.rpo_s
+    told = "all of it" if share >= 1 else f"{share:.0%} of it"
+    return _alarm(
+        service,
+        "data",
+        what,
+        severity,
+        f"Were the first region lost now, the writes of the last {threshold:g} s or more would be lost with it; "
+        f"promised are {service.objectives.rpo_s} s, and this is {told}. Measured by an item that is written there "
+        "and read here, in three of five minutes.",
+        metric_name="RpoNow",
+        dimensions=dimensions({"service": service.name}),
+        statistic="Maximum",
+        threshold=float(threshold),
+        evaluation_periods=5,
+        datapoints_to_alarm=3,
+    )
+
+
+def ready(service: Service) -> AlarmSpec:
+    """The standby could not take over."""
+    return _alarm(
+        service,
+        "standby",
+        "standby-ready",
+        "ticket",
+        f"In each of five minutes {service.region} could not have taken over: it did not answer its own prober, or "
+        "its data was further behind than promised. Silence counts as not ready.",
+        metric_name="StandbyReady",
+        dimensions=dimensions({"service": service.name}),
+        statistic="Minimum",
+        comparison_operator="LessThanThreshold",
+        threshold=1.0,
+        evaluation_periods=5,
+        datapoints_to_alarm=5,
+        treat_missing_data="breaching",
+        warm_up_minutes=10,
+    )
+
+
+def suspected(service: Service, recovery: Recovery) -> AlarmSpec:
+    """From here the first region does not answer: a reason to look, not yet to move."""
+    where = {"service": service.name, "region": recovery.primary, "from": "standby"}
+    return _alarm(
+        service,
+        "region",
+        "region-suspected",
+        "page",
+        f"More than half of a minute's tries of {recovery.primary} from {service.region} failed. Traffic is moved "
+        "when a second vantage says the same; this alarm is for people, and moves nothing.",
+        metric_name="Availability",
+        dimensions=dimensions(where),
+        statistic="Average",
+        comparison_operator="LessThanThreshold",
+        threshold=SUSPECTED,
+        evaluation_periods=1,
+        datapoints_to_alarm=1,
+    )
+
+
+def switched(service: Service) -> AlarmSpec:
+    """What the health check of a metric switch reads. It keeps its state in silence, as the switch does."""
+    return _alarm(
+        service,
+        "switch",
+        "primary-out",
+        "info",
+        "The switch is set: customers are sent to the standby. A health check of Route 53 reads this alarm's metric.",
+        metric_name="PrimaryOut",
+        dimensions=dimensions({"service": service.name}),
+        statistic="Maximum",
+        threshold=1.0,
+        evaluation_periods=1,
+        datapoints_to_alarm=1,
+        treat_missing_data="ignore",
+    )
+
+
+def _alarm(service: Service, part: str, what: str, severity: str, description: str, **changed: Any) -> AlarmSpec:
+    """An alarm on a metric of Sereno's own, of a minute, which silence does not raise unless it is said."""
+    fields: dict[str, Any] = {
+        "namespace": "Sereno",
+        "period": 60,
+        "comparison_operator": "GreaterThanOrEqualToThreshold",
+        "treat_missing_data": "notBreaching",
+    }
+    return AlarmSpec(
+        name=alarm_name(f"sereno-{service.name}", part, what),
+        severity=severity,
+        description=description,
+        runbook=runbook_link(service, what),
+        **(fields | changed),
+    )

@@ -1,0 +1,200 @@
+"""What moves traffic, laid out beforehand in the standby's stack: the bucket of the switch, health checks, records.
+
+On the day nothing here is changed by a control plane: an object is written into the bucket, and Route 53's checkers,
+which read it every ten seconds, see it. All of it stands in the standby's stack, so that none of it needs the first
+region, not even to be deployed anew.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from deploy.config_recovery import HEALTH_SWITCH, METRIC_SWITCH, WEIGHTED
+from deploy.iam import partition
+from deploy.synth import store
+from sereno.model import Json
+from sereno.service import Recovery, Service
+
+# Route 53's checkers ask for the object like anybody else.
+OPEN: Json = {"Open": "https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/health-checks-creating-values.html"}
+# What `fail_over` writes into the object, and what the checkers search for in its first 5,120 bytes.
+WORD = "sereno: primary out"
+# Ten seconds is the shortest. An outage must last three looks, the switch two: nobody writes it by mistake.
+INTERVAL_S, LOOKS, SWITCH_LOOKS = 10, 3, 2
+TTL_S = 20
+FULL = 100
+ALARM = "primary-out"
+
+
+def resources(service: Service) -> Json:
+    """All of it in the standby; nothing elsewhere."""
+    recovery = service.recovery
+    if recovery is None or not service.is_standby:
+        return {}
+    return _bucket(service, recovery) | (_checks(service, recovery) | _records(recovery) if recovery.zone else {})
+
+
+def outputs(service: Service) -> Json:
+    """What a person asks for when there is no `sereno` at hand."""
+    recovery = service.recovery
+    if recovery is None or not service.is_standby or not recovery.bucket:
+        return {}
+    text = f"Where the switch lies: its object {key(service)} sends traffic here"
+    return {"SwitchBucket": {"Description": text, "Value": {"Ref": "SwitchBucket"}}}
+
+
+def key(service: Service) -> str:
+    """The switch's key in its bucket."""
+    return f"{service.name}/primary-out"
+
+
+def _bucket(service: Service, recovery: Recovery) -> Json:
+    """One object of it may be read by everybody: it says nothing but that it is there. Nothing else may be, and
+    nothing is kept: an older version would be no switch."""
+    if recovery.strategy != HEALTH_SWITCH:
+        return {}
+    arn = f"arn:{partition(recovery.standby)}:s3:::{recovery.bucket}"
+    return {
+        "SwitchBucket": {
+            "Type": "AWS::S3::Bucket",
+            "DeletionPolicy": "Delete",
+            "UpdateReplacePolicy": "Delete",
+            "Properties": {
+                "BucketName": recovery.bucket,
+                "BucketEncryption": {
+                    # The object is read by who has no key.
+                    "ServerSideEncryptionConfiguration": [
+                        {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+                    ]
+                },
+                "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
+                "PublicAccessBlockConfiguration": {
+                    "BlockPublicAcls": True,
+                    "IgnorePublicAcls": True,
+                    "BlockPublicPolicy": False,
+                    "RestrictPublicBuckets": False,
+                },
+                "Tags": store.tags(service),
+            },
+        },
+        "SwitchBucketPolicy": {
+            "Type": "AWS::S3::BucketPolicy",
+            "Metadata": OPEN,
+            "Properties": {
+                "Bucket": {"Ref": "SwitchBucket"},
+                "PolicyDocument": {
+                    "Version": "2012-10-17",
+                    "Statement": [
+                        {
+                            "Sid": "CheckersReadTheSwitch",
+                            "Effect": "Allow",
+                            "Principal": "*",
+                            "Action": "s3:GetObject",
+                            "Resource": f"{arn}/{key(service)}",
+                        },
+                        {
+                            "Sid": "OnlyOverTls",
+                            "Effect": "Deny",
+                            "Principal": "*",
+                            "Action": "s3:*",
+                            "Resource": [arn, f"{arn}/*"],
+                            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+                        },
+                    ],
+                },
+            },
+        },
+    }
+
+
+def _checks(service: Service, recovery: Recovery) -> Json:
+    """The first layer needs nobody: a region that does not answer is left. The second is the switch. Traffic stays
+    as long as both are healthy, and a checker that cannot see the switch counts it as not set."""
+    if recovery.strategy == WEIGHTED:
+        return {}
+    both = [{"Fn::GetAtt": [one, "HealthCheckId"]} for one in ("PrimaryCheck", "SwitchCheck")]
+    return {
+        "PrimaryCheck": _check(service, "primary", _answers(recovery)),
+        "SwitchCheck": _check(service, "switch", _switch(service, recovery)),
+        "TrafficCheck": _check(
+            service, "traffic", {"Type": "CALCULATED", "ChildHealthChecks": both, "HealthThreshold": len(both)}
+        ),
+    }
+
+
+def _answers(recovery: Recovery) -> Json:
+    return {
+        "Type": "HTTPS",
+        "FullyQualifiedDomainName": _host(recovery, recovery.primary),
+        "Port": 443,
+        "ResourcePath": recovery.paths[0],
+        "EnableSNI": True,
+        "RequestInterval": INTERVAL_S,
+        "FailureThreshold": LOOKS,
+    }
+
+
+def _switch(service: Service, recovery: Recovery) -> Json:
+    if recovery.strategy == METRIC_SWITCH:
+        from alarms.packs import regions
+
+        return {
+            "Type": "CLOUDWATCH_METRIC",
+            "AlarmIdentifier": {"Name": regions.switched(service).name, "Region": recovery.standby},
+            "InsufficientDataHealthStatus": "LastKnownStatus",
+        }
+    return {
+        "Type": "HTTPS_STR_MATCH",
+        "FullyQualifiedDomainName": f"{recovery.bucket}.s3.{recovery.standby}.amazonaws.com",
+        "Port": 443,
+        "ResourcePath": f"/{key(service)}",
+        "SearchString": WORD,
+        "Inverted": True,
+        "EnableSNI": True,
+        "RequestInterval": INTERVAL_S,
+        "FailureThreshold": SWITCH_LOOKS,
+    }
+
+
+def _check(service: Service, name: str, config: Json) -> Json:
+    tags = [{"Key": "Name", "Value": f"sereno-{service.name}-{name}"}, *store.tags(service)]
+    return {
+        "Type": "AWS::Route53::HealthCheck",
+        "Properties": {"HealthCheckConfig": config, "HealthCheckTags": tags},
+    }
+
+
+def _records(recovery: Recovery) -> Json:
+    """Customers' name leads to the shares, and to the standby when the check fails. The shares are the weights by
+    which traffic comes back; a planned move changes them alone."""
+    found = {
+        f"Share{place}": _record(
+            recovery,
+            recovery.shares,
+            _host(recovery, region),
+            {"SetIdentifier": region, "Weight": weight},
+        )
+        for place, region, weight in (("Primary", recovery.primary, FULL), ("Standby", recovery.standby, 0))
+    }
+    if recovery.strategy == WEIGHTED:
+        return found | {"Customers": _record(recovery, recovery.name, recovery.shares, {})}
+    first = {
+        "SetIdentifier": recovery.primary,
+        "Failover": "PRIMARY",
+        "HealthCheckId": {"Fn::GetAtt": ["TrafficCheck", "HealthCheckId"]},
+    }
+    second = {"SetIdentifier": recovery.standby, "Failover": "SECONDARY"}
+    return found | {
+        "CustomersPrimary": _record(recovery, recovery.name, recovery.shares, first),
+        "CustomersStandby": _record(recovery, recovery.name, _host(recovery, recovery.standby), second),
+    }
+
+
+def _record(recovery: Recovery, name: str, value: str, more: Json) -> Json:
+    """A CNAME, and no alias: an alias has no TTL of its own."""
+    properties = {"Name": name, "Type": "CNAME", "TTL": str(TTL_S), "ResourceRecords": [value], **more}
+    return {"Type": "AWS::Route53::RecordSet", "Properties": {"HostedZoneId": recovery.zone, **properties}}
+
+
+def _host(recovery: Recovery, region: str) -> str:
+    return urlsplit(recovery.urls[region]).netloc

@@ -1,0 +1,285 @@
+"""A service in two regions: what stands in each, so that on the day nothing must be made and nobody must be asked."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from alarms.packs import all_alarms
+from console.on_paper import paper_of
+from dashboards import cloudwatch
+from deploy import config, golden, policy_lint, synth
+from deploy.synth import names, prober, rules, switch
+from remediators import registry
+from remediators.actions import _switch
+from sereno.service import Service
+
+HOUSE = registry.all_remediators()
+TEXT = golden.REGIONS.read_text(encoding="utf-8")
+PRIMARY, STANDBY, WITNESS = "eu-west-1", "eu-central-1", "eu-north-1"
+
+
+def watches(text: str = TEXT):
+    """(service, template) of each region."""
+    found = {}
+    for compiled in config.watches(config.compile_config(config.parse(text))):
+        service = Service.from_json(compiled)
+        found[service.region] = service, synth.synthesise(service, compiled, remediators=HOUSE)
+    return found
+
+
+WATCHES = watches()
+
+
+def of_type(template, kind):
+    return {key: one for key, one in template["Resources"].items() if one["Type"] == f"AWS::{kind}"}
+
+
+def properties(template, logical_id):
+    return template["Resources"][logical_id]["Properties"]
+
+
+def statements(template, role):
+    return properties(template, role)["Policies"][0]["PolicyDocument"]["Statement"]
+
+
+def allowed(template, role):
+    """(action, resource) of everything that a role may do without a customer key."""
+    found = set()
+    for one in statements(template, role):
+        if "Action" not in one:
+            continue
+        where = one["Resource"] if isinstance(one["Resource"], list) else [one["Resource"]]
+        found |= {(action, str(place)) for action in one["Action"] for place in where}
+    return found
+
+
+def test_each_region_has_its_stack_and_the_home_region_comes_first():
+    assert list(WATCHES) == [PRIMARY, STANDBY, WITNESS]
+    without = config.compile_config(config.load(golden.TECHMODA))
+    assert config.watches(without) == [without]
+
+
+def test_both_regions_can_do_everything_for_themselves():
+    needed = {"Ledger", "Topic", "People", "Round", "Prober", "Notifier", "Dashboard"}
+    for region in (PRIMARY, STANDBY):
+        assert needed <= WATCHES[region][1]["Resources"].keys()
+
+
+def test_a_second_region_changes_nothing_of_the_first_but_what_it_adds():
+    alone = golden.template_of(golden.TECHMODA)["Resources"]
+    here = WATCHES[PRIMARY][1]["Resources"]
+    assert alone.keys() <= here.keys()
+    assert {
+        one["Properties"]["AlarmName"] for one in of_type({"Resources": alone}, "CloudWatch::Alarm").values()
+    } <= {one["Properties"]["AlarmName"] for one in of_type({"Resources": here}, "CloudWatch::Alarm").values()}
+
+
+def test_the_witness_only_looks_and_calls_people_when_it_falls_silent():
+    template = WATCHES[WITNESS][1]
+    assert set(of_type(template, "Lambda::Function")) == {"Prober"}
+    assert not of_type(template, "DynamoDB::Table")
+    (alarm,) = of_type(template, "CloudWatch::Alarm").values()
+    assert alarm["Properties"]["AlarmName"] == "sereno-techmoda/prober/probe-silent"
+    assert alarm["Properties"]["AlarmActions"] == [{"Ref": "People"}]
+    assert alarm["Properties"]["TreatMissingData"] == "breaching"
+    (email,) = of_type(template, "SNS::Subscription").values()
+    assert email["Properties"]["Endpoint"] == "oncall@example.com"
+    assert "DeadLetters" not in json.dumps(template)
+
+
+def test_nothing_of_the_standby_leans_on_the_first_region():
+    """Only its address is known, which its own checks ask."""
+    text = json.dumps(WATCHES[STANDBY][1]["Resources"])
+    assert f":{PRIMARY}:" not in text.replace(f"techmoda/{PRIMARY}", "")
+
+
+def test_a_prober_runs_each_minute_alone_and_is_never_tried_again():
+    for region in (PRIMARY, STANDBY, WITNESS):
+        template = WATCHES[region][1]
+        code, failures = properties(template, "Prober"), properties(template, "ProberFailures")
+        assert (code["Handler"], code["Timeout"]) == ("remediators.prober.handler", 60)
+        assert code["ReservedConcurrentExecutions"] == 1
+        assert (failures["MaximumRetryAttempts"], failures["MaximumEventAgeInSeconds"]) == (0, 60)
+        rule = next(
+            one["Properties"]
+            for one in of_type(template, "Events::Rule").values()
+            if one["Properties"]["Name"] == names.prober_rule(WATCHES[region][0])
+        )
+        assert rule["ScheduleExpression"] == "rate(1 minute)"
+        assert rule["Targets"][0]["RetryPolicy"] == prober.RETRY
+
+
+def test_each_prober_leaves_word_in_the_standbys_ledger():
+    ledger = f"arn:aws:dynamodb:{STANDBY}:123456789012:table/sereno-techmoda-ledger"
+    for region in (PRIMARY, STANDBY, WITNESS):
+        assert ("dynamodb:PutItem", ledger) in allowed(WATCHES[region][1], "ProberRole")
+    environment = properties(WATCHES[WITNESS][1], "Prober")["Environment"]["Variables"]
+    assert environment["SERENO_LEDGER"] == "sereno-techmoda-ledger"
+    key = [one for one in statements(WATCHES[WITNESS][1], "ProberRole") if "Fn::If" in one]
+    assert any(f"kms:{STANDBY}:123456789012" in json.dumps(one) for one in key)
+
+
+def test_only_the_standbys_prober_may_set_the_switch():
+    switch_key = "arn:aws:s3:::sereno-techmoda-switch-123456789012-eu-central-1/techmoda/primary-out"
+    assert ("s3:PutObject", switch_key) in allowed(WATCHES[STANDBY][1], "ProberRole")
+    for region in (PRIMARY, WITNESS):
+        assert not any(action.startswith("s3:") for action, _ in allowed(WATCHES[region][1], "ProberRole"))
+    assert not any(action.startswith("route53:") for action, _ in allowed(WATCHES[STANDBY][1], "ProberRole"))
+
+
+def test_a_watch_whose_playbook_moves_nothing_has_a_prober_that_may_not():
+    text = TEXT.replace("playbook:\n", "playbook:\n  region-out: open_incident\n")
+    template = watches(text)[STANDBY][1]
+    assert not any(action.startswith("s3:") for action, _ in allowed(template, "ProberRole"))
+
+
+def test_no_alarm_and_no_rule_starts_what_moves_traffic():
+    service, template = WATCHES[STANDBY]
+    assert rules.first_rung(service, "fail_over") == rules.first_rung(service, "fail_back") == []
+    assert "region-out" not in json.dumps(of_type(template, "Events::Rule"))
+
+
+def test_the_headroom_counts_the_prober():
+    with_it, without = (
+        paper_of(WATCHES[PRIMARY][0], live=False),
+        paper_of(config.service(golden.TECHMODA), live=False),
+    )
+    remediators = len(WATCHES[PRIMARY][0].playbook["region-out"].first)
+    assert remediators == 3
+    # The prober, and the functions of the two remediators that one region has no use for.
+    assert with_it.account.own - without.account.own == 1 + 2 * 5
+
+
+# --- what moves traffic ---------------------------------------------------------------------------------------------
+
+
+def test_only_the_switch_may_be_read_by_everybody():
+    template = WATCHES[STANDBY][1]
+    allow, deny = properties(template, "SwitchBucketPolicy")["PolicyDocument"]["Statement"]
+    assert (allow["Principal"], allow["Action"]) == ("*", "s3:GetObject")
+    assert allow["Resource"].endswith("/techmoda/primary-out")
+    assert deny["Effect"] == "Deny"
+    bucket = properties(template, "SwitchBucket")
+    assert bucket["BucketName"] == WATCHES[STANDBY][0].recovery.bucket
+    assert "VersioningConfiguration" not in bucket
+    blocked = bucket["PublicAccessBlockConfiguration"]
+    assert blocked["BlockPublicAcls"] is blocked["IgnorePublicAcls"] is True
+    assert policy_lint.problems(template) == []
+
+
+def test_traffic_stays_while_the_region_answers_and_the_switch_is_not_set():
+    template = WATCHES[STANDBY][1]
+    checks = {
+        key: one["Properties"]["HealthCheckConfig"] for key, one in of_type(template, "Route53::HealthCheck").items()
+    }
+    assert checks["TrafficCheck"]["HealthThreshold"] == len(checks["TrafficCheck"]["ChildHealthChecks"]) == 2
+    answers, switched = checks["PrimaryCheck"], checks["SwitchCheck"]
+    assert answers["FullyQualifiedDomainName"] == "eu-west-1.api.techmoda.example"
+    assert (answers["ResourcePath"], answers["RequestInterval"], answers["FailureThreshold"]) == ("/health", 10, 3)
+    # Without the object, or without an answer, the text is not found: inverted, that is healthy, and nothing moves.
+    assert (switched["Type"], switched["Inverted"]) == ("HTTPS_STR_MATCH", True)
+    assert switched["FullyQualifiedDomainName"].startswith(WATCHES[STANDBY][0].recovery.bucket + ".s3.eu-central-1.")
+    assert (switched["RequestInterval"], switched["FailureThreshold"]) == (10, 2)
+
+
+def test_the_checkers_search_for_what_fail_over_writes():
+    assert switch.WORD == _switch.WORD
+    assert properties(WATCHES[STANDBY][1], "SwitchCheck")["HealthCheckConfig"]["SearchString"] in _switch.WORD
+
+
+def test_the_records_send_customers_to_the_shares_and_else_to_the_standby():
+    template = WATCHES[STANDBY][1]
+    records = {key: one["Properties"] for key, one in of_type(template, "Route53::RecordSet").items()}
+    assert {one["TTL"] for one in records.values()} == {"20"}
+    assert {one["Type"] for one in records.values()} == {"CNAME"}
+    first, second = records["CustomersPrimary"], records["CustomersStandby"]
+    assert (first["Failover"], first["ResourceRecords"]) == ("PRIMARY", ["shares.api.techmoda.example"])
+    assert first["HealthCheckId"] == {"Fn::GetAtt": ["TrafficCheck", "HealthCheckId"]}
+    assert (second["Failover"], second["ResourceRecords"]) == ("SECONDARY", ["eu-central-1.api.techmoda.example"])
+    shares = {one["SetIdentifier"]: one["Weight"] for key, one in records.items() if key.startswith("Share")}
+    # `fail_back` finds the records by these names.
+    assert shares == {PRIMARY: 100, STANDBY: 0}
+
+
+def test_without_a_hosted_zone_there_is_a_switch_and_no_record():
+    text = TEXT.replace("  zone: Z0123456789ABCDEFGHIJ\n", "").replace("  stage: 3m\n", "")
+    template = watches(text)[STANDBY][1]
+    assert "SwitchBucket" in template["Resources"]
+    assert not any("Route53" in one["Type"] for one in template["Resources"].values())
+
+
+def test_a_metric_switch_reads_an_alarm_of_the_standby_and_keeps_its_state_in_silence():
+    service, template = watches(TEXT.replace("health-switch", "metric-switch"))[STANDBY]
+    assert "SwitchBucket" not in template["Resources"]
+    check = properties(template, "SwitchCheck")["HealthCheckConfig"]
+    assert check["InsufficientDataHealthStatus"] == "LastKnownStatus"
+    named = {one["Properties"]["AlarmName"] for one in of_type(template, "CloudWatch::Alarm").values()}
+    assert check["AlarmIdentifier"] == {"Name": "sereno-techmoda/switch/primary-out", "Region": STANDBY}
+    assert check["AlarmIdentifier"]["Name"] in named
+    assert service.recovery is not None
+    assert service.recovery.bucket == ""
+
+
+def test_weights_alone_are_for_planned_moves():
+    template = watches(TEXT.replace("health-switch", "weighted"))[STANDBY][1]
+    assert not of_type(template, "Route53::HealthCheck")
+    assert set(of_type(template, "Route53::RecordSet")) == {"SharePrimary", "ShareStandby", "Customers"}
+
+
+# --- data and alarms ------------------------------------------------------------------------------------------------
+
+
+def test_backups_of_every_table_are_copied_to_the_standby():
+    template = WATCHES[PRIMARY][1]
+    (rule,) = properties(template, "BackupPlan")["BackupPlan"]["BackupPlanRule"]
+    (copy,) = rule["CopyActions"]
+    vault = properties(WATCHES[STANDBY][1], "Vault")["BackupVaultName"]
+    assert copy["DestinationBackupVaultArn"] == f"arn:aws:backup:{STANDBY}:123456789012:backup-vault:{vault}"
+    selected = properties(template, "BackupSelection")["BackupSelection"]["Resources"]
+    assert selected == [f"arn:aws:dynamodb:{PRIMARY}:123456789012:table/techmoda-products"]
+    assert "BackupPlan" not in WATCHES[STANDBY][1]["Resources"]
+
+
+@pytest.mark.parametrize(
+    ("region", "wanted"),
+    [
+        (PRIMARY, {"probe-silent": "page", "replication-lag": "ticket"}),
+        (
+            STANDBY,
+            {
+                "probe-silent": "page",
+                "region-suspected": "page",
+                "rpo": "page",
+                "rpo-near": "ticket",
+                "standby-ready": "ticket",
+            },
+        ),
+    ],
+)
+def test_each_region_watches_what_its_own_metrics_tell(region, wanted):
+    alone = {one.name for one in all_alarms(config.service(golden.TECHMODA))}
+    service, _ = WATCHES[region]
+    added = {one.what: one for one in all_alarms(service) if one.name not in alone}
+    own = {what: one.severity for what, one in added.items() if one.namespace in ("Sereno", "AWS/DynamoDB")}
+    assert own == wanted
+    assert all(one.name.startswith("sereno-techmoda/") for one in added.values())
+
+
+def test_the_promised_recovery_point_is_what_the_alarms_are_held_against():
+    alarms = {one.what: one for one in all_alarms(WATCHES[STANDBY][0])}
+    assert (alarms["rpo-near"].threshold, alarms["rpo"].threshold) == (450, 900)
+    (lag,) = [one for one in all_alarms(WATCHES[PRIMARY][0]) if one.what == "replication-lag"]
+    assert lag.threshold == 450_000  # DynamoDB tells milliseconds
+
+
+def test_the_dashboards_of_two_regions_do_not_overwrite_each_other():
+    shown = {}
+    for region in (PRIMARY, STANDBY):
+        service, template = WATCHES[region]
+        boards = {one["Properties"]["DashboardName"] for one in of_type(template, "CloudWatch::Dashboard").values()}
+        assert names.dashboard(service) == cloudwatch.name_of(service, "overview")
+        assert names.dashboard(service) in boards
+        shown[region] = boards
+    assert shown[PRIMARY].isdisjoint(shown[STANDBY])
