@@ -13,7 +13,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from contextlib import AbstractContextManager, ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -198,7 +198,7 @@ def embedded_aws(
     is an error (see `deploy.embedded`). `prepare` makes of the account what a scenario wants, before the watch looks.
     """
     with ExitStack() as stack:
-        stack.enter_context(_environment({**_CREDENTIALS, "MOTO_ACCOUNT_ID": service.account}))
+        stack.enter_context(credentials(service.account))
         traveller = stack.enter_context(time_machine.travel(datetime.fromtimestamp(start, UTC), tick=False))
         stack.enter_context(mock_aws(config=embedded.MOCK_CONFIG))
         clients = _clients(service.region)
@@ -228,6 +228,11 @@ def translated(template: Path, service: Service, *, fast: bool) -> Json:
 def _translated(template: Path, _: int, region: str, account: str, fast: bool) -> Json:
     """Both runs of a drill need it, and every seed."""
     return sam.translate(template, {"DemandMetric": "1"} if fast else {}, region=region, account=account)
+
+
+def credentials(account: str) -> AbstractContextManager[None]:
+    """While this holds, whatever makes a client finds credentials, and the embedded AWS plays this account."""
+    return _environment({**_CREDENTIALS, "MOTO_ACCOUNT_ID": account})
 
 
 _CREDENTIALS = {

@@ -30,22 +30,28 @@ def read(path: Path) -> Json:
     """The file's content with plain numbers: seconds, requests a second, ratios.
 
     Raises InvalidInput with every problem found."""
+    merged = document(path)
     source = path.name
-    raw = _document(path, source)
-    base = raw.get("base")
-    merged = raw
-    if base is not None:
-        beside = path.with_name(f"{base}.yaml")
-        if not beside.is_file():
-            others = [one.stem for one in path.parent.glob("_*.yaml")]
-            mend = f"is no file beside {source}{nearest(str(base), others)}"
-            raise InvalidInput(source, [Problem("base", base, mend)])
-        merged = {**_document(beside, beside.name), **raw}
     reading = Reading(merged)
     checked = _scenario(reading, path.stem)
     if reading.problems:
         raise InvalidInput(source, reading.problems)
     return checked
+
+
+def document(path: Path) -> dict[str, Any]:
+    """The file's keys as they stand there, on those of the file that it builds on. Raises InvalidInput."""
+    source = path.name
+    raw = _document(path, source)
+    base = raw.get("base")
+    if base is None:
+        return raw
+    beside = path.with_name(f"{base}.yaml")
+    if not beside.is_file():
+        others = [one.stem for one in path.parent.glob("_*.yaml")]
+        mend = f"is no file beside {source}{nearest(str(base), others)}"
+        raise InvalidInput(source, [Problem("base", base, mend)])
+    return {**_document(beside, beside.name), **raw}
 
 
 def _document(path: Path, source: str) -> dict[str, Any]:

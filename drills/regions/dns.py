@@ -1,0 +1,223 @@
+"""Names and health checks, as Route 53 has them: who is answered what, and how soon a change is seen. All pure.
+
+Time is seconds since the drill's start. A check is made by sixteen checkers, each for itself; what they find is
+counted together, reaches the name servers a moment later, and from there the resolvers (`drills.regions.resolvers`).
+https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/dns-failover-determining-health-of-endpoints.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+# The places from which Route 53 checks; two of sixteen checkers are in each. The places are published, how many
+# checkers there are is not.
+# https://docs.aws.amazon.com/Route53/latest/APIReference/API_HealthCheckConfig.html
+PLACES = (
+    "us-east-1",
+    "us-west-1",
+    "us-west-2",
+    "eu-west-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ap-northeast-1",
+    "sa-east-1",
+)
+CHECKERS = 16
+# "If more than 18% of health checkers report that an endpoint is healthy, Route 53 considers it healthy." (as above)
+HEALTHY_SHARE = 0.18
+# A connection that is not there within four seconds has failed (as above); an answer, or a refusal, is there at once.
+PATIENCE_S, PROMPT_S = 4.0, 0.2
+# From a status to the name servers' answers. No number is published; a few seconds are seen.
+NAME_SERVERS_S = (2.0, 5.0)
+# A change of a record: "generally within 60 seconds".
+# https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html
+RECORDS_S = (10.0, 60.0)
+
+# What a checker finds at a place and a moment: whether it is as it should be, and after how many seconds it knows.
+Look = Callable[[str, float], tuple[bool, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A health check of an endpoint. An `inverted` one is healthy when what it looks for is not there."""
+
+    name: str
+    interval_s: float = 10.0
+    threshold: int = 3
+    inverted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Calculated:
+    """A health check of others: healthy when so many of them are."""
+
+    name: str
+    children: tuple[str, ...]
+    threshold: int
+
+
+@dataclass(slots=True)
+class _Checker:
+    place: str
+    next_at: float
+    thinks: bool
+    contrary: int = 0
+    pending: list[tuple[float, bool]] = field(default_factory=list)
+
+    def hears(self, now: float, threshold: int) -> None:
+        """Takes in what is known by now: so many findings in a row change the opinion."""
+        while self.pending and self.pending[0][0] <= now:
+            _, found = self.pending.pop(0)
+            self.contrary = 0 if found is self.thinks else self.contrary + 1
+            if self.contrary >= threshold:
+                self.thinks, self.contrary = found, 0
+
+
+class Checked:
+    """A check at work. A new check is healthy until there is enough to say otherwise."""
+
+    def __init__(self, check: Check, look: Look, rng: np.random.Generator) -> None:
+        self.check = check
+        self._look = look
+        phases = sorted(float(one) for one in rng.uniform(0, check.interval_s, CHECKERS))
+        places = [PLACES[one % len(PLACES)] for one in rng.permutation(CHECKERS).tolist()]
+        # What is looked for is not there at first when the check is inverted.
+        self._checkers = [
+            _Checker(place, phase, not check.inverted) for place, phase in zip(places, phases, strict=True)
+        ]
+
+    @property
+    def share(self) -> float:
+        """The share of the checkers that found what they look for."""
+        return sum(one.thinks for one in self._checkers) / len(self._checkers)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether it counts as healthy at this moment."""
+        return (self.share > HEALTHY_SHARE) is not self.check.inverted
+
+    def advance(self, now: float) -> None:
+        """Makes the looks that are due before a moment, and hears what is known by then."""
+        for one in self._checkers:
+            while one.next_at < now:
+                found, took = self._look(one.place, one.next_at)
+                one.pending.append((one.next_at + took, found))
+                one.next_at += self.check.interval_s
+            if one.pending:
+                one.hears(now, self.check.threshold)
+
+
+class Health:
+    """Every check, and the statuses as the name servers know them."""
+
+    def __init__(
+        self, checks: Sequence[tuple[Check, Look]], calculated: Sequence[Calculated], rng: np.random.Generator
+    ) -> None:
+        self._checked = [Checked(check, look, rng) for check, look in checks]
+        self._calculated = tuple(calculated)
+        self._rng = rng
+        self.known: dict[str, bool] = dict.fromkeys(self._raw(), True)
+        self._coming: list[tuple[float, str, bool]] = []
+        # Every change as the name servers learn of it: when, which, whether healthy.
+        self.changes: list[tuple[float, str, bool]] = []
+        self._last = self._raw()
+
+    def _raw(self) -> dict[str, bool]:
+        found = {one.check.name: one.healthy for one in self._checked}
+        for each in self._calculated:
+            found[each.name] = sum(found[child] for child in each.children) >= each.threshold
+        return found
+
+    def advance(self, now: float) -> bool:
+        """Up to a moment; whether what the name servers know has changed."""
+        for one in self._checked:
+            one.advance(now)
+        raw = self._raw()
+        for name, healthy in raw.items():
+            if healthy is not self._last[name]:
+                self._coming.append((now + float(self._rng.uniform(*NAME_SERVERS_S)), name, healthy))
+        self._last = raw
+        due = sorted(one for one in self._coming if one[0] <= now)
+        self._coming = [one for one in self._coming if one[0] > now]
+        for at, name, healthy in due:
+            if self.known[name] is not healthy:
+                self.known[name] = healthy
+                self.changes.append((at, name, healthy))
+        return bool(due)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One record of a set: what it names, its weight, and the check on which it depends (empty: always healthy)."""
+
+    target: str
+    weight: int = 1
+    check: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """A set of records of one name and type: `failover` (the first is the primary) or `weighted`."""
+
+    kind: str
+    answers: tuple[Answer, ...]
+
+    def chances(self, known: Mapping[str, bool]) -> dict[str, float]:
+        """How likely each target is. Are all unhealthy, Route 53 answers as if all were healthy.
+        https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/health-checks-how-route-53-chooses-records.html
+        """
+        healthy = [one for one in self.answers if known.get(one.check, True)] or list(self.answers)
+        if self.kind == "failover":
+            return {healthy[0].target: 1.0}
+        # Weights of zero are used only when there is no other.
+        total = sum(one.weight for one in healthy)
+        if not total:
+            return {one.target: 1 / len(healthy) for one in healthy}
+        return {one.target: one.weight / total for one in healthy if one.weight}
+
+
+class Zone:
+    """A hosted zone: sets of records by name. A name that has none is where a way ends."""
+
+    def __init__(self, records: Mapping[str, Records], rng: np.random.Generator) -> None:
+        self._records = dict(records)
+        self._rng = rng
+        self._coming: list[tuple[float, str, Records]] = []
+
+    def change(self, name: str, records: Records, now: float) -> None:
+        """A change by the control plane, which the name servers have a little later. Raises KeyError."""
+        if name not in self._records:
+            raise KeyError(f"{name} has no records")
+        self._coming.append((now + float(self._rng.uniform(*RECORDS_S)), name, records))
+
+    def advance(self, now: float) -> bool:
+        """Up to a moment; whether anything has changed."""
+        due = sorted((one for one in self._coming if one[0] <= now), key=lambda one: one[0])
+        self._coming = [one for one in self._coming if one[0] > now]
+        for _, name, records in due:
+            self._records[name] = records
+        return bool(due)
+
+    def records(self, name: str) -> Records:
+        """The set of a name, as the name servers have it. Raises KeyError."""
+        return self._records[name]
+
+    def chances(self, name: str, known: Mapping[str, bool]) -> dict[str, float]:
+        """Where a name leads to in the end, and how likely: CNAMEs are followed."""
+        if name not in self._records:
+            return {name: 1.0}
+        found: dict[str, float] = {}
+        for target, chance in self._records[name].chances(known).items():
+            for end, further in self.chances(target, known).items():
+                found[end] = found.get(end, 0.0) + chance * further
+        return found
+
+
+def weighted(records: Records, weights: Mapping[str, int]) -> Records:
+    """The same set with other weights by target."""
+    return replace(
+        records, answers=tuple(replace(one, weight=weights.get(one.target, one.weight)) for one in records.answers)
+    )
