@@ -3,6 +3,7 @@
     EVIDENCE  primary         what the standby's prober has folded together, and the last numbers it has heard
     EVIDENCE  witness#<name>  what the prober of another region writes: a number that grows, and what it saw
     EVIDENCE  switch          that traffic is to be elsewhere, where a metric and no object says so
+    EVIDENCE  ask#<what>      that a person wants traffic moved, or back
 
 The rows of other regions come by a write from there into this table: the standby asks nobody.
 """
@@ -12,16 +13,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from remediators import items
-from sereno.model import Json
+from sereno.model import Json, instant, iso
 from sereno.ports import Aws
 from sereno.recovery import Evidence
 from sereno.service import Service
 
 PK, PRIMARY, SWITCH = "EVIDENCE", "primary", "switch"
-WITNESS = "witness#"
+WITNESS, ASK = "witness#", "ask#"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +39,25 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """That a person wants traffic moved (`region-out`) or back (`region-back`)."""
+
+    what: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Rows:
     """Everything that is known: the evidence (None before the first try), the last numbers that went into it, the
-    words of others, and whether the switch row says that traffic is to be elsewhere."""
+    words of others, what people asked for, and whether the switch row says that traffic is to be elsewhere."""
 
     evidence: Evidence | None = None
     heard: Mapping[str, int] = field(default_factory=dict)
     words: Mapping[str, Word] = field(default_factory=dict)
     canary: int = 0
     out: bool = False
+    asks: tuple[Ask, ...] = ()
 
 
 def table_of(service: Service) -> str:
@@ -66,10 +80,16 @@ def read(client: Any, service: Service) -> Rows:
         for name, row in found.items()
         if name.startswith(WITNESS)
     }
+    asks = tuple(
+        Ask(name.removeprefix(ASK), row["by"]["S"], instant(row["at"]["S"]))
+        for name, row in found.items()
+        if name.startswith(ASK)
+    )
     if own is None:
-        return Rows(words=words, out=SWITCH in found)
+        return Rows(words=words, out=SWITCH in found, asks=asks)
     heard = {str(name): int(number) for name, number in own["heard"].items()}
-    return Rows(Evidence.from_json(own["evidence"]), heard, words, int(own.get("canary", 0)), SWITCH in found)
+    known, canary = Evidence.from_json(own["evidence"]), int(own.get("canary", 0))
+    return Rows(known, heard, words, canary, SWITCH in found, asks)
 
 
 def _word(data: Mapping[str, Any]) -> Word:
@@ -88,6 +108,27 @@ def tell(client: Any, service: Service, witness: str, word: Word) -> None:
     """Leaves word in the standby's ledger; `client` is of the standby's region. Raises what AWS raises."""
     doc = json.dumps({"number": word.number, "ok": word.ok, "detail": word.detail[:200]}, separators=(",", ":"))
     client.put_item(TableName=table_of(service), Item=items.item(PK, f"{WITNESS}{witness}", doc=doc))
+
+
+def ask(client: Any, service: Service, wanted: Ask) -> None:
+    """Notes what a person wants; the standby's prober or round begins it. Raises what AWS raises."""
+    row = items.item(PK, f"{ASK}{wanted.what}", by=wanted.by, at=iso(wanted.at))
+    client.put_item(TableName=table_of(service), Item=row)
+
+
+def answered(client: Any, service: Service, wanted: Ask) -> None:
+    """Forgets what was asked, unless it was asked anew. Raises what AWS raises."""
+    try:
+        client.delete_item(
+            TableName=table_of(service),
+            Key=items.key(PK, f"{ASK}{wanted.what}"),
+            ConditionExpression="#at = :at",
+            ExpressionAttributeNames={"#at": "at"},
+            ExpressionAttributeValues=items.values(at=iso(wanted.at)),
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            raise
 
 
 def of(aws: Aws, service: Service) -> Rows:

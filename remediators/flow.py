@@ -14,6 +14,7 @@ from remediators.watch import Watch
 from sereno import planned
 from sereno.errors import LedgerUnavailable, StillChanging
 from sereno.guard import (
+    asked_for,
     check_active,
     check_mode,
     check_signal,
@@ -118,6 +119,9 @@ def permitted(watch: Watch, remediation: Remediation, remediator: Remediator) ->
     regional = watch.service.recovery is not None
     settings = watch.ledger.settings(remediator.name, watch.service.stack, now, regional=regional)
     mode, why = effective_mode(play, settings.modes, remediator.name)
+    if settings.modes is not None:
+        two_person = watch.service.approvals.two_person
+        mode, why = asked_for(remediation.signal, remediator.kind, mode, two_person=two_person) or (mode, why)
     passive = check_active(watch.service, remediator.kind, remediation.signal, settings.serving)
     if not passive.ok and mode.rank > Mode.OBSERVE.rank:
         mode, why = Mode.OBSERVE, f"{passive.reason}: {passive.detail}"

@@ -16,12 +16,13 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from remediators import evidence, flow
+from remediators import evidence, flow, region_round
 from remediators.evidence import Rows, Word
 from remediators.eyes import Eyes, HttpEyes, Look
 from remediators.handler import invocation
 from remediators.watch import Watch
 from sereno import recovery
+from sereno.errors import LedgerUnavailable
 from sereno.model import Json
 from sereno.ports import Permission
 from sereno.recovery import PROBE_EVERY_S, Evidence, Sighting, Witness
@@ -73,12 +74,12 @@ def try_once(watch: Watch, eyes: Eyes) -> Evidence | None:
     if wanted is None:
         raise ValueError(f"{watch.service.name} has no recovery: in its sereno.yaml")
     try:
-        if watch.service.region == wanted.standby:
+        if watch.service.is_standby:
             return _in_standby(watch, wanted, eyes)
         if watch.service.region == wanted.primary:
             return _in_primary(watch, wanted, eyes)
         _in_witness(watch, wanted, eyes)
-    except (ClientError, BotoCoreError, ValueError, KeyError) as error:
+    except (ClientError, BotoCoreError, LedgerUnavailable, ValueError, KeyError) as error:
         watch.telemetry.log("warning", "a try was lost", error=f"{type(error).__name__}: {error}")
         watch.telemetry.count("ProbeFailed")
     return None
@@ -155,6 +156,8 @@ def _in_standby(watch: Watch, wanted: Recovery, eyes: Eyes) -> Evidence:
         watch.telemetry.count("RpoNow", found.lag_s)
     if wanted.strategy == "metric-switch":
         watch.telemetry.count("PrimaryOut", 1 if seen.rows.out else 0)
+    for asked in seen.rows.asks:
+        region_round.answer(watch, asked)
     answer(watch, found)
     return found
 

@@ -1,25 +1,39 @@
-"""What the round of the standby does for the other region: when it is out, everything that answers that is started,
-should the prober have died or been beaten to it."""
+"""What the round of the standby does for the other region: when it is out, or a person wants traffic moved,
+everything that answers that is started, should the prober have died or been beaten to it."""
 
 from __future__ import annotations
 
 from remediators import evidence, flow
+from remediators.evidence import Ask, Rows
 from remediators.watch import MARGIN_S, Watch
 from sereno import recovery
 from sereno.guard import targets_of
 from sereno.lifecycle import remediation_id
 from sereno.model import Signal, Target
-from sereno.service import REGION_OUT
 
 
 def tend(watch: Watch) -> int:
     """How many remediations it started. Raises LedgerUnavailable, and what AWS raises."""
-    signal = _out(watch)
-    play = watch.service.playbook.get(REGION_OUT)
-    if signal is None or play is None:
-        return 0
+    rows = evidence.of(watch.aws, watch.service)
+    started = sum(answer(watch, one) for one in rows.asks)
+    signal = _out(watch, rows)
+    return started + (start_missing(watch, signal) if signal else 0)
+
+
+def answer(watch: Watch, asked: Ask) -> int:
+    """Begins what a person asked for, once; how many remediations that started."""
+    started = start_missing(watch, recovery.asked_signal(watch.service, asked.what, asked.at, asked.by))
+    evidence.answered(watch.aws.client("dynamodb"), watch.service, asked)
+    return started
+
+
+def start_missing(watch: Watch, signal: Signal) -> int:
+    """Starts what the play's first rung says, on every target that nobody holds; how many."""
+    play = watch.service.playbook.get(signal.what)
     wanted: list[tuple[str, Target]] = [
-        (name, target) for name in play.first for target in targets_of(watch.load(name).kind, signal, watch.service)
+        (name, target)
+        for name in (play.first if play else ())
+        for target in targets_of(watch.load(name).kind, signal, watch.service)
     ]
     held = watch.ledger.held(target.key for _, target in wanted)
     started = 0
@@ -31,10 +45,9 @@ def tend(watch: Watch) -> int:
     return started
 
 
-def _out(watch: Watch) -> Signal | None:
+def _out(watch: Watch, rows: Rows) -> Signal | None:
     """The outage that is confirmed at this moment."""
-    known, service = evidence.of(watch.aws, watch.service).evidence, watch.service
-    now = watch.clock.now()
+    known, service, now = rows.evidence, watch.service, watch.clock.now()
     if known is None or service.recovery is None:
         return None
     out = recovery.confirmed_out(known, now, service.recovery.confirm_s)

@@ -131,6 +131,14 @@ def check_active(service: Service, kind: str, signal: Signal, serving: str) -> V
     return Verdict.no(Reason.NOT_ACTIVE, f"customers are served from {now_serving}")
 
 
+def asked_for(signal: Signal, kind: str, mode: Mode, *, two_person: bool) -> tuple[Mode, str] | None:
+    """(mode, why) when a person wants traffic moved: to ask is to approve, unless two must. None for everything else;
+    what is off stays off."""
+    if signal.source != "manual" or kind not in ("region", "traffic") or mode is Mode.OFF:
+        return None
+    return (Mode.APPROVE, "a person asked, another must agree") if two_person else (Mode.AUTO, "a person asked")
+
+
 def check_mode(mode: Mode, why: str) -> Verdict:
     """Off refuses; every other mode goes on to a plan."""
     return Verdict.no(Reason.MODE_OFF, why) if mode is Mode.OFF else Verdict.yes(f"{mode} ({why})")

@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import Any
 
 from sereno.model import Json, Reason, Signal, Target, Verdict, instant, iso
-from sereno.service import REGION_BACK, REGION_OUT, Service
+from sereno.service import REGION_OUT, Service
 
 # How often a prober tries, and how many of its sightings are judged together.
 PROBE_EVERY_S = 5
@@ -291,20 +291,21 @@ def attempt(signal: Signal, now: datetime) -> Signal:
     return replace(signal, id=f"{signal.id}#{number}", root=signal.origin) if number > 0 else signal
 
 
-def back_signal(service: Service, at: datetime, by: str) -> Signal:
-    """The signal that a person wants the primary to serve again."""
+def asked_signal(service: Service, what: str, at: datetime, by: str) -> Signal:
+    """The signal that a person wants traffic moved (`region-out`) or back (`region-back`)."""
     recovery = service.recovery
     if recovery is None:
         raise ValueError(f"{service.name} has no recovery")
-    name = f"{service.name}/{recovery.primary}/{REGION_BACK}"
+    name = f"{service.name}/{recovery.primary}/{what}"
     return Signal(
         id=f"manual:{name}:{by}@{iso(at)}",
         source="manual",
         name=name,
-        what=REGION_BACK,
+        what=what,
         state="ALARM",
         previous="",
         target=Target("region", recovery.primary, service.region, service.account),
         at=at,
         reason=f"asked for by {by}",
+        factor=1.0,
     )

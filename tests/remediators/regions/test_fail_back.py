@@ -8,6 +8,7 @@ from remediators import flow
 from sereno import recovery
 from sereno.lifecycle import Remediation
 from sereno.model import Reason, Status
+from sereno.service import REGION_BACK
 from tests.remediators.regions.conftest import PRIMARY, STANDBY, Regions
 
 
@@ -24,7 +25,7 @@ def away(regions: Regions) -> Regions:
 
 
 def go_back(regions: Regions) -> Remediation:
-    signal = recovery.back_signal(regions.standby.service, regions.clock.now(), "ana")
+    signal = recovery.asked_signal(regions.standby.service, REGION_BACK, regions.clock.now(), "ana")
     (started,) = flow.start_all(regions.standby, signal, "fail_back")
     assert started is not None
     return started
@@ -100,7 +101,7 @@ def test_where_there_are_no_records_traffic_goes_back_at_once(away: Regions):
 
 def test_a_person_who_fails_back_twice_is_heard_once(away: Regions):
     go_back(away)
-    signal = recovery.back_signal(away.standby.service, away.clock.now(), "ana")
+    signal = recovery.asked_signal(away.standby.service, REGION_BACK, away.clock.now(), "ana")
     (second,) = flow.start_all(away.standby, signal, "fail_back")
     assert second is None or second.id == back(away).id or second.reason is Reason.TARGET_BUSY
 

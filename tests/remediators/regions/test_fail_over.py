@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from remediators import prober
+from remediators import evidence, prober
 from remediators import round as rounds
+from remediators.evidence import Ask
 from sereno.model import Mode, Reason, Status
 from sereno.recovery import Witness
-from sereno.service import REGION_OUT
+from sereno.service import REGION_OUT, Approvals
 from tests.remediators.regions.conftest import PRIMARY, STANDBY, WITNESS, FakeEyes, Regions
 
 
@@ -137,6 +138,56 @@ def test_the_mode_is_respected(regions: Regions, mode: Mode):
     expected = {Mode.OBSERVE: Status.OBSERVED, Mode.APPROVE: Status.AWAITING_APPROVAL, Mode.OFF: Status.SKIPPED}
     assert failovers(regions)[0].status is expected[mode]
     assert not [one for one in failovers(regions) if one.steps_done]
+
+
+def ask(regions: Regions, what: str = REGION_OUT) -> None:
+    asked = Ask(what, "ana", regions.clock.now())
+    evidence.ask(regions.real[STANDBY].client("dynamodb"), regions.standby.service, asked)
+
+
+def in_mode(regions: Regions, mode: Mode, **changes: object) -> None:
+    service = regions.standby.service
+    plays = {**service.playbook, REGION_OUT: replace(service.playbook[REGION_OUT], mode=mode)}
+    regions.watches[STANDBY] = replace(regions.standby, service=replace(service, playbook=plays, **changes))
+
+
+@pytest.mark.parametrize("mode", [Mode.OBSERVE, Mode.APPROVE, Mode.AUTO])
+def test_a_person_who_asks_is_heard_at_once_and_once(regions: Regions, mode: Mode):
+    in_mode(regions, mode)
+    regions.tries(60)
+    ask(regions)
+    regions.tries(5)
+    assert regions.switched
+    regions.tries(300)
+    (one,) = failovers(regions)
+    assert one.status is Status.HOLDING
+    assert not evidence.of(regions.real[STANDBY], regions.standby.service).asks
+
+
+def test_what_is_off_stays_off_whoever_asks(regions: Regions):
+    in_mode(regions, Mode.OFF)
+    regions.tries(60)
+    ask(regions)
+    regions.tries(60)
+    assert not regions.switched
+
+
+def test_where_two_must_agree_another_is_asked(regions: Regions):
+    in_mode(regions, Mode.AUTO, approvals=Approvals(two_person=True))
+    regions.tries(60)
+    ask(regions)
+    regions.tries(30)
+    (one,) = failovers(regions)
+    assert one.status is Status.AWAITING_APPROVAL
+    assert not regions.switched
+
+
+def test_a_request_that_is_older_than_a_quarter_of_an_hour_is_stale(regions: Regions):
+    regions.tries(60)
+    ask(regions)
+    regions.clock.forward(16 * 60)
+    regions.tries(60)
+    assert not regions.switched
 
 
 def test_only_the_standby_decides(regions: Regions):
