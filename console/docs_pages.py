@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 
-from alarms.packs import all_alarms
+from alarms.packs import all_alarms, regions
 from alarms.spec import AlarmSpec, AnySpec, CompositeSpec
 from deploy import config, golden, iam
 from drills import scenario
@@ -36,6 +36,10 @@ follows from an objective or a declared limit, and its description says how.
 *M of N* is how many of the newest N periods must breach. A severity of `page` notifies people directly and by itself;
 a `ticket` starts what the playbook says, and reaches people directly only where no play answers it; an `info` is a
 part of another alarm and tells nobody.
+"""
+TWO_REGIONS = """\
+What a second region adds, read from [examples/techmoda/regions.yaml](../examples/techmoda/regions.yaml): each in the
+region whose metrics tell it. They are for people, and move no traffic.
 """
 SCENARIOS = """\
 # Scenarios
@@ -114,7 +118,19 @@ def alarms() -> str:
     parts = [ALARMS, f"## The service ({len(own)} alarms)\n", *map(_alarm, own)]
     parts += [f"## The watchman himself ({len(watchman)} alarms)\n"]
     parts += ["Sereno's own alarms. No rule of the service matches their names: they never start a remediator.\n"]
-    return "\n".join([*parts, *map(_alarm, watchman)])
+    parts += map(_alarm, watchman)
+    known = {one.name for one in specs}
+    regional = [one for one in _of_two_regions() if one.name not in known]
+    parts += [f"## Two regions ({len(regional)} alarms)\n", TWO_REGIONS, *map(_alarm, regional)]
+    return "\n".join(parts)
+
+
+def _of_two_regions() -> list[AnySpec]:
+    """What a second region adds, each alarm once and as the first region that has it says it."""
+    found: dict[str, AnySpec] = {}
+    for compiled in config.watches(config.compile_config(config.load(golden.REGIONS))):
+        found = {one.name: one for one in regions.alarms(Service.from_json(compiled))} | found
+    return list(found.values())
 
 
 def _alarm(spec: AnySpec) -> str:

@@ -14,6 +14,8 @@ from sereno.service import REGION_OUT, Recovery, Service
 TIMEOUT_S = 60
 # It tries for most of a minute; the next minute's run follows it, never beside it.
 CONCURRENCY = 1
+# It runs nearly all the time and mostly waits: here memory is money, and a cold start comes once in hours.
+MEMORY_MB = 256
 # A run that is late is worth nothing: the next one comes.
 RETRY: Json = {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0}
 FAIL_OVER = "fail_over"
@@ -47,6 +49,7 @@ def of(service: Service, remediators: Mapping[str, Remediator]) -> Code:
         retries=0,
         permissions=_permissions(service, recovery, remediators),
         keeps_failures=not alone,
+        memory_mb=MEMORY_MB,
     )
 
 

@@ -46,9 +46,14 @@ def test_every_link_leads_somewhere(docs):
 
 
 def test_every_alarm_leads_to_its_chapter(docs):
-    service = Service.from_json(config.compile_config(config.load(golden.TECHMODA)))
+    texts = [golden.REGIONS.read_text(encoding="utf-8")]
+    texts.append(texts[0].replace("health-switch", "metric-switch"))
+    services = [
+        Service.from_json(one) for text in texts for one in config.watches(config.compile_config(config.parse(text)))
+    ]
     chapters = docs.headings(docs.root / "docs" / "runbook.md")
-    links = {spec.runbook for spec in all_alarms(service)} | {"docs/runbook.md#exhaustion-fast"}
+    links = {spec.runbook for service in services for spec in all_alarms(service)}
+    links |= {f"docs/runbook.md#{what}" for what in ("exhaustion-fast", *services[0].playbook)}
     assert {link.partition("#")[0] for link in links} == {"docs/runbook.md"}
     assert {link.partition("#")[2] for link in links} - chapters == set()
 
