@@ -205,7 +205,9 @@ def _commit_unless_changed(watch: Watch, remediation: Remediation, remediator: R
     """What was approved is this plan on this world; on another it asks again. Incidents have no value before."""
     try:
         live = remediator.read(watch.aws, watch.context(remediation, remediator))
-        for step in _plan(remediation).steps:
+        # Of several steps that change one setting, the first one begins with what it is now.
+        first = {step.setting: step for step in reversed(_plan(remediation).steps)}
+        for step in first.values():
             verdict = check_drift(step, live, step.before)
             if not verdict.ok:
                 return flow.ask_again(watch, remediation, remediator, verdict)
@@ -234,7 +236,9 @@ def _expire(watch: Watch, remediation: Remediation) -> Remediation | None:
 def _drift(watch: Watch, remediation: Remediation, remediator: Remediator) -> Verdict:
     """Whether every value is still what this remediation set."""
     live: Json = remediator.read(watch.aws, watch.context(remediation, remediator))
-    for step in _plan(remediation).steps[: remediation.steps_done]:
+    # Several steps may change one setting, one after another: the last one says what it is now.
+    last = {step.setting: step for step in _plan(remediation).steps[: remediation.steps_done]}
+    for step in last.values():
         verdict = check_drift(step, live, step.after)
         if not verdict.ok:
             return verdict

@@ -22,7 +22,9 @@ PARAMS: Mapping[str, Param] = {
     "second": Param(50, "percent of the traffic that the primary gets then", 10, 99),
 }
 PERMISSIONS: tuple[Permission, ...] = (*_switch.PERMISSIONS, *_switch.RECORDS)
-# What the switch's absence takes to be seen by everybody: two looks of the health checkers, and the records' TTL.
+# What the switch's absence takes to be seen by everybody: two looks of the health checkers, and the records' TTL. A
+# change of records takes no longer: "generally within 60 seconds", and the TTL.
+# https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html
 SETTLES = timedelta(seconds=90)
 
 
@@ -109,9 +111,10 @@ def may_go_on(aws: Aws, context: Context, plan: Plan, done: int) -> Verdict:
         if name in recovery.ACTIVE and one.view is View.DOWN:
             return Verdict.no(Reason.SYMPTOM_PERSISTS, f"{name} sees {wanted.primary} fail: {one.detail}")
     last = plan.steps[done - 1]
-    if last.after == 0:
-        return Verdict.yes("nobody was moved by it")
-    waits = SETTLES if last.setting == _switch.SWITCH else timedelta(seconds=wanted.stage_s)
+    # Nobody is moved by the records behind the switch, but all would be, were the switch gone before the name servers
+    # have them.
+    settles = last.setting == _switch.SWITCH or last.after == 0
+    waits = SETTLES if settles else timedelta(seconds=wanted.stage_s)
     if context.since is None or context.now - context.since >= waits:
         return Verdict.yes(f"borne for {waits.total_seconds():.0f} s")
     left = waits - (context.now - context.since)

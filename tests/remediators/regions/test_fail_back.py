@@ -43,10 +43,21 @@ def test_the_primary_gets_its_traffic_a_share_at_a_time(away: Regions):
         if away.share() != shares[-1]:
             shares.append(away.share())
     assert shares == [0, 10, 50, 100]
-    away.tries(300)
-    assert back(away).status is Status.KEPT
+    away.tries(1800)
+    done = back(away)
+    assert (done.status, done.reason) == (Status.KEPT, Reason.OK), "its own steps are no stranger's"
     assert not away.switched
     assert away.world.serving == PRIMARY
+
+
+def test_the_switch_goes_only_when_the_name_servers_have_the_records(away: Regions):
+    """Else everybody would be sent to the primary at once, until they have."""
+    go_back(away)
+    assert away.share() == 0
+    away.tries(60)
+    assert away.switched
+    away.tries(90)
+    assert not away.switched
 
 
 def test_each_share_is_borne_for_a_while(away: Regions):
