@@ -14,7 +14,20 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from console import apply, begin, build, dashboards, events, failures, incidents, operate, rehearse, scorecard, serve
+from console import (
+    apply,
+    begin,
+    build,
+    dashboards,
+    dr,
+    events,
+    failures,
+    incidents,
+    operate,
+    rehearse,
+    scorecard,
+    serve,
+)
 from console.show import errors, hush
 from sereno import __version__
 
@@ -62,6 +75,7 @@ scorecard.add_to(app)
 serve.add_to(app)
 events.add_to(app)
 dashboards.add_to(app)
+dr.add_to(app)
 
 
 def _version(wanted: bool) -> None:

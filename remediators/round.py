@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from remediators import aftermath, demote, flow, incident_round, prewarm, region_round
+from remediators import aftermath, demote, flow, incident_round, parity, prewarm, region_round
 from remediators.attempts import GRACE_S, again, attempt_number
 from remediators.handler import invocation
 from remediators.items import remediation_from
@@ -61,6 +61,9 @@ def make(watch: Watch) -> Json:
     if watch.service.is_standby:
         with _apart(watch, done, "the other region"):
             done["started"] += region_round.tend(watch)
+        if parity.due(watch.clock.now()):
+            with _apart(watch, done, "parity"):
+                parity.check(watch)
     if red is not None:
         names = frozenset(signal.name for signal in red)
         for remediation in followed:

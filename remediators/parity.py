@@ -1,0 +1,166 @@
+"""Whether the standby is as large as the primary was declared to be: checked all year, for in the night there is no
+time. Only the standby's own region is asked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from remediators import evidence, items
+from remediators.watch import Watch
+from sereno.model import Json, instant, iso
+from sereno.ports import Permission
+from sereno.service import Function, Service, Table
+
+EVERY_MINUTES = 5
+ROW = "parity"
+_FUNCTION = "arn:{partition}:lambda:{region}:{account}:function:{function}"
+_TABLE = "arn:{partition}:dynamodb:{region}:{account}:table/{table}"
+
+PERMISSIONS: tuple[Permission, ...] = (
+    Permission("lambda.get_function_concurrency", _FUNCTION),
+    Permission(
+        "lambda.get_account_settings",
+        "*",
+        because="https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html",
+    ),
+    Permission("dynamodb.describe_table", _TABLE),
+    Permission("dynamodb.describe_continuous_backups", _TABLE),
+)
+"""What the round of the standby asks, beside what its remediators do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One thing that the standby must have: `ok` is None where it could not be asked."""
+
+    name: str
+    ok: bool | None
+    detail: str
+
+    def to_json(self) -> list[Any]:
+        return [self.name, self.ok, self.detail]
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """What was found, and when."""
+
+    at: datetime
+    parts: tuple[Part, ...]
+
+    @property
+    def missing(self) -> tuple[Part, ...]:
+        return tuple(one for one in self.parts if one.ok is False)
+
+
+def due(now: datetime) -> bool:
+    """Whether this minute's round looks."""
+    return now.minute % EVERY_MINUTES == 0
+
+
+def check(watch: Watch) -> Parity:
+    """Looks at every declared function and table in this region, notes and counts what is missing. Raises what AWS
+    raises when it cannot be noted."""
+    now = watch.clock.now()
+    found = Parity(now, tuple(_parts(watch, now)))
+    doc = json.dumps({"at": iso(now), "parts": [one.to_json() for one in found.parts]}, separators=(",", ":"))
+    row = items.item(evidence.PK, ROW, doc=doc)
+    watch.aws.client("dynamodb").put_item(TableName=evidence.table_of(watch.service), Item=row)
+    watch.telemetry.count("ParityMissing", len(found.missing))
+    for one in found.missing:
+        watch.telemetry.log("error", "the standby is smaller than declared", part=one.name, detail=one.detail)
+    return found
+
+
+def read(client: Any, service: Service) -> Parity | None:
+    """What was found last; None before the first look. Raises what AWS raises."""
+    key = items.key(evidence.PK, ROW)
+    answer = client.get_item(TableName=evidence.table_of(service), Key=key, ConsistentRead=True)
+    if "Item" not in answer:
+        return None
+    data = json.loads(answer["Item"]["doc"]["S"])
+    return Parity(instant(data["at"]), tuple(Part(*one) for one in data["parts"]))
+
+
+def _parts(watch: Watch, now: datetime) -> Iterator[Part]:
+    service, age = watch.service, 0.0
+    yield from (_asked(f"function {one.name}", _function, watch, one) for one in service.functions.values())
+    yield _asked("concurrency of the account", _account, watch, service)
+    for table in service.tables.values():
+        yield _asked(f"table {table.name}", _table, watch, table)
+        part, old = _restorable(watch, table, now)
+        age = max(age, old)
+        yield part
+    if service.tables:
+        watch.telemetry.count("RestorableAge", age)
+
+
+def _asked(name: str, look: Any, watch: Watch, what: Any) -> Part:
+    try:
+        ok, detail = look(watch, what)
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        missing = code in ("ResourceNotFoundException", "TableNotFoundException")
+        return Part(name, False if missing else None, "is not there" if missing else f"could not be asked: {code}")
+    except BotoCoreError as error:
+        return Part(name, None, f"could not be asked: {type(error).__name__}")
+    return Part(name, ok, detail)
+
+
+def _function(watch: Watch, function: Function) -> tuple[bool, str]:
+    answer: Json = watch.aws.client("lambda").get_function_concurrency(FunctionName=function.name)
+    live = answer.get("ReservedConcurrentExecutions")
+    if function.reserved is None:
+        return live is None, "unreserved" if live is None else f"reserved {live}, declared unreserved"
+    if live is None:
+        return False, f"unreserved, declared {function.reserved}"
+    return live >= function.reserved, f"reserved {live}, declared {function.reserved}"
+
+
+def _account(watch: Watch, service: Service) -> tuple[bool, str]:
+    limit = int(watch.aws.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"])
+    return limit >= service.quotas.concurrency, f"{limit} executions, declared {service.quotas.concurrency}"
+
+
+def _table(watch: Watch, table: Table) -> tuple[bool, str]:
+    found: Json = watch.aws.client("dynamodb").describe_table(TableName=table.name)["Table"]
+    status = found["TableStatus"]
+    if status not in ("ACTIVE", "UPDATING"):
+        return False, f"is {status}"
+    on_demand = found.get("BillingModeSummary", {}).get("BillingMode") == "PAY_PER_REQUEST"
+    if on_demand or not table.provisioned:
+        # On demand bears what is provisioned, and never the other way round.
+        return on_demand, "on demand" if on_demand else "provisioned, declared on demand"
+    units = found["ProvisionedThroughput"]
+    short = [
+        f"{live} {kind} units, declared {wanted}"
+        for kind, live, wanted in (
+            ("read", units["ReadCapacityUnits"], table.read),
+            ("write", units["WriteCapacityUnits"], table.write),
+        )
+        if wanted is not None and live < wanted
+    ]
+    return not short, "; ".join(short) or "as large as declared"
+
+
+def _restorable(watch: Watch, table: Table, now: datetime) -> tuple[Part, float]:
+    """Point-in-time recovery, and how old (seconds) the newest restorable moment is. It lies about five minutes back.
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Point-in-time-recovery.html"""
+    name = f"recovery of {table.name}"
+    try:
+        answer = watch.aws.client("dynamodb").describe_continuous_backups(TableName=table.name)
+    except (ClientError, BotoCoreError) as error:
+        return Part(name, None, f"could not be asked: {type(error).__name__}"), 0.0
+    found = answer["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
+    if found.get("PointInTimeRecoveryStatus") != "ENABLED":
+        return Part(name, False, "point-in-time recovery is off"), 0.0
+    newest = found.get("LatestRestorableDateTime")
+    age = (now - newest).total_seconds() if newest else 0.0
+    rpo = watch.service.objectives.rpo_s
+    return Part(name, age <= rpo, f"restorable until {age:.0f} s ago, promised {rpo} s"), age
