@@ -18,6 +18,7 @@ from sereno.model import Json
 
 EXAMPLES = (ROOT / "examples" / "minimal.yaml", golden.TECHMODA, golden.REGIONS)
 APPLICATION = ROOT / "examples" / "techmoda" / "template.yaml"
+GLOBAL_TABLE = APPLICATION.with_name("global-table.yaml")
 REGION, ACCOUNT = "eu-west-1", "123456789012"
 # The policies differ by whether a customer key is given.
 KEYS = ("", f"arn:aws:kms:{REGION}:{ACCOUNT}:key/11111111-2222-3333-4444-555555555555")
@@ -62,8 +63,9 @@ def problems() -> Iterator[str]:
     bucket = artifacts.bootstrap(ACCOUNT, REGION)
     yield from lint(synth.text(bucket), "the artifact bucket")
     yield from loose(bucket, "the artifact bucket")
-    if APPLICATION.exists():
-        yield from lint(APPLICATION.read_text(encoding="utf-8"), str(APPLICATION.relative_to(ROOT)))
+    for path in (APPLICATION, GLOBAL_TABLE):
+        if path.exists():
+            yield from lint(path.read_text(encoding="utf-8"), str(path.relative_to(ROOT)))
     for path, text in golden.expected():
         yield from stale(path, text)
 

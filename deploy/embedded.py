@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from deploy.apply import resolve
 from deploy.embedded_shim import Clients, Made, Shim, Wanted
 from deploy.embedded_shims import SHIMS
 from sereno.errors import SerenoError
@@ -98,7 +99,7 @@ def create_stack(
     reference could not be resolved.
     """
     _require_mock()
-    missing = unsupported(template)
+    missing = unsupported(template, parameters or {})
     if missing:
         raise UnsupportedResource(missing)
     _teach_moto()
@@ -134,14 +135,15 @@ def shims_at_work(region: str) -> Iterator[None]:
         _run.reset(token)
 
 
-def unsupported(template: Template) -> dict[str, str]:
-    """Type by logical id, of every resource that could not be created here."""
+def unsupported(template: Template, parameters: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Type by logical id, of every resource that could not be created here. One whose condition does not hold with
+    these parameters need not be."""
     from moto.cloudformation.parsing import get_model_map
 
     known = {*get_model_map(), *SHIMS, *_NOTHING_TO_CREATE}
     return {
         logical_id: resource["Type"]
-        for logical_id, resource in template["Resources"].items()
+        for logical_id, resource in resolve.resources(template, parameters or {}).items()
         if resource["Type"] not in known
     }
 

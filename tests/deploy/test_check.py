@@ -45,6 +45,7 @@ def test_a_broken_example_is_a_line_not_a_traceback(monkeypatch):
     monkeypatch.setattr(check.golden, "templates_of", broken)
     monkeypatch.setattr(check.golden, "expected", lambda: [])
     monkeypatch.setattr(check, "APPLICATION", check.ROOT / "nowhere.yaml")
+    monkeypatch.setattr(check, "GLOBAL_TABLE", check.ROOT / "nowhere.yaml")
     assert list(check.problems()) == [
         'minimal.yaml: objectives.rpo: "15" has no unit (write 15m)',
         'sereno.yaml: objectives.rpo: "15" has no unit (write 15m)',
