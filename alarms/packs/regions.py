@@ -30,7 +30,7 @@ def alarms(service: Service) -> list[AnySpec]:
 
 
 def _of_standby(service: Service, recovery: Recovery) -> list[AnySpec]:
-    found: list[AnySpec] = [probe_silent(service), ready(service), suspected(service, recovery)]
+    found: list[AnySpec] = [probe_silent(service), ready(service), parity(service), suspected(service, recovery)]
     if recovery.canary:
         found += [behind(service, "rpo-near", "ticket", NEAR), behind(service, "rpo", "page", 1)]
     if recovery.strategy == "metric-switch":
@@ -120,6 +120,26 @@ def ready(service: Service) -> AlarmSpec:
         datapoints_to_alarm=5,
         treat_missing_data="breaching",
         warm_up_minutes=10,
+    )
+
+
+def parity(service: Service) -> AlarmSpec:
+    """The standby is smaller than what was declared."""
+    return _alarm(
+        service,
+        "standby",
+        "parity",
+        "ticket",
+        f"In three looks (one every five minutes) something in {service.region} was missing or smaller than was "
+        "declared: a function's reserved concurrency, the account's quota, a table's capacity or its point-in-time recovery. "
+        "The standby would take over all the same, and bear less; `sereno dr status` names it.",
+        metric_name="ParityMissing",
+        dimensions=dimensions({"service": service.name}),
+        statistic="Maximum",
+        period=300,
+        threshold=1.0,
+        evaluation_periods=3,
+        datapoints_to_alarm=3,
     )
 
 

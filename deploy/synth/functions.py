@@ -61,6 +61,10 @@ def of_remediator(service: Service, remediator: Remediator) -> Code:
 def of_round(service: Service, remediators: Iterable[Remediator]) -> Code:
     """The function of the round: it verifies, takes back and escalates for all, so it may do what each may do."""
     own = tuple(permission for one in remediators for permission in one.permissions)
+    if service.is_standby:
+        from remediators import parity  # only where there is a second region
+
+        own += parity.PERMISSIONS
     return Code(
         id="Round",
         name=names.round_function(service),

@@ -254,6 +254,7 @@ def test_backups_of_every_table_are_copied_to_the_standby():
                 "rpo": "page",
                 "rpo-near": "ticket",
                 "standby-ready": "ticket",
+                "parity": "ticket",
             },
         ),
     ],
