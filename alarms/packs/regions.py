@@ -131,8 +131,8 @@ def parity(service: Service) -> AlarmSpec:
         "parity",
         "ticket",
         f"In three looks (one every five minutes) something in {service.region} was missing or smaller than was "
-        "declared: a function's reserved concurrency, the account's quota, a table's capacity or its point-in-time recovery. "
-        "The standby would take over all the same, and bear less; `sereno dr status` names it.",
+        "declared: a function's reserved concurrency, the account's quota, a table's capacity or its point-in-time "
+        "recovery. The standby would take over all the same, and bear less; `sereno dr status` names it.",
         metric_name="ParityMissing",
         dimensions=dimensions({"service": service.name}),
         statistic="Maximum",
