@@ -203,7 +203,8 @@ def opinions(evidence: Evidence, now: datetime) -> dict[str, Opinion]:
 
 def confirmed_out(evidence: Evidence, now: datetime, confirm_s: float) -> Verdict:
     """Whether the primary is out: two vantages say so, each for `confirm_s`, and none that tries it says otherwise.
-    Never one alone."""
+    Never one alone. Who was served by the last try has no say for it: a pause between two tries must not make an
+    outage of a blip that is over."""
     told = opinions(evidence, now)
     trying = {name: one for name, one in told.items() if name in ACTIVE}
     against = [name for name, one in trying.items() if one.view is View.UP]
@@ -212,11 +213,14 @@ def confirmed_out(evidence: Evidence, now: datetime, confirm_s: float) -> Verdic
     for_it = {
         VANTAGE[Witness(name)]: f"{name}: {one.detail or 'no answer'}"
         for name, one in trying.items()
-        if one.view is View.DOWN and one.since and now - one.since >= timedelta(seconds=confirm_s)
+        if one.view is View.DOWN
+        and not evidence.primary[name][-1].ok
+        and one.since
+        and now - one.since >= timedelta(seconds=confirm_s)
     }
     said = "; ".join(for_it.values())
     if len(for_it) < QUORUM:
-        silent = [name for name, one in trying.items() if one.view in (View.SILENT, View.UNSURE)]
+        silent = [name for name, one in trying.items() if one.view is not View.DOWN or evidence.primary[name][-1].ok]
         more = f" ({', '.join(silent)} says neither)" if silent else ""
         return Verdict.no(Reason.NO_QUORUM, f"{len(for_it)} of {QUORUM} vantages say that it is out{more}")
     heart = told.get(str(Witness.HEARTBEAT))

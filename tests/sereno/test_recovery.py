@@ -61,6 +61,7 @@ def test_an_outage_begins_where_the_tries_tip_and_ends_at_a_gap():
 
 
 OUT = "+++++-------"  # down for 15 s
+OVER = "++++-------+"  # down for 15 s, and just now served
 
 
 @pytest.mark.parametrize(
@@ -77,6 +78,8 @@ OUT = "+++++-------"  # down for 15 s
         (evidence(OUT, witness=OUT, edge="+++++"), False),
         (evidence(OUT, witness="+++--"), False),
         (evidence("+----", witness=OUT), False),  # not for long enough
+        (evidence(OVER, witness=OVER), False),
+        (evidence(OUT, witness=OVER), False),
     ],
 )
 def test_never_one_alone_and_nobody_otherwise(given, ok):
@@ -142,3 +145,15 @@ def test_traffic_never_moves_on_one_vantage_or_against_one_that_is_served(standb
         views = {name: one.view for name, one in recovery.opinions(found, NOW).items() if name != "heartbeat"}
         assert View.UP not in views.values()
         assert list(views.values()).count(View.DOWN) >= 2
+        assert sum(not found.primary[name][-1].ok for name, view in views.items() if view is View.DOWN) >= 2
+
+
+@given(first=st.integers(0, 10), pause=st.integers(0, 10))
+def test_a_blip_of_less_than_twenty_seconds_is_no_outage_wherever_the_prober_pauses(first, pause):
+    """A prober tries for most of a minute, and begins anew ten seconds after its last try."""
+    found, at = None, NOW
+    for number in range(40):
+        at += timedelta(seconds=10 if number % 11 == pause else 5)
+        one = Sighting(at, not 11 + first <= number < 11 + first + 4)
+        found = recovery.noted(found, at, primary={"standby": one, "witness": one}, standby=Sighting(at, True))
+        assert not recovery.confirmed_out(found, at, 10).ok
