@@ -14,7 +14,7 @@ from drills.scenario import Objective, Scenario
 from remediators import registry
 from sereno.model import instant
 from sereno.ports import Param, Permission, Remediator
-from sereno.service import Service
+from sereno.service import REGION_OUT, Service
 
 REMEDIATORS = """\
 # Remediators
@@ -80,6 +80,8 @@ def _answers(name: str) -> str:
     said = [", ".join(first)] if first else []
     if later:
         said.append(f"after another remediator, when the symptom persists, {', '.join(later)}")
+    if name == config.FENCES:
+        said.append(f"`{REGION_OUT}`, where `recovery.fence` names functions")
     return "; ".join(said) + " (in a playbook that writes nothing else)"
 
 

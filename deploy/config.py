@@ -61,6 +61,8 @@ _OF_TABLES = frozenset(
 _RAISES_TABLES = frozenset({"raise_capacity"})
 # What only a service with a second region has.
 _OF_REGIONS = frozenset({REGION_OUT, REGION_BACK})
+# Stands beside the move of traffic where a service names the functions that write.
+FENCES = "fence_primary"
 
 
 def known_remediators() -> tuple[str, ...]:
@@ -219,6 +221,9 @@ def _usual_ladders(config: Config) -> dict[str, Ladder]:
         for what, ladder in USUAL_PLAYS.items()
         if (what != PLANNED_EVENT or config.events) and (what not in _OF_REGIONS or config.recovery)
     }
+    if config.recovery and config.recovery.fence:
+        first, *rest = usual[REGION_OUT]
+        usual[REGION_OUT] = ((*first, FENCES), *rest)
     if config.resources.tables:
         return usual
     return {

@@ -201,5 +201,8 @@ def _bindings(raw: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _recovery(raw: Mapping[str, Any]) -> Iterator[Problem]:
     regions = [str(one) for one in _list(raw.get("regions"))] or [str(one) for one in (raw.get("region"),) if one]
-    tables = [key for section, key, _ in _resources(raw) if section == "tables"]
-    yield from config_recovery.problems(raw.get("recovery"), regions, tables, _mapping(raw.get("playbook")))
+    keys = {
+        wanted: [key for section, key, _ in _resources(raw) if section == wanted]
+        for wanted in ("tables", "functions")
+    }
+    yield from config_recovery.problems(raw.get("recovery"), regions, keys, _mapping(raw.get("playbook")))

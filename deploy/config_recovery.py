@@ -56,6 +56,9 @@ class RecoveryConfig(BaseModel):
     healthy: Annotated[Minutes, between(60, 86_400, "must lie between 1m and 24h")] = 600
     # Clients hold a record for its TTL of 20 s, and what they then meet must still be seen.
     stage: Annotated[Minutes, between(60, 3600, "must lie between 1m and 1h")] = 180
+    fence: tuple[Key, ...] = Field(
+        default=(), description="Functions that write: stopped in the first region once traffic has moved."
+    )
 
 
 def compiled(config: RecoveryConfig, service: str, account: str, regions: Sequence[str]) -> Json:
@@ -80,6 +83,7 @@ def compiled(config: RecoveryConfig, service: str, account: str, regions: Sequen
         "minimum_stay_s": config.minimum_stay,
         "healthy_s": config.healthy,
         "stage_s": config.stage,
+        "fence": list(config.fence),
     }
 
 
@@ -94,10 +98,10 @@ def _bucket(config: RecoveryConfig, service: str, account: str, standby: str) ->
 
 
 def problems(
-    raw: Any, regions: Sequence[str], tables: Sequence[str], playbook: Mapping[str, Any]
+    raw: Any, regions: Sequence[str], resources: Mapping[str, Sequence[str]], playbook: Mapping[str, Any]
 ) -> Iterator[Problem]:
     """Every problem between the section and the rest of the file. `regions` are those of the file as they stand
-    there, `tables` the keys of `resources.tables`."""
+    there, `resources` the keys of `resources.tables` and `resources.functions`."""
     if raw is None:
         for what in (REGION_OUT, REGION_BACK):
             if what in playbook:
@@ -116,7 +120,8 @@ def problems(
     # A witness tries every five seconds, and each path waits for its answer.
     if isinstance(paths, list) and not 1 <= len(paths) <= PATHS:
         yield Problem("recovery.paths", None, f"names {len(paths)} paths (write one to {PATHS})")
-    yield from _canary(raw, tables)
+    yield from _canary(raw, resources["tables"])
+    yield from _fence(raw, resources["functions"])
     yield from _zone(raw)
 
 
@@ -158,6 +163,14 @@ def _canary(raw: Mapping[str, Any], tables: Sequence[str]) -> Iterator[Problem]:
         yield Problem("recovery.canary", canary, f"is no key of resources.tables ({known})")
     if canary is None and "canary_key" in raw:
         yield Problem("recovery.canary_key", raw["canary_key"], "has no meaning without canary (name a table)")
+
+
+def _fence(raw: Mapping[str, Any], functions: Sequence[str]) -> Iterator[Problem]:
+    named = raw.get("fence")
+    for one in named if isinstance(named, list) else ():
+        if one not in functions:
+            known = f"those declared: {', '.join(functions)}" if functions else "none is declared"
+            yield Problem("recovery.fence", one, f"is no key of resources.functions ({known})")
 
 
 def _zone(raw: Mapping[str, Any]) -> Iterator[Problem]:

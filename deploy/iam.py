@@ -97,9 +97,11 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
 
 _ACTION = re.compile(r"^[a-z0-9-]+:[A-Za-z]+$")
 _EXPANDED = {"function": "functions", "table": "tables", "api": "apis"}
+# The functions that are fenced in the primary.
+_WRITER = "writer"
 # What only a service with a second region has; without it a template that names one leads to nothing.
 _OF_RECOVERY = ("standby", "primary", "bucket", "zone", "canary")
-_PLACES = {"partition", "region", "account", "service", *_EXPANDED, *_OF_RECOVERY}
+_PLACES = {"partition", "region", "account", "service", *_EXPANDED, *_OF_RECOVERY, _WRITER}
 
 _LEDGER = "arn:{partition}:dynamodb:{region}:{account}:table/sereno-{service}-ledger"
 _METRICS_PAGE = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html"
@@ -235,6 +237,9 @@ def arns(template: str, service: Service) -> tuple[str, ...]:
         if not all(regional.get(name) for name in names.intersection(_OF_RECOVERY)):
             return ()
         fixed |= regional
+    if _WRITER in names:
+        writers = service.recovery.fence if service.recovery else ()
+        return tuple(template.format(**fixed, writer=service.functions[one].name) for one in writers)
     kinds = sorted(names & _EXPANDED.keys())
     if not kinds:
         return (template.format_map(fixed),)

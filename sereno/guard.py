@@ -171,6 +171,10 @@ def targets_of(kind: str, signal: Signal, service: Service) -> tuple[Target, ...
         return tuple(Target(kind, one.name, at.region, at.account) for one in declared.values())
     if kind == "incident":
         return (Target("incident", signal.name, at.region, at.account),)
+    if kind == "writer":
+        recovery = service.recovery
+        writers = recovery.fence if recovery and at.kind == "region" else ()
+        return tuple(Target(kind, service.functions[one].name, at.name, at.account) for one in writers)
     if kind in ("region", "traffic"):
         # Moving traffic away must not wait for whoever moves it back.
         return (Target(kind, at.name, at.region, at.account),) if at.kind == "region" else ()

@@ -255,7 +255,8 @@ class Recovery:
     each region answers by itself. `paths` are tried of each: the first is the health check's. `canary` is the table
     in which the primary's prober writes an item that the standby's reads (None: the delay is not measured),
     `canary_key` its key attribute. `zone`, `name` and `shares` are the hosted zone, the record that customers use and
-    the record of weights behind it for a gradual failback (empty: traffic goes back at once). Times are in seconds.
+    the record of weights behind it for a gradual failback (empty: traffic goes back at once). `fence` are the keys of
+    the functions that write. Times are in seconds.
     """
 
     primary: str
@@ -275,10 +276,12 @@ class Recovery:
     minimum_stay_s: int = 1800
     healthy_s: int = 600
     stage_s: int = 180
+    fence: tuple[str, ...] = ()
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Recovery:
-        return Recovery(**{**data, "urls": dict(data["urls"]), "paths": tuple(data["paths"])})
+        listed = {name: tuple(data.get(name, ())) for name in ("paths", "fence")}
+        return Recovery(**{**data, **listed, "urls": dict(data["urls"])})
 
 
 @dataclass(frozen=True, slots=True)

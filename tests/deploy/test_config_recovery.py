@@ -3,10 +3,19 @@
 import pytest
 
 from deploy import config
+from sereno.errors import InvalidInput
 from sereno.model import Mode
 from sereno.service import REGION_BACK, REGION_OUT, Service
 
-HOUSE = ["fail_back", "fail_over", "open_incident", "raise_capacity", "raise_concurrency", "request_quota"]
+HOUSE = [
+    "fail_back",
+    "fail_over",
+    "fence_primary",
+    "open_incident",
+    "raise_capacity",
+    "raise_concurrency",
+    "request_quota",
+]
 SHOP = """
 service: shop
 account: "123456789012"
@@ -85,3 +94,18 @@ def test_each_region_carries_the_same_service_with_itself_as_home(region):
     assert {"eu-west-1", "eu-central-1"} <= set(seen.regions)
     assert seen.is_standby is (region == "eu-central-1")
     assert seen.recovery == shop().recovery
+
+
+def test_who_names_writers_has_them_fenced_beside_the_move():
+    service = shop("  fence: [checkout]\n")
+    assert service.recovery is not None
+    assert service.recovery.fence == ("checkout",)
+    assert service.playbook[REGION_OUT].first == ("fail_over", "raise_concurrency", "raise_capacity", "fence_primary")
+
+
+def test_a_writer_that_nobody_declared_is_named():
+    with pytest.raises(InvalidInput) as told:
+        shop("  fence: [pay, checkout]\n")
+    assert [str(one) for one in told.value.problems] == [
+        'recovery.fence: "pay" is no key of resources.functions (those declared: checkout)'
+    ]

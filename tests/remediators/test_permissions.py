@@ -18,7 +18,15 @@ SPINE = {permission.operation for permission in (*COMMON, *ROUND)}
 def in_two_regions(service):
     """Some permissions are of who has a second region."""
     recovery = Recovery(
-        "eu-west-1", "eu-central-1", "eu-north-1", "https://a.example", {}, bucket="b", zone="Z1", shares="s.a.example"
+        "eu-west-1",
+        "eu-central-1",
+        "eu-north-1",
+        "https://a.example",
+        {},
+        bucket="b",
+        zone="Z1",
+        shares="s.a.example",
+        fence=("read",),
     )
     return replace(service, recovery=recovery)
 

@@ -90,9 +90,10 @@ def test_the_witness_only_looks_and_calls_people_when_it_falls_silent():
 
 
 def test_nothing_of_the_standby_leans_on_the_first_region():
-    """Only its address is known, which its own checks ask."""
+    """Only its address is known, which its own checks ask, and the writers that are fenced as far as it answers."""
     text = json.dumps(WATCHES[STANDBY][1]["Resources"])
-    assert f":{PRIMARY}:" not in text.replace(f"techmoda/{PRIMARY}", "")
+    fenced = f"arn:aws:lambda:{PRIMARY}:123456789012:function:techmoda-write"
+    assert f":{PRIMARY}:" not in text.replace(f"techmoda/{PRIMARY}", "").replace(fenced, "")
 
 
 def test_a_prober_runs_each_minute_alone_and_is_never_tried_again():
@@ -147,9 +148,9 @@ def test_the_headroom_counts_the_prober():
         paper_of(config.service(golden.TECHMODA), live=False),
     )
     remediators = len(WATCHES[PRIMARY][0].playbook["region-out"].first)
-    assert remediators == 3
-    # The prober, and the functions of the two remediators that one region has no use for.
-    assert with_it.account.own - without.account.own == 1 + 2 * 5
+    assert remediators == 4
+    # The prober, and the functions of the three remediators that one region has no use for.
+    assert with_it.account.own - without.account.own == 1 + 3 * 5
 
 
 # --- what moves traffic ---------------------------------------------------------------------------------------------

@@ -18,6 +18,8 @@ ClientOf = Callable[[str], Any]
 BELL = "proof.cloudwatch"
 FUNCTION, ALIAS, RULE = "AWS::Lambda::Function", "AWS::Lambda::Alias", "AWS::Events::Rule"
 ALARM, COMPOSITE = "AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"
+SELECTION, GLOBAL_TABLE = "AWS::Backup::BackupSelection", "AWS::DynamoDB::GlobalTable"
+CHECK, RECORD = "AWS::Route53::HealthCheck", "AWS::Route53::RecordSet"
 SCALING = ("AWS::ApplicationAutoScaling::ScalableTarget", "AWS::ApplicationAutoScaling::ScalingPolicy")
 
 
@@ -33,11 +35,12 @@ class Change:
 @dataclass(frozen=True, slots=True)
 class Past:
     """What the emulator's CloudFormation refuses (then the resource is taken out of the template) or drops in silence
-    (then it stays): why, which resources, and the API calls that make it. None: it cannot be made at all."""
+    (then it stays): why, which resources, and the API calls that make it, which answer what `Ref` gives. None: it
+    cannot be made at all."""
 
     why: str
     about: Callable[[Resource], bool]
-    make: Callable[[Mapping[str, Any], ClientOf], None] | None
+    make: Callable[[Mapping[str, Any], ClientOf], str | None] | None
     refused: bool = True
 
 
@@ -126,31 +129,80 @@ def _is_math(resource: Resource) -> bool:
     return resource["Type"] == ALARM and "Metrics" in resource["Properties"]
 
 
-def _put_alarm(properties: Mapping[str, Any], client: ClientOf) -> None:
+def _put_alarm(properties: Mapping[str, Any], client: ClientOf) -> str | None:
     client("cloudwatch").put_metric_alarm(**properties)
+    return str(properties["AlarmName"])
 
 
 def _is_composite(resource: Resource) -> bool:
     return resource["Type"] == COMPOSITE
 
 
-def _put_composite(properties: Mapping[str, Any], client: ClientOf) -> None:
+def _put_composite(properties: Mapping[str, Any], client: ClientOf) -> str | None:
     client("cloudwatch").put_composite_alarm(**properties)
+    return str(properties["AlarmName"])
 
 
 def _is_reserved(resource: Resource) -> bool:
     return resource["Type"] == FUNCTION and "ReservedConcurrentExecutions" in resource["Properties"]
 
 
-def _reserve(properties: Mapping[str, Any], client: ClientOf) -> None:
+def _reserve(properties: Mapping[str, Any], client: ClientOf) -> str | None:
     client("lambda").put_function_concurrency(
         FunctionName=properties["FunctionName"],
         ReservedConcurrentExecutions=properties["ReservedConcurrentExecutions"],
     )
+    return None
 
 
 def _is_scaling(resource: Resource) -> bool:
     return resource["Type"] in SCALING
+
+
+def _is_selection(resource: Resource) -> bool:
+    return bool(resource["Type"] == SELECTION)
+
+
+def _select(properties: Mapping[str, Any], client: ClientOf) -> str | None:
+    made = client("backup").create_backup_selection(**properties)
+    return str(made["SelectionId"])
+
+
+def _is_check(resource: Resource) -> bool:
+    return bool(resource["Type"] == CHECK)
+
+
+def _put_check(properties: Mapping[str, Any], client: ClientOf) -> str | None:
+    config = properties["HealthCheckConfig"]
+    reference = json.dumps(config, sort_keys=True)[-64:]
+    return str(client("route53").create_health_check(CallerReference=reference, HealthCheckConfig=config)["HealthCheck"]["Id"])
+
+
+def _asks_a_check(resource: Resource) -> bool:
+    return resource["Type"] == RECORD and "HealthCheckId" in resource["Properties"]
+
+
+def _put_record(properties: Mapping[str, Any], client: ClientOf) -> str | None:
+    record = {key: value for key, value in properties.items() if key != "HostedZoneId"}
+    record |= {"TTL": int(record["TTL"]), "ResourceRecords": [{"Value": one} for one in record["ResourceRecords"]]}
+    client("route53").change_resource_record_sets(
+        HostedZoneId=properties["HostedZoneId"],
+        ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]},
+    )
+    return str(record["Name"])
+
+
+def _is_global(resource: Resource) -> bool:
+    return bool(resource["Type"] == GLOBAL_TABLE)
+
+
+def _replicate(properties: Mapping[str, Any], client: ClientOf) -> str | None:
+    dynamodb = client("dynamodb")
+    for region in sorted({one["Region"] for one in properties["Replicas"]} - {dynamodb.meta.region_name}):
+        dynamodb.update_table(
+            TableName=properties["TableName"], ReplicaUpdates=[{"Create": {"RegionName": region}}]
+        )
+    return None
 
 
 PAST = (
@@ -158,6 +210,10 @@ PAST = (
     Past("its CloudFormation knows no composite alarm; its API does", _is_composite, _put_composite),
     Past("its CloudFormation drops ReservedConcurrentExecutions", _is_reserved, _reserve, refused=False),
     Past("it has no Application Auto Scaling: a table has the capacity that it was given", _is_scaling, None),
+    Past("its CloudFormation selects nothing for a backup plan; its API does", _is_selection, _select),
+    Past("its CloudFormation knows no health check; its API keeps them", _is_check, _put_check),
+    Past("a record that asks such a check is made after it", _asks_a_check, _put_record),
+    Past("its CloudFormation makes no replica of a global table; its API does", _is_global, _replicate, refused=False),
 )
 
 

@@ -8,7 +8,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -61,19 +61,24 @@ class Clock:
 
 @dataclass(slots=True)
 class Emulator:
-    """A running emulator: where it answers, its clock, its log."""
+    """A running emulator, as seen from one region: where it answers, its clock, its log."""
 
     url: str
     clock: Clock
     log: Path
+    region: str = REGION
     _clients: dict[tuple[str, int], Any] = field(default_factory=dict, repr=False)
+
+    def at(self, region: str) -> Emulator:
+        """The same one, seen from another region."""
+        return replace(self, region=region, _clients={})
 
     def client(self, service: str, attempts: int = 3) -> Any:
         """A client of the account's root user, which tries so often; the same one each time."""
         if (service, attempts) not in self._clients:
             self._clients[service, attempts] = _session().client(
                 service,
-                region_name=REGION,
+                region_name=self.region,
                 endpoint_url=self.url,
                 config=Config(retries={"mode": "standard", "total_max_attempts": attempts}, max_pool_connections=30),
             )

@@ -19,7 +19,7 @@ from packaging.requirements import Requirement
 
 from deploy.sam import translate
 from proving import stack
-from proving.emulator import ACCOUNT, REGION, ROOT, Emulator
+from proving.emulator import ACCOUNT, ROOT, Emulator
 
 EXAMPLE = ROOT / "examples" / "techmoda"
 # The Lambda runtime brings these, and so does the emulator's environment.
@@ -131,9 +131,9 @@ class Shop:
         return round(sum(point["Sum"] for point in points))
 
 
-def open_shop(emulator: Emulator, place: Path) -> Shop:
+def open_shop(emulator: Emulator, place: Path, **parameters: str) -> Shop:
     """Deploys the example as `sam deploy` would."""
-    template = translate(EXAMPLE / "template.yaml", {}, region=REGION, account=ACCOUNT)
+    template = translate(EXAMPLE / "template.yaml", parameters, region=emulator.region, account=ACCOUNT)
     code = stack.zip_up(emulator, "app.zip", _app_zip(place / "app.zip"))
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Lambda::Function":

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from proving.differences import PAST, Past, Resource, adapted
-from proving.emulator import REGION, Emulator
+from proving.emulator import Emulator
 
-BUCKET = "code"
 DONE_WITHIN_S = 30.0
 
 
@@ -32,9 +31,11 @@ class Stack:
 def create(emulator: Emulator, name: str, template: Mapping[str, Any], **parameters: str) -> Stack:
     """Creates every resource of a template. Raises StackFailed, and the emulator's errors."""
     stands = create_as_it_is(emulator, name, adapted(template), **parameters)
-    for past, resource in _in_order(template["Resources"]):
+    known = {**stands.physical, "AWS::Region": emulator.region}
+    for logical_id, past, resource in _in_order(template["Resources"]):
         if past.make is not None:
-            past.make(_resolved(resource["Properties"], stands.physical), emulator.client)
+            made = past.make(_resolved(resource["Properties"], known), emulator.client)
+            known |= {logical_id: made} if made else {}
     return stands
 
 
@@ -46,7 +47,7 @@ def create_as_it_is(emulator: Emulator, name: str, template: Mapping[str, Any], 
     upload(emulator, f"{name}.template.json", json.dumps(template).encode())
     cloudformation.create_stack(
         StackName=name,
-        TemplateURL=f"{emulator.url}/{BUCKET}/{name}.template.json",
+        TemplateURL=f"{emulator.url}/{bucket(emulator)}/{name}.template.json",
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
         Capabilities=["CAPABILITY_NAMED_IAM"],
     )
@@ -55,18 +56,23 @@ def create_as_it_is(emulator: Emulator, name: str, template: Mapping[str, Any], 
     return Stack(name, outputs, {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in there})
 
 
+def bucket(emulator: Emulator) -> str:
+    """The bucket that code and templates come from: Lambda takes code from its own region alone."""
+    return f"code-{emulator.region}"
+
+
 def upload(emulator: Emulator, key: str, body: bytes) -> None:
-    """Puts a file into the bucket that code and templates come from."""
-    s3 = emulator.client("s3")
-    if not any(one["Name"] == BUCKET for one in s3.list_buckets()["Buckets"]):
-        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-    s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+    """Puts a file into that bucket."""
+    s3, name = emulator.client("s3"), bucket(emulator)
+    if not any(one["Name"] == name for one in s3.list_buckets()["Buckets"]):
+        s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": emulator.region})
+    s3.put_object(Bucket=name, Key=key, Body=body)
 
 
 def zip_up(emulator: Emulator, key: str, path: Path) -> dict[str, str]:
     """Puts a function's zip into the bucket; where it lies, as a template says it."""
     upload(emulator, key, path.read_bytes())
-    return {"S3Bucket": BUCKET, "S3Key": key}
+    return {"S3Bucket": bucket(emulator), "S3Key": key}
 
 
 def _outputs(cloudformation: Any, name: str) -> dict[str, str]:
@@ -87,7 +93,7 @@ def _outputs(cloudformation: Any, name: str) -> dict[str, str]:
     raise StackFailed("\n".join([f"stack {name} is {found['StackStatus']}", *faults]))
 
 
-def _in_order(resources: Mapping[str, Resource]) -> Iterator[tuple[Past, Resource]]:
+def _in_order(resources: Mapping[str, Resource]) -> Iterator[tuple[str, Past, Resource]]:
     """What is made past CloudFormation, a resource after those it depends on."""
     waiting = {
         logical_id: (past, resource)
@@ -100,19 +106,34 @@ def _in_order(resources: Mapping[str, Resource]) -> Iterator[tuple[Past, Resourc
         if not free:
             raise StackFailed(f"each of {', '.join(sorted(waiting))} waits for another")
         for logical_id in free:
-            yield waiting.pop(logical_id)
+            yield logical_id, *waiting.pop(logical_id)
 
 
 def _before(resource: Resource) -> set[str]:
     named = resource.get("DependsOn", [])
-    return {named} if isinstance(named, str) else set(named)
+    return ({named} if isinstance(named, str) else set(named)) | set(_references(resource["Properties"]))
+
+
+def _references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if value.keys() == {"Ref"}:
+            yield value["Ref"]
+        elif value.keys() == {"Fn::GetAtt"}:
+            yield value["Fn::GetAtt"][0]
+        value = list(value.values())
+    if isinstance(value, list):
+        for inner in value:
+            yield from _references(inner)
 
 
 def _resolved(value: Any, physical: Mapping[str, str]) -> Any:
-    """References to what stands are resolved; that is all which these resources need."""
+    """References to what stands are resolved; that is all which these resources need. Of attributes they ask for the
+    id alone."""
     if isinstance(value, dict):
         if value.keys() == {"Ref"}:
             return physical.get(value["Ref"], value)
+        if value.keys() == {"Fn::GetAtt"}:
+            return physical.get(value["Fn::GetAtt"][0], value)
         return {key: _resolved(inner, physical) for key, inner in value.items()}
     if isinstance(value, list):
         return [_resolved(inner, physical) for inner in value]

@@ -209,14 +209,16 @@ class Watch:
 KINDS = ("MetricAlarm", "CompositeAlarm")
 
 
+def deploy(emulator: Emulator, shipped: Shipped) -> stack.Stack:
+    """Deploys what was shipped."""
+    code = stack.zip_up(emulator, "sereno.zip", shipped.package)
+    parameters = {"CodeBucket": code["S3Bucket"], "CodeKey": code["S3Key"], "Runtime": package.runtime()}
+    return stack.create(emulator, "sereno-techmoda", shipped.template, **parameters)
+
+
 def stand_watch(emulator: Emulator, shipped: Shipped) -> Watch:
     """Deploys what was shipped, with a mailbox subscribed to the topic for people."""
-    parameters = {
-        "CodeBucket": stack.BUCKET,
-        "CodeKey": stack.zip_up(emulator, "sereno.zip", shipped.package)["S3Key"],
-        "Runtime": package.runtime(),
-    }
-    stands = stack.create(emulator, "sereno-techmoda", shipped.template, **parameters)
+    stands = deploy(emulator, shipped)
     sqs, sns = emulator.client("sqs"), emulator.client("sns")
     mailbox = sqs.create_queue(QueueName="people")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=mailbox, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]

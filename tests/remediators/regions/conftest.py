@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -55,7 +57,10 @@ def service(region: str = STANDBY, **changes: Any) -> Service:
         ACCOUNT,
         (PRIMARY, STANDBY),
         Objectives(availability=0.9999, rpo_s=900),
-        functions={"read": Function("read", "techmoda-read", reserved=120, normal=16)},
+        functions={
+            "read": Function("read", "techmoda-read", reserved=120, normal=16),
+            "write": Function("write", "techmoda-write"),
+        },
         tables={"products": Table("products", "techmoda-products")},
         playbook=plays,
         recovery=replace(recovery, **changes),
@@ -232,6 +237,29 @@ def _products(client: Any) -> None:
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
     )
+
+
+def function(real: BotocoreAws, name: str, reserved: int | None) -> None:
+    """A function of a region, with so much reserved concurrency."""
+    client = real.client("lambda")
+    if name not in [one["FunctionName"] for one in client.list_functions()["Functions"]]:
+        code = io.BytesIO()
+        with zipfile.ZipFile(code, "w") as archive:
+            archive.writestr("app.py", "def handler(event, context): return {}\n")
+        iam = real.client("iam")
+        if "app" not in [one["RoleName"] for one in iam.list_roles()["Roles"]]:
+            iam.create_role(RoleName="app", AssumeRolePolicyDocument="{}")
+        client.create_function(
+            FunctionName=name,
+            Runtime="python3.12",
+            Role=f"arn:aws:iam::{ACCOUNT}:role/app",
+            Handler="app.handler",
+            Code={"ZipFile": code.getvalue()},
+        )
+    if reserved is None:
+        client.delete_function_concurrency(FunctionName=name)
+    else:
+        client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=reserved)
 
 
 def _records(client: Any) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from dataclasses import replace
 from typing import Any
 
@@ -11,27 +9,15 @@ import pytest
 
 from remediators import parity
 from sereno.service import Table
-from tests.remediators.regions.conftest import PRIMARY, STANDBY, Regions
+from tests.remediators.regions.conftest import PRIMARY, STANDBY, Regions, function
 
 
 @pytest.fixture
 def sized(regions: Regions) -> Regions:
     """The standby has its function, its table and point-in-time recovery."""
     real = regions.real[STANDBY]
-    client = real.client("lambda")
-    if not client.list_functions()["Functions"]:
-        code = io.BytesIO()
-        with zipfile.ZipFile(code, "w") as archive:
-            archive.writestr("app.py", "def handler(event, context): return {}\n")
-        role = real.client("iam").create_role(RoleName="read", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-        client.create_function(
-            FunctionName="techmoda-read",
-            Runtime="python3.12",
-            Role=role,
-            Handler="app.handler",
-            Code={"ZipFile": code.getvalue()},
-        )
-    client.put_function_concurrency(FunctionName="techmoda-read", ReservedConcurrentExecutions=120)
+    function(real, "techmoda-read", 120)
+    function(real, "techmoda-write", None)
     real.client("dynamodb").update_continuous_backups(
         TableName="techmoda-products", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
     )
@@ -53,7 +39,7 @@ def test_a_standby_that_has_everything_lacks_nothing(sized: Regions):
     found = parity.read(sized.real[STANDBY].client("dynamodb"), sized.standby.service)
     assert found is not None
     assert found.at == sized.clock.now()
-    assert len(found.parts) == 4
+    assert len(found.parts) == 5
 
 
 def test_a_function_that_may_do_less_is_named(sized: Regions):
