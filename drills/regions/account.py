@@ -1,0 +1,381 @@
+"""The AWS of a regional drill: three regions, each with its own ledger and topic, the standby's bucket, and the zone.
+
+Sereno's own code runs on it for real. S3 and Route 53 are moto's. The ledgers and topics are the fakes of the spine
+(`remediators.testing`, which hold DynamoDB's rules; the ledger's tests run on both): a try every five seconds in
+three regions is twenty thousand reads and writes in four hours, and moto takes 2 ms for each.
+
+Every call goes through `Rules`: what cannot be reached fails as it would, and is remembered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import time_machine
+from botocore.exceptions import ClientError, EndpointConnectionError
+from moto import mock_aws
+
+from deploy.embedded import MOCK_CONFIG
+from drills.cloud import credentials
+from drills.regions.region import Regions
+from drills.regions.replication import LAG_S, MOST_S, SPREAD
+from drills.regions.world import World
+from remediators.testing import MemoryTable, MemoryTopic
+from sereno.model import Json
+from sereno.service import Recovery, Service
+
+# Have one control plane for the world, in us-east-1.
+# https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/global-services.html
+GLOBAL = ("route53", "iam")
+# What serves while control planes fail. All else that is asked of a region changes or describes its settings.
+DATA_PLANES: Mapping[str, tuple[str, ...]] = {
+    "dynamodb": ("get_item", "batch_get_item", "put_item", "update_item", "delete_item", "query", "transact_write"),
+    "s3": ("get_object", "head_object", "put_object", "delete_object", "list_objects"),
+    "sns": ("publish",),
+    "cloudwatch": ("get_metric_data", "describe_alarms"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A call that could not be made: by whose watch, what, where, and when (seconds since the start)."""
+
+    at_s: float
+    by: str
+    call: str
+    region: str
+    error: str
+
+    def to_json(self) -> Json:
+        return {"at_s": self.at_s, "by": self.by, "call": self.call, "region": self.region, "error": self.error}
+
+
+@dataclass
+class Rules:
+    """What can be reached at a moment (seconds since the start), and what was tried in vain or against the rule.
+
+    `outages` are the stretches in which nobody may call a global control plane or the primary: from the moment a
+    region is out until it is back and a person has been asked. `global_away` are the stretches in which the global
+    control planes fail for whatever reason."""
+
+    regions: Regions
+    primary: str
+    outages: tuple[tuple[float, float], ...]
+    global_away: tuple[tuple[float, float], ...] = ()
+    now: Callable[[], float] = lambda: 0.0
+    refused: list[Refused] = field(default_factory=list)
+    forbidden: list[Refused] = field(default_factory=list)
+    calls: int = 0
+
+    def check(self, home: str, service: str, operation: str, region: str) -> None:
+        """Raises what AWS would raise, when this call cannot be made now."""
+        at = self.now()
+        self.calls += 1
+        call = f"{service}.{operation}"
+        out = any(begins <= at < ends for begins, ends in self.outages)
+        world_wide = service in GLOBAL
+        if out and (world_wide or region == self.primary) and home != self.primary:
+            self.forbidden.append(Refused(at, home, call, "global" if world_wide else region, "forbidden"))
+        if world_wide:
+            if out or any(begins <= at < ends for begins, ends in self.global_away):
+                self._refuse(at, home, call, "global", "ServiceUnavailable")
+                raise _unavailable(operation)
+            return
+        if not self.regions.reachable(region, home, at):
+            self._refuse(at, home, call, region, "EndpointConnectionError")
+            raise EndpointConnectionError(endpoint_url=f"https://{service}.{region}.amazonaws.com")
+        if not self.regions.at(region, at).control_plane and not operation.startswith(DATA_PLANES.get(service, ())):
+            self._refuse(at, home, call, region, "ServiceUnavailable")
+            raise _unavailable(operation)
+
+    def _refuse(self, at: float, home: str, call: str, region: str, error: str) -> None:
+        self.refused.append(Refused(at, home, call, region, error))
+
+
+def _unavailable(operation: str) -> ClientError:
+    answer = {
+        "Error": {"Code": "ServiceUnavailable", "Message": "the control plane is away"},
+        "ResponseMetadata": {"HTTPStatusCode": 503},
+    }
+    return ClientError(answer, operation)
+
+
+class RuledAws:
+    """The `Aws` port of one region's watch. `changed` hears of each call that was made, after it took effect."""
+
+    def __init__(
+        self,
+        home: str,
+        rules: Rules,
+        made: Callable[[str, str], Any],
+        changed: Callable[[str, str, Json], None],
+    ) -> None:
+        self._home, self._rules, self._made, self._changed = home, rules, made, changed
+        self._clients: dict[tuple[str, str], Any] = {}
+
+    def client(self, service: str, region: str | None = None) -> Any:
+        """The client of a service in a region, the same one each time."""
+        key = (service, region or self._home)
+        if key not in self._clients:
+            self._clients[key] = _RuledClient(self, *key)
+        return self._clients[key]
+
+    def call(self, service: str, region: str, operation: str, params: Json) -> Any:
+        """One call, if the rules let it through."""
+        self._rules.check(self._home, service, operation, region)
+        answer = getattr(self._made(service, region), operation)(**params)
+        self._changed(service, operation, params)
+        return answer
+
+
+class _RuledClient:
+    def __init__(self, aws: RuledAws, service: str, region: str) -> None:
+        self._aws, self._service, self._region = aws, service, region
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        def call(**params: Any) -> Any:
+            return self._aws.call(self._service, self._region, operation, params)
+
+        self.__dict__[operation] = call
+        return call
+
+
+class Tables:
+    """DynamoDB of one region: its ledger, and its side of the table that is replicated."""
+
+    def __init__(self, ledger: str, canary: Canary, region: str, declared: Declared) -> None:
+        self._ledger, self._canary, self._region = ledger, canary, region
+        self.describe_table = declared.describe_table
+        self.describe_continuous_backups = declared.describe_continuous_backups
+        self.rows = MemoryTable()
+
+    def put_item(self, **params: Any) -> Json:
+        """Into the ledger, or the canary."""
+        if params["TableName"] == self._ledger:
+            return self.rows.put_item(**params)
+        self._canary.put(self._region, params["Item"])
+        return {}
+
+    def get_item(self, **params: Any) -> Json:
+        """From the ledger, or the canary as this region has it."""
+        if params["TableName"] == self._ledger:
+            return self.rows.get_item(**params)
+        found = self._canary.seen_in(self._region)
+        return {"Item": found} if found else {}
+
+    def delete_item(self, **params: Any) -> Json:
+        """From the ledger."""
+        key = (params["Key"]["pk"]["S"], params["Key"]["sk"]["S"])
+        if key in self.rows.rows:
+            del self.rows.rows[key]
+        return {}
+
+    def __getattr__(self, operation: str) -> Any:
+        return getattr(self.rows, operation)
+
+
+@dataclass
+class Canary:
+    """One item of the replicated table: written in the primary, seen in the standby after the lag, and not while
+    either region is dark or the line between them is cut."""
+
+    rules: Rules
+    rng: np.random.Generator
+    written: list[tuple[float, str, Json]] = field(default_factory=list)
+    _latest: dict[str, Json] = field(default_factory=dict)
+
+    def put(self, region: str, item: Json) -> None:
+        """Written, and on its way."""
+        self._latest[region] = item
+        lag = min(float(self.rng.lognormal(np.log(LAG_S), SPREAD)), MOST_S)
+        self.written.append((self.rules.now() + lag, region, item))
+
+    def seen_in(self, region: str) -> Json | None:
+        """The newest that has come here."""
+        now = self.rules.now()
+        waiting = []
+        for due, origin, item in self.written:
+            if due <= now and self.rules.regions.reachable(region, origin, now):
+                self._latest[region] = item
+            else:
+                waiting.append((due, origin, item))
+        self.written = waiting
+        return self._latest.get(region)
+
+
+class Quiet:
+    """CloudWatch and OpsCenter as far as the round and `open_incident` ask: no alarm rings, and an item is taken."""
+
+    def __init__(self) -> None:
+        self.items: list[Json] = []
+
+    def describe_alarms(self, **_: Any) -> Json:
+        """None is in ALARM."""
+        return {"MetricAlarms": [], "CompositeAlarms": []}
+
+    def create_ops_item(self, **params: Any) -> Json:
+        """An item of OpsCenter."""
+        self.items.append({**params, "OpsItemId": f"oi-{len(self.items) + 1:06d}"})
+        return {"OpsItemId": self.items[-1]["OpsItemId"]}
+
+    def describe_ops_items(self, **_: Any) -> Json:
+        """Nothing that was there before."""
+        return {"OpsItemSummaries": []}
+
+
+class Declared:
+    """The settings of a region that is as large as its service declares: what the round asks of the standby."""
+
+    def __init__(self, service: Service, now: Callable[[], datetime]) -> None:
+        self._service, self._now = service, now
+
+    def get_function_concurrency(self, **params: Any) -> Json:
+        """What is reserved."""
+        found = self._service.function_named(params["FunctionName"])
+        return {} if found is None or found.reserved is None else {"ReservedConcurrentExecutions": found.reserved}
+
+    def get_account_settings(self, **_: Any) -> Json:
+        """The account's quota."""
+        return {"AccountLimit": {"ConcurrentExecutions": self._service.quotas.concurrency}}
+
+    def describe_table(self, **params: Any) -> Json:
+        """A replica, with the capacity that is declared."""
+        found = self._service.table_named(params["TableName"])
+        table: Json = {"TableStatus": "ACTIVE"}
+        if found is not None and found.provisioned:
+            units = {"ReadCapacityUnits": found.read or 0, "WriteCapacityUnits": found.write or 0}
+            return {"Table": {**table, "ProvisionedThroughput": units}}
+        return {"Table": {**table, "BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"}}}
+
+    def describe_continuous_backups(self, **_: Any) -> Json:
+        """On, and five minutes behind."""
+        latest = {"LatestRestorableDateTime": self._now() - timedelta(minutes=5)}
+        recovery = {"PointInTimeRecoveryStatus": "ENABLED", **latest}
+        return {"ContinuousBackupsDescription": {"PointInTimeRecoveryDescription": recovery}}
+
+
+@dataclass
+class Account:
+    """What there is, and the way to it."""
+
+    service: Service
+    recovery: Recovery
+    rules: Rules
+    world: World
+    traveller: time_machine.Traveller
+    start: float
+    tables: Mapping[str, Tables]
+    topics: Mapping[str, MemoryTopic]
+    quiet: Quiet
+    declared: Declared
+    moto: Callable[[str, str], Any]
+
+    def at(self, moment: float) -> None:
+        """Moves the clock (seconds since the start)."""
+        self.traveller.move_to(self.start + moment)
+
+    def made(self, service: str, region: str) -> Any:
+        """The client behind the rules."""
+        if service == "dynamodb":
+            return self.tables[region]
+        if service == "sns":
+            return self.topics[region]
+        if service in ("cloudwatch", "ssm"):
+            return self.quiet
+        if service == "lambda":
+            return self.declared
+        return self.moto(service, region)
+
+    def aws(self, region: str) -> RuledAws:
+        """The way of one region's watch."""
+        return RuledAws(region, self.rules, self.made, self._changed)
+
+    def _changed(self, service: str, operation: str, params: Json) -> None:
+        """What Sereno has changed takes effect in the world."""
+        now = self.rules.now()
+        if service == "s3" and operation in ("put_object", "delete_object"):
+            self.world.switch(now, there=operation == "put_object")
+        if service == "route53" and operation == "change_resource_record_sets":
+            weights = {
+                one["ResourceRecordSet"]["SetIdentifier"]: one["ResourceRecordSet"]["Weight"]
+                for one in params["ChangeBatch"]["Changes"]
+            }
+            self.world.reweigh(now, weights)
+
+
+@contextmanager
+def opened(service: Service, world: World, rules: Rules, start: float, rng: np.random.Generator) -> Iterator[Account]:
+    """The account at the moment `start` (epoch seconds), with the bucket, the hosted zone and its records."""
+    wanted = service.recovery
+    if wanted is None:
+        raise ValueError(f"{service.name} has no recovery")
+    with (
+        credentials(service.account),
+        time_machine.travel(datetime.fromtimestamp(start, UTC), tick=False) as traveller,
+        mock_aws(config=MOCK_CONFIG),
+    ):
+        made = _moto()
+        wanted = replace(wanted, zone=_laid_out(wanted, made), shares=wanted.shares or f"shares.{wanted.name}")
+        regions = (wanted.primary, wanted.standby, wanted.witness)
+        canary = Canary(rules, rng)
+        declared = Declared(service, lambda: datetime.now(UTC))
+        ledger = f"sereno-{service.name}-ledger"
+        yield Account(
+            service=replace(service, recovery=wanted),
+            recovery=wanted,
+            rules=rules,
+            world=world,
+            traveller=traveller,
+            start=start,
+            tables={one: Tables(ledger, canary, one, declared) for one in regions},
+            topics={one: MemoryTopic() for one in regions},
+            quiet=Quiet(),
+            declared=declared,
+            moto=made,
+        )
+
+
+def _moto() -> Callable[[str, str], Any]:
+    import boto3
+
+    session, clients = boto3.Session(), {}
+
+    def made(service: str, region: str) -> Any:
+        if (service, region) not in clients:
+            clients[service, region] = session.client(service, region_name=region)
+        return clients[service, region]
+
+    return made
+
+
+def _laid_out(wanted: Recovery, made: Callable[[str, str], Any]) -> str:
+    """The bucket of the switch and the records of shares, as the deployed stacks have them; the zone's id."""
+    if wanted.bucket:
+        made("s3", wanted.standby).create_bucket(
+            Bucket=wanted.bucket, CreateBucketConfiguration={"LocationConstraint": wanted.standby}
+        )
+    route53 = made("route53", wanted.primary)
+    domain = wanted.name.split(".", 1)[1]
+    zone: str = route53.create_hosted_zone(Name=domain, CallerReference="drill")["HostedZone"]["Id"].rsplit("/", 1)[1]
+    hosts = {region: url.removeprefix("https://").split("/")[0] for region, url in wanted.urls.items()}
+    changes = [
+        {
+            "Action": "CREATE",
+            "ResourceRecordSet": {
+                "Name": wanted.shares or f"shares.{wanted.name}",
+                "Type": "CNAME",
+                "SetIdentifier": region,
+                "Weight": 100 if region == wanted.primary else 0,
+                "TTL": 20,
+                "ResourceRecords": [{"Value": host}],
+            },
+        }
+        for region, host in hosts.items()
+    ]
+    route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
+    return zone

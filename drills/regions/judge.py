@@ -1,0 +1,146 @@
+"""What a regional drill is judged by: each objective with its target, what was measured, and whether it was met."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from drills.judge import Finding
+from drills.regions import measures
+from drills.regions.engine import Run
+from drills.regions.replication import Lost
+from drills.regions.world import World
+from drills.scenario import Objective
+from sereno.model import Json
+
+LEAST_MOVES = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is judged: the run (None for the world without Sereno), its world, the outages and the lost writes, and
+    when a person asked for the primary again (None: nobody did)."""
+
+    run: Run | None
+    world: World
+    outages: tuple[tuple[float, float], ...]
+    dark: tuple[tuple[float, float], ...]
+    lost: Sequence[Lost]
+    back_at: float | None
+
+    @property
+    def parts(self) -> measures.Parts:
+        """What the first outage's way to the standby took."""
+        confirmed = self.run.confirmed if self.run else ()
+        return measures.parts(self.world, self.outages[0], confirmed) if self.outages else measures.Parts()
+
+
+def _within(measured: float | None, target: object, detail: str = "") -> Finding:
+    return Finding(measured, measured is not None and measured <= float(str(target)), detail)
+
+
+def _served_within(case: Case, target: object) -> Finding:
+    return _within(case.parts.served, target, "99 % of the customers' calls, and so until the outage ends")
+
+
+def _found_within(case: Case, target: object) -> Finding:
+    return _within(case.parts.confirmed, target, "two vantages agree")
+
+
+def _availability(case: Case, target: object) -> Finding:
+    stretch = case.outages[0] if case.outages else None
+    measured = measures.availability(case.world, stretch)
+    detail = "while the primary is out" if stretch else ""
+    return Finding(measured, measured is not None and measured >= float(str(target)), detail)
+
+
+def _lost_writes_within(case: Case, target: object) -> Finding:
+    oldest = measures.oldest_lost_s(case.lost, case.dark)
+    beyond = [one for one in case.lost if not any(one.at_s < at <= one.at_s + one.lag_s for at, _ in case.dark)]
+    detail = f"{len(case.lost)} writes had not left the region; the oldest was made so long before"
+    if beyond:
+        detail = f"{len(beyond)} of {len(case.lost)} lost writes had been replicated: {beyond[0].id}"
+    return Finding(oldest, not beyond and oldest <= float(str(target)), detail)
+
+
+def _moved_once(case: Case, _: object) -> Finding:
+    """There once, and nobody back before a person asks."""
+    arrived = measures.arrivals(case.world, float("inf") if case.back_at is None else case.back_at)
+    back = [one.at_s for one in case.world.moves if one.chances.get(case.world.place.primary, 0.0) > 0]
+    early = [at for at in back if case.back_at is None or at < case.back_at]
+    detail = f"sent back {early[0]:.0f} s in, and nobody had asked for it" if early else ""
+    return Finding(arrived, arrived == 1 and not early, detail, LEAST_MOVES)
+
+
+def _never_moved(case: Case, _: object) -> Finding:
+    away = measures.away_s(case.world)
+    switched = [at for at, there in case.world.switchings if there]
+    detail = (
+        f"the switch was set {switched[0]:.0f} s in" if switched else "seconds in which anybody was sent elsewhere"
+    )
+    return Finding(away, not away and not switched, detail, 0)
+
+
+def _back_unnoticed(case: Case, target: object) -> Finding:
+    if case.back_at is None:
+        return Finding(None, False, "nobody asked for the primary")
+    last = case.world.moves[-1] if case.world.moves else None
+    if last is None or last.chances.get(case.world.place.primary, 0.0) < 1.0:
+        return Finding(None, False, "customers were never all back in the primary")
+    measured = measures.worst(case.world, (case.back_at, float(case.world.second)))
+    detail = f"all back {last.at_s - case.back_at:.0f} s after a person asked"
+    return Finding(measured, measured is not None and measured >= float(str(target)), detail)
+
+
+def _back_gradually(case: Case, target: object) -> Finding:
+    if case.back_at is None:
+        return Finding(None, False, "nobody asked for the primary")
+    measured = measures.largest_step(case.world, case.back_at)
+    detail = "the largest share of the customers that was sent back at once"
+    return Finding(measured, measured is not None and measured <= float(str(target)), detail)
+
+
+def _no_control_plane_calls(case: Case, _: object) -> Finding:
+    made = case.run.rules.forbidden if case.run else []
+    told = "; ".join(f"{one.call} by {one.by} at {one.at_s:.0f} s" for one in made[:3])
+    return Finding(len(made), not made, told, 0)
+
+
+def _told(case: Case, _: object) -> Finding:
+    if case.run is None:
+        return Finding(None, False)
+    moved = [one for one in case.run.notifications if one["remediator"] == "fail_over"]
+    return Finding(len(moved), bool(moved), moved[0]["subject"] if moved else "")
+
+
+JUDGES: Mapping[str, Callable[[Case, object], Finding]] = {
+    "served-within": _served_within,
+    "found-within": _found_within,
+    "availability": _availability,
+    "lost-writes-within": _lost_writes_within,
+    "moved-once": _moved_once,
+    "never-moved": _never_moved,
+    "back-unnoticed": _back_unnoticed,
+    "back-gradually": _back_gradually,
+    "no-control-plane-calls": _no_control_plane_calls,
+    "told": _told,
+}
+# What can be told of a world without Sereno: the others speak of a watch that it does not have.
+OF_THE_WORLD = ("served-within", "availability", "lost-writes-within", "moved-once", "never-moved")
+
+
+def judge(objectives: Sequence[Objective], case: Case) -> list[Json]:
+    """One line for each objective."""
+    lines = []
+    for one in objectives:
+        finding = JUDGES[one.name](case, one.target)
+        lines.append(
+            {
+                "name": one.name,
+                "target": finding.target if finding.target is not None else one.target,
+                "measured": finding.measured,
+                "met": finding.met,
+                "detail": finding.detail,
+            }
+        )
+    return lines
