@@ -8,8 +8,12 @@ from collections.abc import Iterator
 from alarms.packs import all_alarms, regions
 from alarms.spec import AlarmSpec, AnySpec, CompositeSpec
 from deploy import config, golden, iam
-from drills import scenario
+from drills import library
 from drills.faults import WATCH_KINDS, Fault
+from drills.regions.narrative import MEANINGS
+from drills.regions.region import KINDS
+from drills.regions.scenario import RegionScenario
+from drills.regions.year import YearScenario
 from drills.scenario import Objective, Scenario
 from remediators import registry
 from sereno.model import instant
@@ -172,9 +176,47 @@ def _measure(spec: AlarmSpec) -> str:
 
 def scenarios() -> str:
     """The page of scenarios, in Markdown."""
-    found = [scenario.load(name) for name in scenario.names()]
+    found = [library.load(name) for name in library.names()]
     rows = [f"| [{one.name}](#{one.name}) | {cell(one.title)} | {_span(one.duration_s)} |" for one in found]
-    return SCENARIOS + "\n".join(rows) + "\n\n" + "\n".join(map(_scenario, found))
+    return SCENARIOS + "\n".join(rows) + "\n\n" + "\n".join(map(_any, found))
+
+
+def _any(one: library.AnyScenario) -> str:
+    if isinstance(one, RegionScenario):
+        return _regional(one)
+    return _year(one) if isinstance(one, YearScenario) else _scenario(one)
+
+
+def _regional(one: RegionScenario) -> str:
+    """Of the loss of a region."""
+    lines = [f"## {one.name}\n", f"{' '.join(one.story.split())}\n"]
+    lines.append(f"* Traffic: {one.peak:g} requests a second at the busiest hour, from four continents.")
+    for each in one.troubles:
+        share = f" ({each.share:.0%})" if each.share < 1 else ""
+        seen = f" from the {', '.join(each.seen_from)}" if each.seen_from else ""
+        lines.append(
+            f"* The {each.region}: `{each.kind}`{share}{seen} from {_span(each.start)} to {_span(each.end)}: "
+            f"{KINDS[each.kind]}."
+        )
+    for blip in one.blips:
+        every, lasting = ("-".join(map(_span, pair)) for pair in (blip.every, blip.lasting))
+        lines.append(
+            f"* The {blip.region}: dark for {lasting} every {every}, from {_span(blip.start)} to {_span(blip.end)}."
+        )
+    if not one.global_control_plane:
+        lines.append("* The control planes of Route 53 and IAM fail throughout.")
+    lines += [f"* A person fails back at {_span(wish.at)}." for wish in one.people]
+    if one.jitter_s:
+        lines.append(f"* All is delayed by 0 to {_span(one.jitter_s)}, drawn from the seed.")
+    return "\n".join([*lines, f"* Judged by: {', '.join(map(_objective, one.objectives))}."]) + "\n"
+
+
+def _year(one: YearScenario) -> str:
+    """Of a year of noise."""
+    lines = [f"## {one.name}\n", f"{' '.join(one.story.split())}\n"]
+    lines += [f"* Noise: `{kind}`, {count} times: {MEANINGS[kind]}." for kind, count in one.noise.items()]
+    lines.append(f"* True outages: {', '.join(map(_span, one.outages))}.")
+    return "\n".join([*lines, f"* Judged by: {', '.join(map(_objective, one.objectives))}."]) + "\n"
 
 
 def _scenario(one: Scenario) -> str:
@@ -238,15 +280,17 @@ def _objective(one: Objective) -> str:
     name, target = one.name, one.target
     if target is None:
         return f"{name}"
-    if name == "availability" and isinstance(target, float):
+    if name in ("availability", "back-unnoticed", "back-gradually") and isinstance(target, float):
         return f"{name} {target * 100:g} %"
-    if name in ("recovered-within", "table-recovered-within", "raised-before") and isinstance(target, float):
+    if (name.endswith("-within") or name == "raised-before") and isinstance(target, float):
         return f"{name} {_span(target)}"
     return f"{name} {target} ms" if name == "p99" else f"{name} {target}"
 
 
 def _span(seconds: float) -> str:
     """Seconds as `1h30m`, the way a scenario's file writes them."""
+    if seconds > 3 * 86_400:
+        return f"{seconds / 86_400:g}d"
     hours, rest = divmod(int(seconds), 3600)
     minutes, left = divmod(rest, 60)
     parts = ((hours, "h"), (minutes, "m"), (left, "s"))

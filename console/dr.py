@@ -204,15 +204,17 @@ def drill(
     name: Annotated[str, typer.Argument(metavar="NAME", help="region-outage, gray-failure, partition ...")] = (
         "region-outage"
     ),
+    seeds: Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="Run so many seeds.")] = 1,
+    report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the HTML report here.")] = None,
 ) -> None:
     """Rehearses the loss of a region without an account, as `sereno drill NAME` does."""
     rehearse.drill(
         name,
         config=None,
         seed=1,
-        seeds=1,
+        seeds=seeds,
         speed="max",
-        report=None,
+        report=report,
         record=None,
         serve=False,
         mode=None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
@@ -18,6 +18,7 @@ from sereno.model import Json, Mode
 
 if TYPE_CHECKING:
     from drills.engine import Run
+    from drills.library import AnyScenario
     from drills.scenario import Scenario
 
 
@@ -55,9 +56,9 @@ def add_to(app: typer.Typer) -> None:
 def scenarios(json: Annotated[bool, typer.Option("--json", help="JSON for machines.")] = False) -> None:
     """Lists what can be rehearsed."""
     require_extra()
-    from drills import scenario
+    from drills import library
 
-    found = [scenario.load(name) for name in scenario.names()]
+    found = [library.load(name) for name in library.names()]
     if json:
         as_json([{"name": one.name, "title": one.title, "duration_s": one.duration_s} for one in found])
         return
@@ -111,30 +112,21 @@ def drill(
     """Rehearses a scenario twice, unattended and with Sereno on watch. Exit code 1 when an objective is missed. With
     --serve it is a game day instead: all is calm until a button on the page plays the scenario."""
     require_extra()
-    from drills import scenario
+    from drills import library
 
     if record is not None and (serve or seeds > 1):
         mend = "records one drill that runs by itself: leave out --serve and --seeds"
         raise InvalidInput("sereno drill", [Problem("--record", record, mend)])
     if serve:
-        _game_day(scenario.load(name), seed, speed, mode, port)
+        _game_day(_of_one_region(library.load(name), "--serve"), seed, speed, mode, port)
         return
-    if mode is not None:
-        raise InvalidInput(
-            "sereno drill", [Problem("--mode", mode, "goes with --serve: a drill has its scenario's modes")]
-        )
-    if speed not in tuple(Speed):
-        raise InvalidInput(
-            "sereno drill", [Problem("--speed", speed, "goes with --serve (without it write live or max)")]
-        )
-    if speed == Speed.LIVE and seeds > 1:
-        problem = Problem("--seeds", seeds, "with --speed live: real time follows one seed (leave one of them out)")
-        raise InvalidInput("sereno drill", [problem])
-    if report is not None:
-        writable(report)
+    _check_options(mode, speed, seeds)
+    for path in (report, record):
+        if path is not None:
+            writable(path)
+    found = library.load(name)
     if record is not None:
-        writable(record)
-    found = scenario.load(name)
+        _of_one_region(found, "--record")
     if seeds == 1:
         results = [_rehearse(found, seed, config, Speed(speed), record, quiet=json)]
     else:
@@ -147,11 +139,35 @@ def drill(
         raise typer.Exit(1)
 
 
+def _check_options(mode: Mode | None, speed: str, seeds: int) -> None:
+    """Raises InvalidInput for what goes with a game day only, or with one seed only."""
+    if mode is not None:
+        mend = "goes with --serve: a drill has its scenario's modes"
+        raise InvalidInput("sereno drill", [Problem("--mode", mode, mend)])
+    if speed not in tuple(Speed):
+        mend = "goes with --serve (without it write live or max)"
+        raise InvalidInput("sereno drill", [Problem("--speed", speed, mend)])
+    if speed == Speed.LIVE and seeds > 1:
+        mend = "with --speed live: real time follows one seed (leave one of them out)"
+        raise InvalidInput("sereno drill", [Problem("--seeds", seeds, mend)])
+
+
+def _of_one_region(found: AnyScenario, option: str) -> Scenario:
+    """The scenario, where the page can show it. Raises InvalidInput."""
+    from drills.scenario import Scenario
+
+    if isinstance(found, Scenario):
+        return found
+    mend = f"plays in one region: leave it out, or write --report FILE to see {found.name}"
+    raise InvalidInput("sereno drill", [Problem(option, None, mend)])
+
+
 def _rehearse(
-    found: Scenario, seed: int, config: Path | None, speed: Speed, record: Path | None, *, quiet: bool
+    found: AnyScenario, seed: int, config: Path | None, speed: Speed, record: Path | None, *, quiet: bool
 ) -> Json:
     from drills import drill as rehearsal
-    from drills import recording
+    from drills import library, recording
+    from drills.scenario import Scenario
     from drills.verdict import print_verdict
 
     def keep(result: Json, run: Run, compiled: Json) -> None:
@@ -161,9 +177,13 @@ def _rehearse(
     with display(f"{found.name}, seed {seed}", quiet=quiet and speed is Speed.MAX) as shown:
         if speed is Speed.LIVE:
             live = Live(found.duration_s, shown)
-            result = rehearsal.run(found, seed, config=config, tick=live.tick, watch_over=live.hear, keep=keep)
+            heard: dict[str, Any] = {"tick": live.tick, "watch_over": live.hear}
         else:
-            result = rehearsal.run(found, seed, config=config, tick=shown.advance, keep=keep)
+            heard = {"tick": shown.advance}
+        if isinstance(found, Scenario):
+            result = rehearsal.run(found, seed, config=config, keep=keep, **heard)
+        else:
+            result = library.run(found, seed, config=config, **heard)
     if not quiet:
         print_verdict(result, screen())
         if record is not None:
@@ -192,7 +212,7 @@ def _game_day(found: Scenario, seed: int, speed: str, mode: Mode | None, port: i
     screen().print(over(game))
 
 
-def _rehearse_all(found: Scenario, seeds: range, config: Path | None, *, quiet: bool) -> list[Json]:
+def _rehearse_all(found: AnyScenario, seeds: range, config: Path | None, *, quiet: bool) -> list[Json]:
     results: list[Json] = []
     with display(f"{found.name}, {len(seeds)} seeds", quiet=quiet, ticking=True) as shown:
         done = 0
@@ -222,7 +242,7 @@ def _write_report(result: Json, path: Path, *, quiet: bool) -> None:
 
 def for_machines(result: Json) -> Json:
     """Without the series, which only pictures need."""
-    return {key: value for key, value in result.items() if key != "series"}
+    return {key: value for key, value in result.items() if key not in ("series", "closely", "happenings")}
 
 
 def require_extra() -> None:

@@ -20,14 +20,14 @@ from rich.text import Text
 from sereno.model import Json
 
 if TYPE_CHECKING:
-    from drills.scenario import Scenario
+    from drills.library import AnyScenario
 
 # A drill takes one core and some 300 MB; more than two at once would take a laptop from its owner.
 PROCESSES = 2
 
 
 def results(
-    scenario: Scenario, seeds: Sequence[int], config: Path | None, finished: Callable[[], None]
+    scenario: AnyScenario, seeds: Sequence[int], config: Path | None, finished: Callable[[], None]
 ) -> Iterator[Json]:
     """The result of each seed, in their order. `finished` is called as soon as any of them is done.
 
@@ -54,10 +54,10 @@ def _deaf() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _one(scenario: Scenario, seed: int, config: Path | None) -> Json:
-    from drills import drill
+def _one(scenario: AnyScenario, seed: int, config: Path | None) -> Json:
+    from drills import library
 
-    return drill.run(scenario, seed, config=config)
+    return library.run(scenario, seed, config=config)
 
 
 def missed(result: Json) -> int:
@@ -98,7 +98,7 @@ def print_summary(found: Sequence[Json], console: Console) -> None:
         shown = [min(measured), median(measured), max(measured)] if measured else [None] * 3
         table.add_row(
             narrative.title(one["name"]),
-            narrative.measure(one["name"], one["target"]),
+            "none set" if one["target"] is None else narrative.measure(one["name"], one["target"]),
             *(narrative.measure(one["name"], each) for each in shown),
             Text(f"{met} of {len(found)}", style="green" if met == len(found) else "bold red"),
         )

@@ -8,26 +8,26 @@ from typing import Any
 from sereno.errors import InvalidInput, Problem
 from sereno.model import Json, instant
 
-_NUMBER = (int, float)
-_MAYBE_NUMBER = (int, float, type(None))
+NUMBER = (int, float)
+MAYBE_NUMBER = (int, float, type(None))
 _REQUESTS = {
-    "offered": _NUMBER,
-    "served": _NUMBER,
-    "failed": _NUMBER,
-    "throttled_attempts": _NUMBER,
-    "served_on_retry": _NUMBER,
-    "p99_ms": _MAYBE_NUMBER,
-    "availability": _MAYBE_NUMBER,
+    "offered": NUMBER,
+    "served": NUMBER,
+    "failed": NUMBER,
+    "throttled_attempts": NUMBER,
+    "served_on_retry": NUMBER,
+    "p99_ms": MAYBE_NUMBER,
+    "availability": MAYBE_NUMBER,
 }
-_OBJECTIVE = {"name": str, "target": object, "measured": object, "met": bool}
+OBJECTIVE = {"name": str, "target": object, "measured": object, "met": bool}
 _FUNCTION = {"concurrency": list, "limit": list}
 _TABLE = {"consumed": list, "capacity": list, "throttled": list}
-_TABLES = {"throttled_calls": _NUMBER, "first_throttle_s": _MAYBE_NUMBER, "recovered_s": _MAYBE_NUMBER}
-_PLANNED = [{"name": str, "from_s": _NUMBER, "to_s": _NUMBER, "factor": _NUMBER}]
+_TABLES = {"throttled_calls": NUMBER, "first_throttle_s": MAYBE_NUMBER, "recovered_s": MAYBE_NUMBER}
+_PLANNED = [{"name": str, "from_s": NUMBER, "to_s": NUMBER, "factor": NUMBER}]
 _CALL = {"service": str, "operation": str, "params": dict}
 _STEP = {"do": _CALL, "why": str, "setting": str, "before": object, "after": object}
-_PLAN = {"reason": str, "risk": str, "monthly_cost": _NUMBER, "steps": [_STEP], "gates": list}
-_REMEDIATION = {
+_PLAN = {"reason": str, "risk": str, "monthly_cost": NUMBER, "steps": [_STEP], "gates": list}
+REMEDIATION = {
     "id": str,
     "remediator": str,
     "target": {"kind": str, "name": str, "region": str, "account": str},
@@ -35,8 +35,8 @@ _REMEDIATION = {
     "reason": (str, type(None)),
     "mode": str,
     "what": str,
-    "at_s": _NUMBER,
-    "events": [{"at_s": _NUMBER, "phase": str, "detail": (str, type(None))}],
+    "at_s": NUMBER,
+    "events": [{"at_s": NUMBER, "phase": str, "detail": (str, type(None))}],
 }
 _SERIES = {"offered": list, "served": list, "failed": list, "functions": dict}
 _RESULT = {
@@ -46,42 +46,43 @@ _RESULT = {
     "seed": int,
     "service": str,
     "start": str,
-    "duration_s": _NUMBER,
-    "objectives": [_OBJECTIVE],
+    "duration_s": NUMBER,
+    "objectives": [OBJECTIVE],
     "requests": _REQUESTS,
-    "without": {"requests": _REQUESTS, "first_throttle_s": _MAYBE_NUMBER},
-    "first_throttle_s": _MAYBE_NUMBER,
-    "raised_s": _MAYBE_NUMBER,
-    "recovered_s": _MAYBE_NUMBER,
-    "signals": [{"at_s": _NUMBER, "name": str, "what": str, "state": str}],
+    "without": {"requests": _REQUESTS, "first_throttle_s": MAYBE_NUMBER},
+    "first_throttle_s": MAYBE_NUMBER,
+    "raised_s": MAYBE_NUMBER,
+    "recovered_s": MAYBE_NUMBER,
+    "signals": [{"at_s": NUMBER, "name": str, "what": str, "state": str}],
     "alarms": [
-        {"name": str, "what": str, "severity": str, "transitions": [{"at_s": _NUMBER, "state": str}]},
+        {"name": str, "what": str, "severity": str, "transitions": [{"at_s": NUMBER, "state": str}]},
     ],
-    "remediations": [_REMEDIATION],
-    "series": {"step_s": _NUMBER, "t": list, "with": _SERIES, "without": _SERIES},
-    "notifications": [{"at_s": _NUMBER, "subject": str, "text": str}],
+    "remediations": [REMEDIATION],
+    "series": {"step_s": NUMBER, "t": list, "with": _SERIES, "without": _SERIES},
+    "notifications": [{"at_s": NUMBER, "subject": str, "text": str}],
 }
 
 
 def check(result: Any) -> Json:
     """The result itself, when its shape is right. Raises InvalidInput with every fault found."""
-    problems = list(_faults(result, _RESULT, "result")) or list(_optional_faults(result))
+    problems = list(faults(result, _RESULT, "result")) or list(_optional_faults(result))
     if not problems:
-        problems = [*_time_faults(result), *_plan_faults(result), *_series_faults(result["series"])]
+        problems = [*time_faults(result), *plan_faults(result), *_series_faults(result["series"])]
     if problems:
         raise InvalidInput("drill result", problems)
     checked: Json = result
     return checked
 
 
-def _faults(value: Any, shape: Any, path: str) -> Iterator[Problem]:
+def faults(value: Any, shape: Any, path: str) -> Iterator[Problem]:
+    """Where a value is not of the shape: types, mappings of keys to shapes, lists of one shape."""
     if isinstance(shape, dict):
         if not isinstance(value, dict):
             yield Problem(path, type(value).__name__, "should be an object")
             return
         for key, inner in shape.items():
             if key in value:
-                yield from _faults(value[key], inner, f"{path}.{key}")
+                yield from faults(value[key], inner, f"{path}.{key}")
             else:
                 yield Problem(f"{path}.{key}", None, "is missing; the engine writes it")
     elif isinstance(shape, list):
@@ -89,8 +90,8 @@ def _faults(value: Any, shape: Any, path: str) -> Iterator[Problem]:
             yield Problem(path, type(value).__name__, "should be a list")
             return
         for index, one in enumerate(value):
-            yield from _faults(one, shape[0], f"{path}[{index}]")
-    elif not isinstance(value, shape) or (isinstance(value, bool) and shape in (int, _NUMBER, _MAYBE_NUMBER)):
+            yield from faults(one, shape[0], f"{path}[{index}]")
+    elif not isinstance(value, shape) or (isinstance(value, bool) and shape in (int, NUMBER, MAYBE_NUMBER)):
         yield Problem(path, value, f"should be {_spelled(shape)}")
 
 
@@ -102,7 +103,7 @@ def _optional_faults(result: Json) -> Iterator[Problem]:
         ("result.planned_events", result, "planned_events", _PLANNED),
     ):
         if key in where:
-            yield from _faults(where[key], shape, path)
+            yield from faults(where[key], shape, path)
 
 
 def _spelled(shape: Any) -> str:
@@ -113,7 +114,8 @@ def _spelled(shape: Any) -> str:
     return known[shape]
 
 
-def _time_faults(result: Json) -> Iterator[Problem]:
+def time_faults(result: Json) -> Iterator[Problem]:
+    """When it began, and how long it is."""
     try:
         instant(result["start"])
     except ValueError:
@@ -122,16 +124,17 @@ def _time_faults(result: Json) -> Iterator[Problem]:
         yield Problem("result.duration_s", result["duration_s"], "should be above 0 seconds")
 
 
-def _plan_faults(result: Json) -> Iterator[Problem]:
+def plan_faults(result: Json) -> Iterator[Problem]:
+    """The plans of its remediations, which not every one has."""
     for index, one in enumerate(result["remediations"]):
         path = f"result.remediations[{index}].plan"
         plan = one.get("plan")
         if plan is None:
             continue
-        yield from _faults(plan, _PLAN, path)
+        yield from faults(plan, _PLAN, path)
         for number, step in enumerate(plan.get("steps", []) if isinstance(plan, dict) else []):
             if isinstance(step, dict) and step.get("undo") is not None:
-                yield from _faults(step["undo"], _CALL, f"{path}.steps[{number}].undo")
+                yield from faults(step["undo"], _CALL, f"{path}.steps[{number}].undo")
         for number, gate in enumerate(plan.get("gates", []) if isinstance(plan, dict) else []):
             named = isinstance(gate, list | tuple) and len(gate) == 2 and isinstance(gate[1], dict)
             if not named or not {"ok", "reason"} <= set(gate[1]):
@@ -144,14 +147,14 @@ def _series_faults(series: Json) -> Iterator[Problem]:
         path = f"result.series.{side}"
         columns = {f"{path}.{key}": series[side][key] for key in ("offered", "served", "failed")}
         for name, one in series[side]["functions"].items():
-            yield from _faults(one, _FUNCTION, f"{path}.functions.{name}")
+            yield from faults(one, _FUNCTION, f"{path}.functions.{name}")
             if isinstance(one, dict):
                 columns |= {f"{path}.functions.{name}.{key}": one.get(key) for key in _FUNCTION}
         for name, kinds in series[side].get("tables", {}).items():
             for kind in ("read", "write"):
                 place = f"{path}.tables.{name}.{kind}"
                 one = kinds.get(kind) if isinstance(kinds, dict) else None
-                yield from _faults(one, _TABLE, place)
+                yield from faults(one, _TABLE, place)
                 if isinstance(one, dict):
                     columns |= {f"{place}.{key}": one.get(key) for key in _TABLE}
         for place, column in columns.items():

@@ -13,6 +13,8 @@ from sereno.model import Json, instant
 
 _HOUR_S = 3600
 _MINUTE_S = 60
+# Longer than so many days, hours say little.
+_DAYS = 3
 _TITLES = {
     "availability": "Availability",
     "p99": "Slowest 1 % (p99)",
@@ -30,6 +32,16 @@ _TITLES = {
     "told": "People told",
     "asks": "Asks a person, at",
     "own-functions-ran": "Sereno's own functions ran",
+    "served-within": "Customers served again",
+    "found-within": "Outage found",
+    "lost-writes-within": "Oldest lost write",
+    "moved-once": "Moved once",
+    "never-moved": "Nothing moved",
+    "back-unnoticed": "Served at worst on the way back",
+    "back-gradually": "Largest share sent back at once",
+    "no-control-plane-calls": "Calls to a control plane",
+    "no-false-moves": "False moves",
+    "none-missed": "Outages missed",
 }
 _SECONDS = (
     "rpo",
@@ -40,7 +52,13 @@ _SECONDS = (
     "table-recovered-within",
     "refused-with",
     "asks",
+    "served-within",
+    "found-within",
+    "lost-writes-within",
+    "never-moved",
 )
+_NEVER = ("served-within", "found-within")
+_RATIOS = ("back-unnoticed", "back-gradually")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +110,8 @@ def span(seconds: float | None) -> str:
     whole = round(seconds)
     if whole < _MINUTE_S:
         return f"{number(round(seconds, 1))} s"
+    if whole > _DAYS * 24 * _HOUR_S:
+        return f"{number(whole / 24 / _HOUR_S)} days"
     hours, rest = divmod(whole, _HOUR_S)
     minutes, left = divmod(rest, _MINUTE_S)
     parts = [f"{hours} h" if hours else "", f"{minutes} min" if minutes else "", f"{left} s" if left else ""]
@@ -125,14 +145,14 @@ def dollars(amount: float) -> str:
 def measure(name: str, value: Any) -> str:
     """An objective's target or measure. Text stands as it is; a bare number takes its unit from the name."""
     if value is None:
-        return "not measured"
+        return "never" if name in _NEVER else "not measured"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return _with_unit(name.lower(), value) if isinstance(value, int | float) else str(value)
 
 
 def _with_unit(name: str, value: float) -> str:
-    if "availab" in name and value <= 1:
+    if ("availab" in name and value <= 1) or name in _RATIOS:
         return percent(value)
     if name.endswith("_s") or name in _SECONDS:
         return span(value)

@@ -11,7 +11,7 @@ from drills.leases import acted, changed_at
 from drills.panel import Label, Panel, Shape, levels_of, note, short
 from sereno.model import Json
 
-__all__ = ["Figure", "Mark", "figure", "short"]
+__all__ = ["Figure", "Mark", "axis", "figure", "marks", "short"]
 
 # Marks closer than this share of the width would cover each other's number.
 _MARK_WIDTH = 3.0
@@ -44,29 +44,31 @@ class Figure:
     marks: tuple[Mark, ...]
     axis: tuple[tuple[float, str, str], ...]
     quiet_alarms: int
+    # Other lanes, below the traffic: (heading, lanes).
+    groups: tuple[tuple[str, tuple[Lane, ...]], ...] = ()
 
 
 def figure(result: Json) -> Figure:
     """The charts of a checked result."""
     duration = result["duration_s"]
-    start = narrative.started(result)
     alarms = [lane for one in result["alarms"] if (lane := lanes.alarm_lane(one, duration, result["service"]))]
-    axis = tuple(
-        (
-            100 * second / duration,
-            _axis_text(second, duration),
-            narrative.clock(start, second, with_seconds=False),
-        )
-        for second in charts.time_ticks(duration)
-    )
     return Figure(
         panels=(*_traffic(result), *usage_panels.functions(result), *usage_panels.tables(result)),
         planned=tuple(lanes.planned_lanes(result)),
         alarms=tuple(alarms),
         remediations=tuple(lanes.remediation_lanes(result)),
-        marks=tuple(_marks(result)),
-        axis=axis,
+        marks=tuple(marks(result)),
+        axis=axis(result),
         quiet_alarms=len(result["alarms"]) - len(alarms),
+    )
+
+
+def axis(result: Json) -> tuple[tuple[float, str, str], ...]:
+    """The ticks of time: share of the width, time since the start, time of day."""
+    duration, start = result["duration_s"], narrative.started(result)
+    return tuple(
+        (100 * second / duration, _axis_text(second, duration), narrative.clock(start, second, with_seconds=False))
+        for second in charts.time_ticks(duration)
     )
 
 
@@ -133,18 +135,19 @@ def _worst(failed: Sequence[float | None]) -> int | None:
     return (first + last) // 2
 
 
-def _marks(result: Json) -> list[Mark]:
+def marks(result: Json) -> list[Mark]:
+    """Where remediations changed something; those that would cover each other as one."""
     placed = sorted(
         (100 * moment / result["duration_s"], number, one["remediator"])
         for number, one in enumerate(acted(result), start=1)
         if (moment := changed_at(one)) is not None
     )
-    marks: list[Mark] = []
+    made: list[Mark] = []
     for left, number, name in placed:
         words = f"Remediation {number}, {name}"
-        if marks and left - marks[-1].left < _MARK_WIDTH:
-            last = marks[-1]
-            marks[-1] = Mark(last.left, (*last.numbers, number), f"{last.words}; {words}")
+        if made and left - made[-1].left < _MARK_WIDTH:
+            last = made[-1]
+            made[-1] = Mark(last.left, (*last.numbers, number), f"{last.words}; {words}")
         else:
-            marks.append(Mark(left, (number,), words))
-    return marks
+            made.append(Mark(left, (number,), words))
+    return made

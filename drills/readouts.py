@@ -36,6 +36,24 @@ def readouts(result: Json) -> Json:
             label = f"{short(name, result['service'])} {kind}s"
             row = _row(label, series, (*path, "consumed"), stride, max)
             rows.append({**row, "limit": _row(label, series, (*path, "capacity"), stride, min)})
+    return _page(result, rows, stride)
+
+
+def of_regions(result: Json) -> Json:
+    """The same of a regional drill: offered, failed, and served by each region."""
+    series, names = result["series"], result["regions"]
+    stride = max(1, math.ceil(len(series["t"]) / _READOUTS))
+    rows = [
+        _row("offered", series, ("offered",), stride, max),
+        _row(names["primary"], series, ("primary",), stride, min),
+        _row(names["standby"], series, ("standby",), stride, min),
+        _row("failed", series, ("failed",), stride, max),
+    ]
+    return _page(result, rows, stride)
+
+
+def _page(result: Json, rows: list[Json], stride: int) -> Json:
+    series = result["series"]
     return {
         "start": result["start"],
         "duration": result["duration_s"],

@@ -13,8 +13,10 @@ from typing import Any
 from jinja2 import BaseLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from drills import leases, narrative, panels, readouts, timeline
-from drills.contract import check
+from drills import leases, narrative, panels, readouts, timeline, voices
+from drills.regions import figure as regional_figure
+from drills.regions import narrative as regional_narrative
+from drills.regions.narrative import MEANINGS
 from sereno.model import Json
 
 _ASSETS = ("report.css", "report.js")
@@ -36,6 +38,7 @@ def _environment() -> Environment:
         "span": narrative.span,
         "elapsed": narrative.elapsed,
         "dollars": narrative.dollars,
+        "day": regional_narrative.day,
         "call": narrative.call_text,
         "value": narrative.value_text,
     }
@@ -61,10 +64,12 @@ def _policy(script: str) -> str:
 
 def render(result: Json) -> str:
     """The report as HTML. Raises InvalidInput when the result is not what the engine writes."""
-    checked = check(result)
+    voice = voices.of(result)
+    checked = voice.check(result)
     style, script = (_asset(name) for name in _ASSETS)
-    page = _environment().get_template("report.html.j2")
-    return page.render(style=style, script=script, policy=_policy(script), **_view(checked))
+    page = _environment().get_template(voice.template)
+    own = _VIEWS[voice.template](checked)
+    return page.render(style=style, script=script, policy=_policy(script), **_common(checked), **own)
 
 
 def write(result: Json, path: Path) -> Path:
@@ -75,31 +80,64 @@ def write(result: Json, path: Path) -> Path:
     return path
 
 
-def _view(result: Json) -> dict[str, Any]:
-    start = narrative.started(result)
-    shown = leases.acted(result)
-    skipped = [one for one in result["remediations"] if one["status"] == "SKIPPED"]
+def _common(result: Json) -> dict[str, Any]:
+    """What every page shows."""
+    start, voice = narrative.started(result), voices.of(result)
     return {
         "result": result,
         "commit": result.get("commit"),
         "day": start.strftime("%-d %B %Y, %H:%M UTC"),
         "passed": narrative.all_met(result),
-        "headline": narrative.headline(result),
+        "headline": voice.headline(result),
         "tally": narrative.tally(result),
-        "lead": narrative.lead(result),
+        "lead": voice.lead(result),
         "objectives": narrative.objectives(result),
-        "comparison": narrative.comparison(result),
-        "figure": panels.figure(result),
-        "readouts": readouts.readouts(result),
-        "samples": readouts.samples(result),
+        "command": f"sereno drill {shlex.quote(result['scenario'])} --seed {result['seed']}",
+    }
+
+
+def _acted(result: Json) -> dict[str, Any]:
+    """What Sereno did, and what happened meanwhile."""
+    shown = leases.acted(result)
+    skipped = [one for one in result["remediations"] if one["status"] == "SKIPPED"]
+    return {
+        "comparison": voices.of(result).comparison(result),
         "minutes": timeline.minutes(result),
         "kinds": Counter(one.kind for one in timeline.happenings(result)),
         "cards": [_card(result, number, one) for number, one in enumerate(shown, start=1)],
         "skipped": [_skipped(result, one) for one in skipped],
         "skip_reasons": Counter(one["reason"] or "no reason recorded" for one in skipped).most_common(),
-        "alarms": [_alarm(result, one) for one in result["alarms"]],
-        "command": f"sereno drill {shlex.quote(result['scenario'])} --seed {result['seed']}",
     }
+
+
+def _surge(result: Json) -> dict[str, Any]:
+    return {
+        **_acted(result),
+        "figure": panels.figure(result),
+        "readouts": readouts.readouts(result),
+        "samples": readouts.samples(result),
+        "alarms": [_alarm(result, one) for one in result["alarms"]],
+    }
+
+
+def _region(result: Json) -> dict[str, Any]:
+    outages = result["outages"]
+    return {
+        **_acted(result),
+        "figure": regional_figure.whole(result),
+        "close": regional_figure.first_minutes(result),
+        "parts": regional_narrative.parts(outages[0]["with"]) if outages else [],
+        "readouts": readouts.of_regions(result),
+        "lost": result["lost_writes"],
+        "out_s": outages[0]["from_s"] if outages else 0.0,
+    }
+
+
+def _year(result: Json) -> dict[str, Any]:
+    return {"figure": regional_figure.year(result), "meanings": MEANINGS}
+
+
+_VIEWS = {"report.html.j2": _surge, "region.html.j2": _region, "year.html.j2": _year}
 
 
 def _card(result: Json, number: int, one: Json) -> Json:

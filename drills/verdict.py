@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from drills import lanes, leases, narrative
-from drills.contract import check
+from drills import lanes, leases, narrative, voices
 from sereno.model import Json
 
 _TONES = {"REVERTED": "green", "FAILED": "red", "ESCALATED": "red", "OBSERVED": "dim"}
@@ -20,18 +21,23 @@ def print_verdict(result: Json, console: Console) -> None:
 
     Raises InvalidInput when the result is not what the engine writes.
     """
-    checked = check(result)
+    voice = voices.of(result)
+    checked = voice.check(result)
     passed = narrative.all_met(checked)
     console.print()
     which = f"({checked['scenario']}, seed {checked['seed']})"
     beside = cell_len(checked["title"]) + cell_len(which) + 2 <= console.width
     console.print(Text.assemble((checked["title"], "bold"), "  " if beside else "\n", which))
-    console.print(Text(narrative.headline(checked), style="bold green" if passed else "bold red"))
-    console.print(Text(" ".join(narrative.lead(checked))))
+    console.print(Text(voice.headline(checked), style="bold green" if passed else "bold red"))
+    lead = " ".join(voice.lead(checked))
+    if lead:
+        console.print(Text(lead))
     console.print()
     for one in narrative.objectives(checked):
         console.print(_objective(one))
-    console.print(_comparison(checked))
+    contrasts = voice.comparison(checked)
+    if contrasts:
+        console.print(_comparison(contrasts))
     _print_remediations(checked, console)
     console.print(Text(f"{narrative.tally(checked)}.", style="bold green" if passed else "bold red"))
 
@@ -41,12 +47,12 @@ def _objective(one: narrative.Objective) -> Text:
     return Text.assemble(mark, "  ", (one.name, "bold"), f": {one.measured} (target {one.target})")
 
 
-def _comparison(result: Json) -> Table:
+def _comparison(contrasts: Sequence[narrative.Contrast]) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("")
     table.add_column("without", justify="right")
     table.add_column("with Sereno", justify="right", style="bold")
-    for row in narrative.comparison(result):
+    for row in contrasts:
         table.add_row(row.name, row.unattended, row.attended)
     return table
 

@@ -13,12 +13,20 @@ from drills.regions.engine import Engine, Run
 from drills.regions.ground import prepared
 from drills.regions.replication import Lost
 from drills.regions.scenario import RegionScenario
-from drills.regions.world import World
+from drills.regions.world import PLAIN, SWITCH, World
 from sereno.model import Json
 
 # The world without Sereno is this part of a drill's progress, as in `drills.drill`.
 ALONE = 0.2
 STEP_S = 10
+_TROUBLES = {
+    "dark": "dark",
+    "gray": "gray",
+    "zone-loss": "without a zone",
+    "unseen": "unseen",
+    "control-plane": "without its control plane",
+}
+_CHECKS = {PLAIN: "the primary", SWITCH: "the switch"}
 # So many lost writes are listed one by one.
 LISTED = 1000
 
@@ -89,6 +97,8 @@ def result_of(run: Run, alone: World) -> Json:
         "lost_writes": _lost(lost, dark),
         "moves": _moves(run.world),
         "switch": [{"at_s": at, "there": there} for at, there in run.world.switchings],
+        "alarms": [],
+        "signals": _signals(run),
         "back": {"asked_s": back_at, "worst": _worst(run.world, back_at)},
         "calls": {
             "made": run.rules.calls,
@@ -114,6 +124,29 @@ def result_of(run: Run, alone: World) -> Json:
         },
         "closely": [_closely(run.world, alone, begins) for begins, _ in outages],
     }
+
+
+def _signals(run: Run) -> list[Json]:
+    """What befell the regions, and what DNS made of it, as lines of the timeline."""
+    world = run.world
+    told = []
+    for one in world.troubles:
+        seen = f"by {', '.join(one.seen_from)}" if one.seen_from else ""
+        share = f"{one.share:.0%} of the calls" if one.share < 1 else ""
+        told.append((one.start, one.region, _TROUBLES[one.kind], seen or share))
+        told.append((one.end, one.region, f"no longer {_TROUBLES[one.kind]}", ""))
+    for at, check, healthy in world.health.changes:
+        if check in _CHECKS:
+            told.append((at, f"DNS's check of {_CHECKS[check]}", "healthy" if healthy else "unhealthy", ""))
+    wanted = run.service.recovery
+    for move in world.moves:
+        shares = ", ".join(f"{share:.0%} {region}" for region, share in move.chances.items() if share)
+        told.append((move.at_s, wanted.name if wanted else "the name", f"answered with {shares}", ""))
+    return [
+        {"at_s": at, "name": name, "state": state, "reason": reason, "what": ""}
+        for at, name, state, reason in sorted(told)
+        if at <= world.second
+    ]
 
 
 def _worst(world: World, back_at: float | None) -> float | None:

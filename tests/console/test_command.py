@@ -130,9 +130,9 @@ def test_schema_prints_the_file_that_editors_use(command):
 
 
 def test_scenarios_for_people_and_for_machines(command):
-    from drills import scenario
+    from drills import library
 
-    names = scenario.names()
+    names = library.names()
     told = json.loads(command("scenarios", "--json").stdout)
     assert [one["name"] for one in told] == names
     assert [line.split()[0] for line in command("scenarios").stdout.splitlines()] == names
