@@ -186,26 +186,28 @@ class Canary:
 
     rules: Rules
     rng: np.random.Generator
-    written: list[tuple[float, str, Json]] = field(default_factory=list)
-    _latest: dict[str, Json] = field(default_factory=dict)
+    # When it is due elsewhere, when it was written, where, and what.
+    written: list[tuple[float, float, str, Json]] = field(default_factory=list)
+    _latest: dict[str, tuple[float, Json]] = field(default_factory=dict)
 
     def put(self, region: str, item: Json) -> None:
         """Written, and on its way."""
-        self._latest[region] = item
+        now = self.rules.now()
+        self._latest[region] = (now, item)
         lag = min(float(self.rng.lognormal(np.log(LAG_S), SPREAD)), MOST_S)
-        self.written.append((self.rules.now() + lag, region, item))
+        self.written.append((now + lag, now, region, item))
 
     def seen_in(self, region: str) -> Json | None:
-        """The newest that has come here."""
+        """The newest that has come here: what arrives behind a later write changes nothing."""
         now = self.rules.now()
         waiting = []
-        for due, origin, item in self.written:
-            if due <= now and self.rules.regions.reachable(region, origin, now):
-                self._latest[region] = item
-            else:
-                waiting.append((due, origin, item))
+        for due, at, origin, item in self.written:
+            if due > now or not self.rules.regions.reachable(region, origin, now):
+                waiting.append((due, at, origin, item))
+            elif region not in self._latest or at > self._latest[region][0]:
+                self._latest[region] = (at, item)
         self.written = waiting
-        return self._latest.get(region)
+        return self._latest[region][1] if region in self._latest else None
 
 
 class Quiet:

@@ -132,7 +132,8 @@ def arrivals(world: World, until: float = float("inf")) -> int:
 def largest_step(world: World, since: float) -> float | None:
     """The largest share of the customers that was given back to the primary at once, since a moment; None where
     nobody was."""
-    primary, before, found = world.place.primary, 0.0, None
+    # At first all of them are there.
+    primary, before, found = world.place.primary, 1.0, None
     for one in world.moves:
         now = one.chances.get(primary, 0.0)
         if one.at_s >= since and now > before:

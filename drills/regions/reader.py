@@ -90,7 +90,7 @@ def _troubles(reading: Reading, length: int) -> list[Json]:
     found = []
     for path, one in reading.items(reading.raw.get("troubles"), "troubles", _TROUBLE):
         kind = one.get("kind")
-        if kind not in KINDS:
+        if str(kind) not in KINDS:
             mend = f"is no trouble of a region{nearest(str(kind), KINDS)}; known: {', '.join(KINDS)}"
             reading.say(f"{path}kind", kind, mend)
             continue
@@ -104,8 +104,11 @@ def _troubles(reading: Reading, length: int) -> list[Json]:
             reading.say(
                 f"{path}seen_from", None, "names who cannot see the region: needed by unseen, and by it alone"
             )
+        if not isinstance(places, list):
+            reading.say(f"{path}seen_from", places, "is no list of places (write [standby])")
+            places = []
         known = (*_ROLES, CUSTOMERS, CHECKERS)
-        for place in places if isinstance(places, list) else [places]:
+        for place in places:
             if place not in known:
                 reading.say(f"{path}seen_from", place, f"is no place{nearest(str(place), known)}: {', '.join(known)}")
         found.append(
@@ -115,7 +118,7 @@ def _troubles(reading: Reading, length: int) -> list[Json]:
                 "start": begins,
                 "end": ends,
                 "share": share,
-                "seen_from": tuple(map(str, places)) if isinstance(places, list) else (),
+                "seen_from": tuple(map(str, places)),
             }
         )
     return found

@@ -37,14 +37,16 @@ class Journal:
     def __init__(self, rng: np.random.Generator, items: int = 20_000) -> None:
         self._rng = rng
         self._items = items
-        self._parts: list[tuple[NDArray[np.float64], NDArray[np.int64], int]] = []
+        self._parts: list[tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64], int]] = []
         self._count = 0
 
     def write(self, second: float, region: int, count: int) -> None:
         """So many writes were acknowledged by a region within the second that begins then."""
         if count:
             times = np.sort(self._rng.random(count)) + second
-            self._parts.append((times, self._rng.integers(0, self._items, count), region))
+            items = self._rng.integers(0, self._items, count)
+            lags = np.minimum(self._rng.lognormal(np.log(LAG_S), SPREAD, count), MOST_S)
+            self._parts.append((times, items, lags, region))
             self._count += count
 
     def __len__(self) -> int:
@@ -56,11 +58,11 @@ class Journal:
             empty = np.zeros(0)
             return Writes(empty, empty.astype(np.int64), empty.astype(np.int64), empty)
         times = np.concatenate([one[0] for one in self._parts])
-        regions = np.concatenate([np.full(len(one[0]), one[2]) for one in self._parts])
+        regions = np.concatenate([np.full(len(one[0]), one[3]) for one in self._parts])
         items = np.concatenate([one[1] for one in self._parts])
-        lags = np.minimum(self._rng.lognormal(np.log(LAG_S), SPREAD, len(times)), MOST_S)
+        lags = np.concatenate([one[2] for one in self._parts])
         order = np.argsort(times, kind="stable")
-        return Writes(times[order], items[order], regions[order], lags)
+        return Writes(times[order], items[order], regions[order], lags[order])
 
 
 @dataclass(frozen=True, slots=True)
