@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,23 +23,21 @@ from drills import scenario_values as values
 from drills.engine import Happening
 from drills.function_model import stream
 from drills.regions.ground import prepared
+from drills.regions.year_prober import MINUTE, Event, Prober
 from drills.scenario import Objective
 from drills.scenario_reader import document
 from drills.scenario_reading import Reading
-from remediators.prober import RUNS_S
-from sereno import recovery
 from sereno.errors import InvalidInput
 from sereno.model import Json
-from sereno.recovery import PROBE_EVERY_S, Evidence, Sighting, Witness
+from sereno.service import Service
 
-DAY, MINUTE = 86_400.0, 60.0
+DAY = 86_400.0
 # Played before and after whatever happens.
 LEAD_S, AFTER_S = 60.0, 45.0
 # What both vantages may miss together and is no outage.
 BOTH_S = 19.0
 # Of an outage its beginning is played, and its end.
 BEGINNING_S = 420.0
-BACK_AFTER_S = 1800.0
 # The kinds of noise: who fails, and for how long (seconds, from and to).
 NOISE: Mapping[str, tuple[tuple[str, ...], tuple[float, float]]] = {
     "standby": (("standby",), (1.0, 600.0)),
@@ -75,17 +73,6 @@ class YearScenario:
     def start_s(self) -> float:
         """Epoch seconds."""
         return self.start.timestamp()
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happens: who fails (or falls silent), from and to (seconds), and by how much a clock is off."""
-
-    kind: str
-    who: tuple[str, ...]
-    start: float
-    end: float
-    by: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +113,10 @@ def load(path: Path) -> YearScenario:
         ),
         objectives=tuple(_objectives(reading)),
     )
+    if not found.days:
+        reading.say("days", raw.get("days"), "is no length of time (write 365)")
+    if not any(found.noise.values()) and not found.outages:
+        reading.say("noise", None, "and outages are nothing (a year in which nothing happens proves nothing)")
     if found.name and found.name != path.stem:
         reading.say("name", found.name, f"differs from the file's name (write {path.stem}, or rename the file)")
     if reading.problems:
@@ -141,6 +132,8 @@ def _objectives(reading: Reading) -> Iterator[Objective]:
         path = f"objectives[{number}]"
         if name not in known:
             reading.say(path, name, f"is no objective{nearest(str(name), known)}; known: {', '.join(known)}")
+        elif name != "found-within" and value is not None:
+            reading.say(f"{path}.{name}", value, f"takes no target (write - {name})")
         elif name == "found-within":
             yield Objective(name, reading.parse(value, values.duration, path, 0.0))
         else:
@@ -191,97 +184,31 @@ def _without_long_overlaps(events: list[Event]) -> list[Event]:
 
 
 def _stretches(events: list[Event]) -> Iterator[tuple[float, float, list[Event]]]:
-    """What is played: from, to, and what happens meanwhile. Of a long outage the middle is left out."""
-    edges: list[tuple[float, float, Event]] = []
+    """What is played: from, to, and all that goes on meanwhile or shortly before. Of what lasts long the middle is
+    left out, as far as nothing else happens in it."""
+    edges: list[tuple[float, float]] = []
     for one in events:
         if one.end - one.start > 2 * BEGINNING_S:
-            edges.append((one.start - LEAD_S, one.start + BEGINNING_S, one))
-            edges.append((one.end - LEAD_S, one.end + AFTER_S, one))
+            edges.append((one.start - LEAD_S, one.start + BEGINNING_S))
+            edges.append((one.end - LEAD_S, one.end + AFTER_S))
         else:
-            edges.append((one.start - LEAD_S, one.end + AFTER_S, one))
-    edges.sort(key=lambda each: each[0])
-    begins, ends, inside = edges[0][0], edges[0][1], [edges[0][2]]
-    for first, last, one in edges[1:]:
-        if first <= ends:
-            ends = max(ends, last)
-            inside.append(one)
+            edges.append((one.start - LEAD_S, one.end + AFTER_S))
+    joined: list[tuple[float, float]] = []
+    for begins, ends in sorted(edges):
+        if joined and begins <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(ends, joined[-1][1]))
         else:
-            yield begins, ends, inside
-            begins, ends, inside = first, last, [one]
-    yield begins, ends, inside
-
-
-class _Prober:
-    """The standby's prober through a year: what it remembers, and whether traffic is away."""
-
-    def __init__(self, scenario: YearScenario, confirm_s: float, rpo_s: float, rng: np.random.Generator) -> None:
-        self._scenario, self._confirm_s, self._rpo_s = scenario, confirm_s, rpo_s
-        self._phase = {name: float(rng.uniform(0, PROBE_EVERY_S)) for name in ("standby", "witness", "heartbeat")}
-        self.known: Evidence | None = None
-        self._said: dict[str, float] = {}
-        self.moves: list[float] = []
-        self.away, self._needed = False, 0.0
-        self.tries = 0
-
-    def play(self, begins: float, ends: float, events: list[Event]) -> None:
-        """A stretch, try by try."""
-        minute = np.floor(begins / MINUTE) * MINUTE
-        per_minute = int(RUNS_S // PROBE_EVERY_S)
-        while minute < ends:
-            for number in range(per_minute):
-                at = float(minute) + self._phase["standby"] + number * PROBE_EVERY_S
-                if begins <= at < ends:
-                    self._try(at, [one for one in events if one.start - MINUTE <= at < one.end + MINUTE])
-            minute += MINUTE
-
-    def _try(self, at: float, events: list[Event]) -> None:
-        now = {who: one for one in events if one.start <= at < one.end for who in one.who}
-        if self.away and "out" in now:
-            self._needed = at
-        # Half an hour after all is well a person has let the primary serve again.
-        self.away = self.away and at - self._needed < BACK_AFTER_S
-        if "prober-silent" in now:
-            return
-        self.tries += 1
-        clock = self._clock(at + (now["clock"].by if "clock" in now else 0.0))
-        told = {str(Witness.STANDBY): Sighting(clock, "standby" not in now, "no answer" if "standby" in now else "")}
-        for name in (Witness.THIRD, Witness.HEARTBEAT):
-            word = self._last_word(str(name), at, events)
-            new = word is not None and word[0] > self._said.get(name, -1.0)
-            if word is not None:
-                self._said[name] = word[0]
-            if name is Witness.HEARTBEAT:
-                told[name] = Sighting(clock, new, "" if new else "silent")
-            elif new and word is not None:
-                told[name] = Sighting(clock, word[1], "" if word[1] else "no answer")
-        self.known = recovery.noted(self.known, clock, primary=told, standby=Sighting(clock, True), lag_s=0.8)
-        out = recovery.confirmed_out(self.known, clock, self._confirm_s)
-        if not self.away and out.ok and recovery.standby_ready(self.known, clock, self._rpo_s).ok:
-            self.away, self._needed = True, at
-            self.moves.append(at)
-
-    def _clock(self, at: float) -> datetime:
-        return self._scenario.start + timedelta(seconds=at)
-
-    def _last_word(self, name: str, at: float, events: list[Event]) -> tuple[float, bool] | None:
-        """When a prober elsewhere left word last, and what it said; in a minute it tries eleven times."""
-        turn = at - (at - self._phase[name]) % PROBE_EVERY_S
-        while turn > at - MINUTE:
-            within = (turn - self._phase[name]) % MINUTE
-            hit = [one for one in events if one.start <= turn < one.end]
-            silent = any(f"{name}-silent" in one.who or (name == "heartbeat" and name in one.who) for one in hit)
-            if within < RUNS_S - PROBE_EVERY_S + 1e-6 and not silent:
-                return turn, not any(name in one.who for one in hit)
-            turn -= PROBE_EVERY_S
-        return None
+            joined.append((begins, ends))
+    for begins, ends in joined:
+        yield begins, ends, [one for one in events if one.start < ends and one.end + MINUTE > begins]
 
 
 def judged(
-    scenario: YearScenario, seed: int, confirm_s: float, rpo_s: float, tick: Callable[[float], None]
+    scenario: YearScenario, seed: int, service: Service, tick: Callable[[float], None] = lambda _: None
 ) -> Judged:
     """The year under this seed."""
     events = happenings(scenario, seed)
-    prober = _Prober(scenario, confirm_s, rpo_s, stream(seed, scenario.name, "prober"))
+    prober = Prober(service, scenario.start, stream(seed, scenario.name, "prober"))
     for begins, ends, inside in _stretches(events):
         prober.play(begins, ends, inside)
         tick(ends / scenario.duration_s)
@@ -303,10 +230,7 @@ def run(
 ) -> Json:
     """Plays the year and answers its result. Raises InvalidInput."""
     service = prepared(scenario.service, config)
-    assert service.recovery is not None
-    year = judged(
-        scenario, seed, service.recovery.confirm_s, service.objectives.rpo_s, lambda part: tick(min(part, 1.0))
-    )
+    year = judged(scenario, seed, service, lambda part: tick(min(part, 1.0)))
     for one, seconds in year.found:
         watch_over(Happening(one.start, "outage", f"found after {seconds:.0f} s" if seconds else "missed"))
     return {
@@ -321,6 +245,10 @@ def run(
         "objectives": [_objective(one, year) for one in scenario.objectives],
         "noise": dict(scenario.noise),
         "events": year.events,
+        "happenings": [
+            {"kind": one.kind, "from_s": round(one.start), "to_s": round(one.end)}
+            for one in happenings(scenario, seed)
+        ],
         "tries": year.tries,
         "outages": [
             {"from_s": one.start, "to_s": one.end, "found_s": None if seconds is None else round(seconds, 1)}
