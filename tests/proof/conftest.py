@@ -17,7 +17,7 @@ from proving.watch import Shipped, Watch
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Without its environment there is no emulator to run on."""
     for item in items:
-        if "emulator" in getattr(item, "fixturenames", ()) and not emulators.READY.exists():
+        if {"emulator", "regions"} & {*getattr(item, "fixturenames", ())} and not emulators.READY.exists():
             item.add_marker(pytest.mark.skip(reason="the emulator is not installed: make proof"))
 
 

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import json
 import time
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from urllib.error import HTTPError
 
 import pytest
 from botocore.exceptions import ClientError
 from proving import little, stack
-from proving.differences import ALARM, BELL, COMPOSITE, SCALING
+from proving.differences import ALARM, BELL, CHECK, COMPOSITE, GLOBAL_TABLE, ROLE, SCALING, SELECTION
 from proving.emulator import ACCOUNT, QUOTA, REGION
 
 pytestmark = pytest.mark.xdist_group("proof")
 
 QUIET_S = 0.5
+ELSEWHERE = "eu-central-1"
 ECHO = "def handler(event, context):\n    return event\n"
 BROKEN = "def handler(event, context):\n    raise ValueError('no')\n"
 WHERE = """
@@ -26,6 +30,13 @@ import os, time
 def handler(event, context):
     return {"time": time.time(), "cwd": os.getcwd(), "files": os.listdir(), "task": os.path.exists("/var/task"),
             "init": os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"]}
+"""
+SLEEPS = """
+import time
+def handler(event, context):
+    began = time.time()
+    time.sleep(event["for"])
+    return time.time() - began
 """
 ASKS = """
 import boto3
@@ -158,12 +169,7 @@ def test_a_rule_matches_names_by_wildcard_and_its_target_rewrites_the_event(emul
 
 def test_a_cancelled_transaction_says_which_gate_refused_and_shows_the_old_row(emulator):
     dynamodb = emulator.client("dynamodb")
-    dynamodb.create_table(
-        TableName="contract",
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    dynamodb.create_table(**table("contract"))
     held = {"pk": {"S": "lock"}, "holder": {"S": "ana"}}
     dynamodb.put_item(TableName="contract", Item=held)
     free = {
@@ -179,6 +185,65 @@ def test_a_cancelled_transaction_says_which_gate_refused_and_shows_the_old_row(e
     assert first["Code"] == "None"
     assert (second["Code"], second["Item"]) == ("ConditionalCheckFailed", held)
     assert "Item" not in dynamodb.get_item(TableName="contract", Key={"pk": {"S": "new"}})
+
+
+def test_a_global_table_has_what_was_written_in_either_region(emulator):
+    here, there = emulator.client("dynamodb"), emulator.at(ELSEWHERE).client("dynamodb")
+    here.create_table(**table("contract-global"))
+    here.update_table(TableName="contract-global", ReplicaUpdates=[{"Create": {"RegionName": ELSEWHERE}}])
+    for wrote, reads, key in ((here, there, "of-here"), (there, here, "of-there")):
+        wrote.put_item(TableName="contract-global", Item={"pk": {"S": key}})
+        assert "Item" in reads.get_item(TableName="contract-global", Key={"pk": {"S": key}})
+        wrote.delete_item(TableName="contract-global", Key={"pk": {"S": key}})
+        assert "Item" not in reads.get_item(TableName="contract-global", Key={"pk": {"S": key}})
+
+
+def test_regions_have_nothing_in_common_but_roles_and_buckets(emulator):
+    emulator.client("sns").create_topic(Name="contract-here")
+    there = emulator.at(ELSEWHERE).client("sns").list_topics()["Topics"]
+    assert not [one for one in there if one["TopicArn"].endswith(":contract-here")]
+
+
+def test_a_bucket_policy_admits_everybody_to_one_object_and_only_over_tls(emulator):
+    s3, arn = emulator.client("s3"), "arn:aws:s3:::contract-open"
+    s3.create_bucket(Bucket="contract-open", CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.delete_public_access_block(Bucket="contract-open")
+    for key in ("open", "shut"):
+        s3.put_object(Bucket="contract-open", Key=key, Body=b"there")
+    assert anonymous(emulator, "/contract-open/open", "https") == 403
+    rules = [
+        {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"{arn}/open"},
+        {
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [arn, f"{arn}/*"],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        },
+    ]
+    s3.put_bucket_policy(Bucket="contract-open", Policy=json.dumps({"Version": "2012-10-17", "Statement": rules}))
+    asked = [("open", "https"), ("open", "http"), ("shut", "https")]
+    assert [anonymous(emulator, f"/contract-open/{key}", by) for key, by in asked] == [200, 403, 403]
+
+
+def anonymous(emulator, path, scheme):
+    """What somebody without a key is answered, who came by this scheme."""
+    request = urllib.request.Request(emulator.url + path, headers={"X-Forwarded-Proto": scheme})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status
+    except HTTPError as error:
+        return error.code
+
+
+def test_a_function_that_sleeps_wakes_when_its_clock_has_been_moved(emulator):
+    one = little.make(emulator, "sleeps", SLEEPS)
+    with ThreadPoolExecutor(1) as pool:
+        run = pool.submit(one.ask, {"for": 600})
+        until = time.monotonic() + 8
+        while not run.done() and time.monotonic() < until:
+            emulator.clock.forward(200)
+        assert run.result() >= 600
 
 
 # -- what is worked round
@@ -209,19 +274,51 @@ def test_alarms_are_judged_when_data_is_put_and_without_their_dimensions(emulato
     assert judged["StateValue"] == "ALARM"
 
 
-def test_its_cloudformation_takes_no_composite_alarm_no_metric_math_and_no_scaling(emulator):
+def test_its_cloudformation_takes_no_composite_alarm_no_metric_math_no_check_no_selection_and_no_scaling(emulator):
     math = {"Id": "m", "Expression": "1 + 1", "ReturnData": True}
     names = ("MetricName", "Namespace", "Period", "Statistic")
     plain = {key: value for key, value in alarm("contract-math").items() if key not in names}
     refused = {
         "composite": {"Type": COMPOSITE, "Properties": {"AlarmName": "c", "AlarmRule": "FALSE"}},
         "math": {"Type": ALARM, "Properties": {**plain, "Metrics": [math]}},
+        "selection": {"Type": SELECTION, "Properties": {}},
+        "check": {"Type": CHECK, "Properties": {}},
         "target": {"Type": SCALING[0], "Properties": {}},
         "policy": {"Type": SCALING[1], "Properties": {}},
     }
     for name, resource in refused.items():
         with pytest.raises((ClientError, stack.StackFailed)):
             alone(emulator, f"contract-{name}", resource)
+
+
+def test_its_cloudformation_makes_no_replica(emulator):
+    key, read = "GlobalSecondaryIndexes", {"ReadCapacityAutoScalingSettings": {"MinCapacity": 300}}
+    plain = {name: value for name, value in table("contract-alone").items() if name not in ("BillingMode", key)}
+    replicas = [{"Region": one, "ReadProvisionedThroughputSettings": read} for one in (REGION, ELSEWHERE)]
+    alone(emulator, "contract-alone", {"Type": GLOBAL_TABLE, "Properties": {**plain, "Replicas": replicas}})
+    made = emulator.client("dynamodb").describe_table(TableName="contract-alone")["Table"]
+    assert made["ProvisionedThroughput"]["ReadCapacityUnits"] != 300
+    assert "contract-alone" not in emulator.at(ELSEWHERE).client("dynamodb").list_tables()["TableNames"]
+
+
+def test_it_forgets_of_checks_whose_they_are_and_that_they_are_inverted(emulator):
+    route53 = emulator.client("route53")
+
+    def check(name, **config):
+        made = route53.create_health_check(CallerReference=name, HealthCheckConfig=config)["HealthCheck"]["Id"]
+        return made, route53.get_health_check(HealthCheckId=made)["HealthCheck"]["HealthCheckConfig"]
+
+    host = {"FullyQualifiedDomainName": "contract.example", "ResourcePath": "/"}
+    child, kept = check("contract-one", Type="HTTPS_STR_MATCH", SearchString="out", Inverted=True, **host)
+    assert not kept["Inverted"]
+    _, kept = check("contract-both", Type="CALCULATED", ChildHealthChecks=[child], HealthThreshold=1)
+    assert kept["ChildHealthChecks"] != [child]
+
+
+def test_two_stacks_of_one_name_share_their_roles(emulator):
+    role = {"Type": ROLE, "Properties": {"AssumeRolePolicyDocument": little.TRUST}}
+    named = [alone(emulator.at(one), "contract-role", role).physical["One"] for one in (REGION, ELSEWHERE)]
+    assert named[0] == named[1]
 
 
 def test_it_has_no_ops_items(emulator):
@@ -252,6 +349,16 @@ def test_a_function_starts_in_the_folder_of_its_code_and_has_no_var_task(emulato
     assert not there["task"]
     assert there["files"] == ["index.py"]
     assert there["init"] == "on-demand"
+
+
+def table(name):
+    """A table with a key and no more."""
+    return {
+        "TableName": name,
+        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
 
 
 def alarm(name, **more):

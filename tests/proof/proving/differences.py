@@ -6,6 +6,7 @@ that the emulator has outgrown is to be taken out.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ ClientOf = Callable[[str], Any]
 # Stands for aws.cloudwatch on the bus: PutEvents refuses a source of AWS's own, here as on AWS.
 BELL = "proof.cloudwatch"
 FUNCTION, ALIAS, RULE = "AWS::Lambda::Function", "AWS::Lambda::Alias", "AWS::Events::Rule"
+ROLE = "AWS::IAM::Role"
 ALARM, COMPOSITE = "AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"
 SELECTION, GLOBAL_TABLE = "AWS::Backup::BackupSelection", "AWS::DynamoDB::GlobalTable"
 CHECK, RECORD = "AWS::Route53::HealthCheck", "AWS::Route53::RecordSet"
@@ -105,6 +107,15 @@ def _to_latest(alias: Resource) -> None:
     alias["Properties"]["FunctionVersion"] = "$LATEST"
 
 
+def _is_unnamed_role(resource: Resource) -> bool:
+    return bool(resource["Type"] == ROLE and "RoleName" not in resource["Properties"])
+
+
+def _named_by_region(role: Resource) -> None:
+    content = hashlib.sha256(json.dumps(role, sort_keys=True).encode()).hexdigest()[:12]
+    role["Properties"]["RoleName"] = {"Fn::Sub": f"${{AWS::StackName}}-{content}-${{AWS::Region}}"}
+
+
 CHANGES = (
     Change(
         "the emulator unpacks a zip into a folder of its own, in which the function starts; there is no /var/task",
@@ -119,6 +130,12 @@ CHANGES = (
     ),
     Change("the story counts its rounds; the schedule has a test of its own", _is_the_minute, _rests),
     Change("a published version knows no limit here; the function itself does", _is_alias, _to_latest),
+    Change(
+        "it names a role by stack and logical id alone, so that the stack of a second region would take it over: the "
+        "name says the region too",
+        _is_unnamed_role,
+        _named_by_region,
+    ),
 )
 
 
@@ -164,7 +181,9 @@ def _is_selection(resource: Resource) -> bool:
 
 
 def _select(properties: Mapping[str, Any], client: ClientOf) -> str | None:
-    made = client("backup").create_backup_selection(**properties)
+    selection = dict(properties["BackupSelection"])
+    selection["IamRoleArn"] = client("iam").get_role(RoleName=selection["IamRoleArn"])["Role"]["Arn"]
+    made = client("backup").create_backup_selection(**{**properties, "BackupSelection": selection})
     return str(made["SelectionId"])
 
 
@@ -174,8 +193,9 @@ def _is_check(resource: Resource) -> bool:
 
 def _put_check(properties: Mapping[str, Any], client: ClientOf) -> str | None:
     config = properties["HealthCheckConfig"]
-    reference = json.dumps(config, sort_keys=True)[-64:]
-    return str(client("route53").create_health_check(CallerReference=reference, HealthCheckConfig=config)["HealthCheck"]["Id"])
+    reference = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
+    made = client("route53").create_health_check(CallerReference=reference, HealthCheckConfig=config)
+    return str(made["HealthCheck"]["Id"])
 
 
 def _asks_a_check(resource: Resource) -> bool:
@@ -197,12 +217,29 @@ def _is_global(resource: Resource) -> bool:
 
 
 def _replicate(properties: Mapping[str, Any], client: ClientOf) -> str | None:
-    dynamodb = client("dynamodb")
-    for region in sorted({one["Region"] for one in properties["Replicas"]} - {dynamodb.meta.region_name}):
-        dynamodb.update_table(
-            TableName=properties["TableName"], ReplicaUpdates=[{"Create": {"RegionName": region}}]
-        )
+    dynamodb, name = client("dynamodb"), properties["TableName"]
+    own, *others = sorted(properties["Replicas"], key=lambda one: bool(one["Region"] != dynamodb.meta.region_name))
+    reads = {one["IndexName"]: one for one in own["GlobalSecondaryIndexes"]}
+    dynamodb.update_table(
+        TableName=name,
+        ProvisionedThroughput=_units(own, properties),
+        GlobalSecondaryIndexUpdates=[
+            {"Update": {"IndexName": index, "ProvisionedThroughput": _units(reads[index], one)}}
+            for one in properties["GlobalSecondaryIndexes"]
+            for index in (one["IndexName"],)
+        ],
+    )
+    for one in others:
+        dynamodb.update_table(TableName=name, ReplicaUpdates=[{"Create": {"RegionName": one["Region"]}}])
     return None
+
+
+def _units(reads: Mapping[str, Any], writes: Mapping[str, Any]) -> dict[str, int]:
+    """What is there before auto scaling has raised anything. A replica has reads of its own; writes are the same for
+    all."""
+    read = reads["ReadProvisionedThroughputSettings"]["ReadCapacityAutoScalingSettings"]["MinCapacity"]
+    write = writes["WriteProvisionedThroughputSettings"]["WriteCapacityAutoScalingSettings"]["MinCapacity"]
+    return {"ReadCapacityUnits": read, "WriteCapacityUnits": write}
 
 
 PAST = (
@@ -213,7 +250,12 @@ PAST = (
     Past("its CloudFormation selects nothing for a backup plan; its API does", _is_selection, _select),
     Past("its CloudFormation knows no health check; its API keeps them", _is_check, _put_check),
     Past("a record that asks such a check is made after it", _asks_a_check, _put_record),
-    Past("its CloudFormation makes no replica of a global table; its API does", _is_global, _replicate, refused=False),
+    Past(
+        "its CloudFormation makes neither replicas of a global table nor the capacity they declare; its API does",
+        _is_global,
+        _replicate,
+        refused=False,
+    ),
 )
 
 

@@ -21,7 +21,7 @@ from botocore.config import Config
 ROOT = Path(__file__).parents[3]
 PYTHON = ROOT / ".venv-proof" / "bin" / "python"
 READY = ROOT / ".venv-proof" / ".ready"
-CLOCK = Path(__file__).with_name("clock")
+INSIDE = Path(__file__).with_name("inside")
 LEASH = Path(__file__).with_name("leash.py")
 REGION, ACCOUNT = "eu-west-1", "123456789012"
 # As the AWS default: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -156,7 +156,7 @@ def _environment(place: Path, port: int, clock: Clock) -> dict[str, str]:
         "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.05",
         # Lambda sets it and the emulator does not; it goes on to the Lambdas, so that they have an Init phase.
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-        "PYTHONPATH": str(CLOCK),
+        "PYTHONPATH": str(INSIDE),
         "PYTHONDONTWRITEBYTECODE": "1",
         "SERENO_PROOF_CLOCK": str(clock.place),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +31,15 @@ class Stack:
 def create(emulator: Emulator, name: str, template: Mapping[str, Any], **parameters: str) -> Stack:
     """Creates every resource of a template. Raises StackFailed, and the emulator's errors."""
     stands = create_as_it_is(emulator, name, adapted(template), **parameters)
-    known = {**stands.physical, "AWS::Region": emulator.region}
+    given = {key: one["Default"] for key, one in template.get("Parameters", {}).items() if "Default" in one}
+    apart: dict[str, str] = {}
+    known = {**given, **parameters, **stands.physical, "AWS::Region": emulator.region}
     for logical_id, past, resource in _in_order(template["Resources"]):
         if past.make is not None:
-            made = past.make(_resolved(resource["Properties"], known), emulator.client)
+            made = past.make(resolved(resource["Properties"], known), emulator.client)
             known |= {logical_id: made} if made else {}
-    return stands
+            apart |= {logical_id: made} if made else {}
+    return replace(stands, physical={**stands.physical, **apart})
 
 
 def create_as_it_is(emulator: Emulator, name: str, template: Mapping[str, Any], **parameters: str) -> Stack:
@@ -126,7 +129,7 @@ def _references(value: Any) -> Iterator[str]:
             yield from _references(inner)
 
 
-def _resolved(value: Any, physical: Mapping[str, str]) -> Any:
+def resolved(value: Any, physical: Mapping[str, str]) -> Any:
     """References to what stands are resolved; that is all which these resources need. Of attributes they ask for the
     id alone."""
     if isinstance(value, dict):
@@ -134,7 +137,7 @@ def _resolved(value: Any, physical: Mapping[str, str]) -> Any:
             return physical.get(value["Ref"], value)
         if value.keys() == {"Fn::GetAtt"}:
             return physical.get(value["Fn::GetAtt"][0], value)
-        return {key: _resolved(inner, physical) for key, inner in value.items()}
+        return {key: resolved(inner, physical) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_resolved(inner, physical) for inner in value]
+        return [resolved(inner, physical) for inner in value]
     return value
