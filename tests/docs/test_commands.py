@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from console import docs_commands
 from console.main import app
-from drills import drill, scenario
+from drills import drill, library, scenario
 
 # Whole drills have tests of their own; here it is enough that the command is understood.
 LONG = ("drill",)
@@ -59,7 +59,7 @@ def test_every_command_shown_runs(docs, tmp_path, monkeypatch):
             for word in words[1:]
         ]
         if given[0] in LONG:
-            assert given[1] in scenario.names()
+            assert given[1] in library.names()
             given.append("--help")
         result = CliRunner().invoke(app, given)
         assert result.exit_code == 0, (words, result.output)
