@@ -22,6 +22,7 @@ from sereno.service import Notices
 WORDS = Path(__file__).parent / "words"
 LANGUAGES = ("en", "es")
 VALUE_LIMIT = 120
+RESERVED = "reserved concurrency"
 # Statuses that people may answer, and how.
 ANSWERS: Mapping[str, tuple[str, ...]] = {
     Status.AWAITING_APPROVAL: ("approve", "refuse", "mute"),
@@ -86,11 +87,8 @@ class Wording:
             return self.word(key, by=notice.by, detail=_flat(notice.detail))
         if notice.kind == "watch":
             return self.word(f"watch.{notice.status}", remediator=notice.remediator, detail=_flat(notice.detail))
-        key = f"status.{notice.status}"
-        if notice.status == Status.ESCALATED and notice.remediator == "open_incident":
-            key += ".incident"
         return self.word(
-            key,
+            self._key(notice),
             target=notice.target,
             alarm=notice.alarm,
             changes=self.changes(notice.changes) or self.word("none"),
@@ -98,9 +96,20 @@ class Wording:
             why=self._why(notice),
         )
 
+    def _key(self, notice: Notice) -> str:
+        """The sentence of a status; some remediators and reasons have one of their own."""
+        key = f"status.{notice.status}"
+        if notice.status == Status.ESCALATED and notice.remediator == "open_incident":
+            return f"{key}.incident"
+        own = (f"{key}.{notice.code}", f"{key}.{notice.remediator}")
+        return next((one for one in own if one in self._words), key)
+
     def changes(self, changes: Sequence[Change]) -> str:
         """Every setting before and after."""
-        return ", ".join(f"{one.setting} {self._value(one.before)} → {self._value(one.after)}" for one in changes)
+        return ", ".join(
+            f"{one.setting} {self._value(one.setting, one.before)} → {self._value(one.setting, one.after)}"
+            for one in changes
+        )
 
     def reason(self, code: str) -> str:
         """A reason of the closed list, or the code as it came."""
@@ -138,9 +147,9 @@ class Wording:
         place = "incidents" if notice.kind == "incident" or notice.thread != notice.id else "remediations"
         return f"{self._notices.page_url.rstrip('/')}/{place}/{notice.thread}"
 
-    def _value(self, value: Any) -> str:
+    def _value(self, setting: str, value: Any) -> str:
         if value is None:
-            return self.word("unreserved")
+            return self.word("unreserved" if setting == RESERVED else "unset")
         if isinstance(value, Mapping):
             return ", ".join(f"{name} {one}" for name, one in value.items())[:VALUE_LIMIT]
         return str(value)[:VALUE_LIMIT]

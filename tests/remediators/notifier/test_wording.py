@@ -91,6 +91,41 @@ def test_there_is_a_sentence_for_every_status_stage_and_reason():
             "Sereno cambió techmoda-read: reserved concurrency nada reservado → 240. Ahora mira si el síntoma "
             "desaparece.",
         ),
+        (
+            "VERIFYING",
+            {"target": {"name": "eu-west-1"}, "changes": [{"setting": "switch", "before": None, "after": "out"}]},
+            "Sereno changed eu-west-1: switch not set → out. It now looks whether the symptom goes.",
+            "Sereno cambió eu-west-1: switch sin poner → out. Ahora mira si el síntoma desaparece.",
+        ),
+        (
+            "HOLDING",
+            {
+                "remediator": "fail_over",
+                "target": {"name": "eu-west-1"},
+                "changes": [{"setting": "switch", "before": None, "after": "out"}],
+            },
+            "Customers of eu-west-1 are served elsewhere: switch not set → out, until a person brings them back.",
+            "Los clientes de eu-west-1 van a otra región: switch sin poner → out, hasta que una persona los traiga "
+            "de vuelta.",
+        ),
+        (
+            "HOLDING",
+            {
+                "remediator": "fail_back",
+                "target": {"name": "eu-west-1"},
+                "changes": [{"setting": "primary's share", "before": 50, "after": 100}],
+            },
+            "Customers are back in eu-west-1: primary's share 50 → 100. It stays so.",
+            "Los clientes han vuelto a eu-west-1: primary's share 50 → 100. Así se queda.",
+        ),
+        (
+            "KEPT",
+            {"code": "DRIFTED", "detail": "DRIFTED: reserved concurrency is 80, expected 240; left as it is"},
+            "Sereno lets go of techmoda-read and leaves it as it is now: somebody else changed the value (reserved "
+            "concurrency is 80, expected 240; left as it is).",
+            "Sereno suelta techmoda-read y lo deja como está ahora: otra persona cambió el valor (reserved "
+            "concurrency is 80, expected 240; left as it is).",
+        ),
     ],
 )
 def test_the_truth_of_the_outcome_in_a_sentence(message, status, changed, english, spanish):
