@@ -150,7 +150,9 @@ def noted(
     for name, kept in kept_primary.items():
         told_now = opinion(kept, now)
         if told_now.view is View.UP and told_now.since:
-            up_since[name] = min(old.up_since.get(name, told_now.since), told_now.since)
+            # What nobody saw was not seen to be well: health begins anew after a gap.
+            earlier = old.up_since.get(name) if _unbroken(old.primary.get(name, ()), kept) else None
+            up_since[name] = min(earlier or told_now.since, told_now.since)
         elif name in old.down_since:
             down_since[name] = old.down_since[name]  # an outage ends when it is served again, not in a silence
         elif told_now.view is View.DOWN and told_now.since:
@@ -165,6 +167,10 @@ def noted(
         old.serving_since if serving in (None, old.serving) else now,
         old.lag_s if lag_s is None else lag_s,
     )
+
+
+def _unbroken(before: Sequence[Sighting], after: Sequence[Sighting]) -> bool:
+    return bool(before) and after[-1].at - before[-1].at <= FRESH
 
 
 def _with(before: Sequence[Sighting], new: Sighting) -> list[Sighting]:

@@ -121,6 +121,18 @@ def test_health_lasts_as_long_as_nobody_saw_it_broken():
     assert not recovery.healthy_again(noted("+" * 200 + "----"), NOW + timedelta(seconds=1015), 600).ok
 
 
+def test_health_begins_anew_where_nobody_was_looking():
+    """The standby's prober was dead for an hour: what the primary did meanwhile nobody knows."""
+    found = noted("+" * 200)
+    later = found.at + timedelta(hours=1)
+    for number in range(6):
+        now = later + timedelta(seconds=5 * number)
+        one = Sighting(now, True)
+        found = recovery.noted(found, now, primary={"standby": one, "witness": one})
+    verdict = recovery.healthy_again(found, found.at, 600)
+    assert (verdict.reason, verdict.detail) == (Reason.NOT_TOLD, "healthy for 25 s of 600 s")
+
+
 def test_what_is_told_twice_or_late_counts_once():
     one = Sighting(NOW, False)
     found = recovery.noted(None, NOW, primary={"witness": one})
