@@ -240,6 +240,10 @@ def test_the_ledger_tells_each_phase_and_people_are_told(story):
     subjects = {one["subject"] for one in mail.news}
     assert f"[techmoda] {PRIMARY} VERIFYING: switch none -> out" in subjects
     assert f"[techmoda] {PRIMARY}: region-out" in {subject for subject, _ in mail.texts}
+    said = "\n".join(text for _, text in mail.texts)
+    elsewhere = f"Customers of {PRIMARY} are served elsewhere: switch not set → out, until a person brings them back."
+    back = f"Customers are back in {PRIMARY}: primary's share 100 → 0, switch out → not set, primary's share 0 → 10, "
+    assert said.index(elsewhere) < said.index(back)
 
 
 def test_further_rounds_change_nothing_more(story):
