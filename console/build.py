@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from console import rehearsals
 from console.headroom import check_headroom
 from console.show import as_json, beside, counted, screen
 from deploy import config as configuration
@@ -77,10 +78,15 @@ def synth(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write it here (default: standard output).")
     ] = None,
+    fis: Annotated[
+        bool,
+        typer.Option("--fis", help="Also rehearsals for AWS Fault Injection Service, for each region."),
+    ] = False,
 ) -> None:
     """Writes the CloudFormation template of the watch. Of several services it writes one parent template, for a stack
     or a stack set. Nested templates are written beside it, and the templates of a service's other regions in folders
-    of these names."""
+    of these names. With --fis it says what FIS cannot rehearse, and what stands in for it."""
+    found_rehearsals = [one for path in files or [config] for one in rehearsals.of(path)] if fis else []
     if files and len(files) > 1:
         found = fleet.gather(one for path in files for one in _members(path))
         root, beside = found.parent, dict(found.files)
@@ -93,6 +99,8 @@ def synth(
             beside[folder + (out.name if out else "")] = synthesis.text(one.bundle.root)
     with_regions = any("/" in file for file in beside)
     more = counted(len(beside), "template" if with_regions else "nested template")
+    if out is None and found_rehearsals:
+        raise InvalidInput("sereno synth", [Problem("--fis", None, "writes files of its own (name one: --out FILE)")])
     if out is None and beside:
         mend = f"has {more} beside it (name a file: --out FILE)"
         raise InvalidInput("sereno synth", [Problem("--out", None, mend)])
@@ -109,6 +117,9 @@ def synth(
     nested = f", {more} beside it" if beside else ""
     told = f"{out}: {counted(len(root['Resources']), 'resource')}{nested}"
     screen().print(told, markup=False, soft_wrap=True)
+    for service in found_rehearsals:
+        rehearsals.write(service, out.parent)
+        rehearsals.show(service, out.parent)
 
 
 def _members(path: Path) -> Iterator[fleet.Member]:

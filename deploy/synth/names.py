@@ -24,6 +24,11 @@ def stack(service: Service) -> str:
     return f"sereno-{service.name}"
 
 
+def fis_stack(service: Service) -> str:
+    """The stack of the rehearsals that AWS Fault Injection Service plays."""
+    return f"sereno-{service.name}-fis"
+
+
 def round_function(service: Service) -> str:
     """The function of the round."""
     return f"sereno-{service.name}-round"

@@ -6,7 +6,7 @@ import json
 import zipfile
 
 from deploy import package
-from deploy.golden import REGIONS
+from deploy.golden import REGIONS, TECHMODA
 
 
 def small(out, compiled, **_):
@@ -59,3 +59,27 @@ def test_beside_other_services_each_region_is_a_stack_of_its_own(command, tmp_pa
     stacks = [one for one in parent["Resources"].values() if one["Type"].endswith("Stack")]
     assert len(stacks) == 4
     assert len({one["Condition"] for one in stacks}) == 3
+
+
+def test_rehearsals_are_written_beside_and_each_gap_of_fis_is_told(command, tmp_path):
+    told = command("synth", REGIONS, "--fis", "--out", tmp_path / "watch.json", columns=200)
+    assert told.exit_code == 0, told.output
+    written = sorted(path.name for path in tmp_path.glob("sereno-*.json"))
+    assert written == ["sereno-techmoda-fis.eu-central-1.json", "sereno-techmoda-fis.eu-west-1.json"]
+    assert "5 experiments in eu-west-1" in told.stdout
+    assert told.stdout.count("cannot ") == told.stdout.count("instead ") == told.stdout.count("stops at ") == 6
+    first = json.loads((tmp_path / written[1]).read_text())
+    assert first["Resources"]["RegionOutage"]["Type"] == "AWS::FIS::ExperimentTemplate"
+
+
+def test_without_a_second_region_there_is_no_region_to_lose(command, tmp_path):
+    told = command("synth", TECHMODA, "--fis", "--out", tmp_path / "watch.json")
+    assert told.exit_code == 2
+    assert "sereno.yaml: recovery: is missing: region drills need a second region" in told.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_rehearsals_need_a_place(command):
+    told = command("synth", REGIONS, "--fis")
+    assert told.exit_code == 2
+    assert "--fis: writes files of its own" in told.output

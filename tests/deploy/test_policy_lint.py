@@ -72,14 +72,22 @@ def test_everything_needs_the_page_that_says_why():
     assert told(role(statement, everything={"lambda.list_functions": PAGE})) != []
 
 
-def test_a_role_is_for_lambda_or_for_backup_alone():
+def test_a_role_is_for_lambda_backup_or_fis_alone():
     for principal in ("*", {"AWS": "123456789012"}, {"Service": ["lambda.amazonaws.com", "ec2.amazonaws.com"]}):
         trust = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
         assert any(
-            "must be lambda.amazonaws.com or backup.amazonaws.com alone" in line for line in told(role(trust=trust))
+            "must be lambda.amazonaws.com, backup.amazonaws.com or fis.amazonaws.com alone" in line
+            for line in told(role(trust=trust))
         ), principal
     managed = role(ManagedPolicyArns=["arn:aws:iam::aws:policy/AdministratorAccess"])
     assert any("AdministratorAccess" in line for line in told(managed))
+
+
+def test_fis_assumes_a_role_on_this_accounts_behalf_alone():
+    trust = {"Effect": "Allow", "Principal": {"Service": "fis.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    assert any("may assume on anybody's behalf" in line for line in told(role(trust=trust)))
+    pin = {"StringEquals": {"aws:SourceAccount": "123456789012"}}
+    assert told(role(trust={**trust, "Condition": pin})) == []
 
 
 def resource_policy(**statement):
