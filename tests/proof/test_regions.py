@@ -26,7 +26,7 @@ from console.main import app
 from deploy.synth import names
 from remediators import evidence
 from remediators.evidence import Ask
-from sereno.model import Json, Status
+from sereno.model import Json
 from sereno.service import REGION_OUT
 
 pytestmark = pytest.mark.xdist_group("proof")
@@ -50,6 +50,7 @@ class Story:
     states: dict[str, Json] = field(default_factory=dict)
     customers: dict[str, str] = field(default_factory=dict)
     health: dict[str, bool] = field(default_factory=dict)
+    health_half_dead: dict[str, bool] = field(default_factory=dict)
     said: dict[str, Result] = field(default_factory=dict)
     back: list[tuple[bool, int]] = field(default_factory=list)
 
@@ -112,6 +113,7 @@ def story(regions: Regions) -> Iterator[Story]:
         _asked_again(story)
         _well_again(story)
         _brought_back(story)
+        _half_dead(story)
         yield story
 
 
@@ -190,6 +192,15 @@ def _brought_back(story: Story) -> None:
     story.states["back, two rounds later"] = regions.state()
 
 
+def _half_dead(story: Story) -> None:
+    """The primary says that it is healthy, and sells nothing."""
+    regions = story.regions
+    regions.world.ways.failing[PRIMARY] = "/products"
+    regions.minute()
+    story.health_half_dead = regions.route53.health()
+    story.customers["half dead"] = story.served_from()
+
+
 def test_what_is_written_in_one_region_is_read_in_the_other(story):
     assert story.read == story.written
     assert len(story.read) == 2
@@ -202,7 +213,7 @@ def test_on_a_calm_day_the_probers_agree_that_all_is_well_and_move_nobody(story)
 
 
 def test_two_vantages_agree_and_the_standby_moves_customers_within_the_promised_time(story):
-    (one,) = story.regions.ledger("fail_over")
+    one, _later = story.regions.ledger("fail_over")
     assert one.signal.source == "evidence"
     assert one.plan.reason.startswith(f"{PRIMARY} is out: out by 2 vantages: standby: ")
     assert "; witness: /health: " in one.plan.reason
@@ -231,7 +242,7 @@ def test_nothing_on_that_way_was_asked_of_the_primary_of_iam_or_of_route_53(stor
 
 
 def test_the_ledger_tells_each_phase_and_people_are_told(story):
-    (out,) = story.regions.ledger("fail_over")
+    out, _later = story.regions.ledger("fail_over")
     phases = [event.phase for event in story.regions.standby.ledger.events(out.id)]
     assert phases[:5] == LIFE
     mail = story.regions.standby.mail()
@@ -285,8 +296,20 @@ def test_a_person_brings_customers_back_a_share_at_a_time_and_then_the_object_is
     assert story.states["back"]["shares"] == {PRIMARY: 100, STANDBY: 0}
     assert story.customers["back"] == PRIMARY
     (back,) = story.regions.ledger("fail_back")
-    assert back.status is Status.HOLDING
+    assert [event.phase for event in story.regions.standby.ledger.events(back.id)][-1] == "HOLDING"
     assert back.detail.startswith(f"customers reach {PRIMARY}")
+
+
+def test_a_primary_that_is_half_dead_is_left_by_the_switch_alone(story):
+    """It answers its health check, so only those who try what customers do can tell; the next outage is another
+    failover."""
+    recovery = story.regions.service.recovery
+    assert story.health_half_dead[two.own_host(PRIMARY)]
+    assert not story.health_half_dead[f"{recovery.bucket}.s3.{STANDBY}.amazonaws.com"]
+    assert story.customers["half dead"] == STANDBY
+    first, second = story.regions.ledger("fail_over")
+    assert "/products?limit=1: 500" in second.plan.reason
+    assert second.id != first.id
 
 
 def test_no_event_was_lost(story):

@@ -46,13 +46,13 @@ class Clock:
         """The moment over there."""
         return datetime.now(UTC) + timedelta(seconds=self.ahead_s)
 
-    def forward(self, seconds: float) -> None:
+    def forward(self, seconds: float, seen_within_s: float = 0.2) -> None:
         """Moves on, and waits until everybody over there has seen it."""
         self.ahead_s += seconds
         beside = self.place.with_suffix(".new")
         beside.write_text(str(self.ahead_s))
         beside.replace(self.place)
-        time.sleep(0.2)
+        time.sleep(seen_within_s)
 
     def past_the_minute(self) -> None:
         """Into the next whole minute: what the metrics of this one hold is then past."""

@@ -12,12 +12,15 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from proving.papers import Papers
 
+# Where a request is led on the emulator; an error that it is answered with; None: the line is closed.
+Led = str | HTTPStatus | None
 # What belongs to one line alone, and is not handed on.
 OWN = frozenset({"connection", "keep-alive", "expect", "transfer-encoding", "content-length"})
 ANSWERS_WITHIN_S = 65.0
@@ -36,11 +39,13 @@ class Called:
 
 @dataclass(slots=True)
 class Ways:
-    """All of them. `dark` holds the regions that are lost; `led` says to which port a name leads."""
+    """All of them. `dark` holds the regions that are lost, `failing` the paths on which one that is half dead answers
+    with an error of its own; `led` says to which port a name leads."""
 
     api: str = ""
     emulator: str = ""
     dark: set[str] = field(default_factory=set)
+    failing: dict[str, str] = field(default_factory=dict)
     led: dict[str, int] = field(default_factory=dict)
     called: list[Called] = field(default_factory=list)
     keys: Path = field(default_factory=Path)
@@ -50,7 +55,9 @@ class Ways:
         """A server of a region that customers reach by a name; what it is asked lies below `prefix` on the emulator.
         Its port."""
 
-        def lead(handler: _Handler, _body: bytes) -> str | None:
+        def lead(handler: _Handler, _body: bytes) -> Led:
+            if region in self.failing and handler.path.startswith(self.failing[region]):
+                return HTTPStatus.INTERNAL_SERVER_ERROR
             return None if region in self.dark else f"{prefix}{handler.path}"
 
         # Who calls is told by name here; on the emulator the path alone says what is meant.
@@ -63,7 +70,7 @@ class Ways:
     def open_api(self) -> None:
         """The way of AWS's API."""
 
-        def lead(handler: _Handler, body: bytes) -> str | None:
+        def lead(handler: _Handler, body: bytes) -> Led:
             called = self._read(handler, body)
             self.called.append(called)
             return None if called.region in self.dark else handler.path
@@ -82,7 +89,7 @@ class Ways:
         return Called(who, service, region, operation or f"{handler.command} {urlsplit(handler.path).path}")
 
     def _serve(
-        self, lead: Callable[[_Handler, bytes], str | None], drop: frozenset[str] = frozenset()
+        self, lead: Callable[[_Handler, bytes], Led], drop: frozenset[str] = frozenset()
     ) -> ThreadingHTTPServer:
         server = _Server(("127.0.0.1", 0), _Handler)
         server.lead, server.ways, server.drop = lead, self, drop
@@ -113,7 +120,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     ways: Ways
     drop: frozenset[str]
-    lead: Callable[[_Handler, bytes], str | None]
+    lead: Callable[[_Handler, bytes], Led]
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Nothing: whoever was cut off says so."""
@@ -128,6 +135,11 @@ class _Handler(BaseHTTPRequestHandler):
         path = self.server.lead(self, body)
         if path is None:
             self.close_connection = True
+            return
+        if isinstance(path, HTTPStatus):
+            self.send_response_only(path)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
             return
         where = urlsplit(self.server.ways.emulator).netloc
         line = http.client.HTTPConnection(where, timeout=ANSWERS_WITHIN_S)
