@@ -1,40 +1,38 @@
-"""What brings a watch to an account, and takes it away: plan, deploy, destroy.
+"""What brings a watch to an account: plan, deploy.
 
-`plan` reads. `deploy` shows CloudFormation's own change set before it is carried out. `destroy` asks for the
-service's name.
+`plan` reads. `deploy` shows CloudFormation's own change set before it is carried out. Of a service with two regions
+both go through the regions one after the other; nothing is changed in any before all of them have been looked at.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from console import apply_show
-from console.operate import ByOption, who
+from console import apply_show, destroy
+from console.apply_regions import Declined, RegionOption, refusals, through
+from console.destroy import DEFAULT, ConfigArgument, YesOption
 from console.show import as_json, counted, now, screen
 from deploy import config as configuration
-from deploy.apply import artifacts, assumed, change_set, deployed, drift, presence, removal, rollout, states
-from deploy.apply.change_set import CannotBeMade, TookTooLong
+from deploy.apply import artifacts, assumed, change_set, deployed, drift, places, presence, removal, rollout, states
+from deploy.apply.places import Place
 from deploy.apply.presence import Presence
 from deploy.apply.rollout import Intent
 from deploy.synth import names
 from remediators import registry
 from remediators.clients import BotocoreAws
-from remediators.ledger import Ledger
-from sereno.errors import InvalidInput, Refused
+from sereno.errors import InvalidInput, Problem, Refused
 from sereno.model import Json
 from sereno.ports import Aws
-from sereno.service import Service
 
-DEFAULT = Path("sereno.yaml")
-ConfigArgument = Annotated[Path, typer.Argument(metavar="FILE", help="The service's sereno.yaml.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON for machines.")]
 BucketOption = Annotated[
     str | None,
@@ -43,7 +41,6 @@ BucketOption = Annotated[
 KeyOption = Annotated[
     str | None, typer.Option("--kms-key", metavar="ARN", help="Customer key that encrypts what the watch keeps.")
 ]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 class Architecture(StrEnum):
@@ -63,7 +60,7 @@ def add_to(app: typer.Typer) -> None:
     """Puts the commands on the app."""
     app.command(short_help="What deploying would change, and what has drifted.")(plan)
     app.command(short_help="Brings the watch to the account.")(deploy)
-    app.command(short_help="Takes the watch away.")(destroy)
+    destroy.add_to(app)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +68,8 @@ class Look:
     """All that was read of the account: what deploying would change, what was changed by hand, what is not there, and
     what of the configuration was assumed."""
 
+    place: Place
+    aws: Aws
     intent: Intent
     drifts: tuple[drift.Drift, ...]
     presence: Presence
@@ -86,6 +85,8 @@ class Look:
         stack = self.intent.deployed
         return {
             "service": self.intent.service.name,
+            "region": self.place.region,
+            **({"role": self.place.role} if self.place.role else {}),
             "stack": {"name": self.intent.stack, "status": stack.status if stack else None},
             "changes": [one.to_json() for one in self.intent.changes],
             "drift": [one.to_json() for one in self.drifts],
@@ -100,27 +101,28 @@ def plan(
     check: Annotated[
         bool, typer.Option("--check", help="Exit code 1 when anything would change or has drifted.")
     ] = False,
+    region: RegionOption = None,
     bucket: BucketOption = None,
     kms_key: KeyOption = None,
     architecture: ArchitectureOption = None,
     json: JsonOption = False,
 ) -> None:
     """What deploying would change on the account, what was changed there by hand, and what sereno.yaml names that is
-    not there. Reads only. Exit code 1 when something that it names is missing."""
-    service, compiled = _configuration(config)
-    with _built(
-        config, service, compiled, BotocoreAws(service.region), bucket, _chosen(kms_key, architecture)
-    ) as seen:
+    not there, in each region of the service. Reads only. Exit code 1 when something that it names is missing."""
+    with _looked(config, region, bucket, _chosen(kms_key, architecture)) as looks:
         if json:
-            as_json(seen.to_json())
+            told = [one.to_json() for one in looks]
+            as_json(told[0] if len(told) == 1 else {"service": told[0]["service"], "regions": told})
         else:
-            _show(seen)
-        if seen.presence.missing or (check and not seen.clean):
+            for number, one in enumerate(looks):
+                _show(one, assumptions=number == 0)
+        if any(one.presence.missing or (check and not one.clean) for one in looks):
             raise typer.Exit(1)
 
 
 def deploy(
     config: ConfigArgument = DEFAULT,
+    region: RegionOption = None,
     bucket: BucketOption = None,
     kms_key: KeyOption = None,
     architecture: ArchitectureOption = None,
@@ -133,77 +135,63 @@ def deploy(
     ] = False,
 ) -> None:
     """Brings the watch to the account: packages, uploads, shows CloudFormation's change set, asks, carries it out. A
-    first deployment only observes. Nothing to change is no error; a failure names its first cause."""
-    service, compiled = _configuration(config)
-    aws = BotocoreAws(service.region)
-    with (
-        _refusals(),
-        _built(config, service, compiled, aws, bucket, _chosen(kms_key, architecture)) as found,
-    ):
-        if found.presence.missing:
-            raise InvalidInput(config.name, list(found.presence.missing))
-        seen = _ready(aws, found, yes)
-        intent = seen.intent
-        if intent.creates and not auto_from_the_start and (acting := rollout.in_auto(service)):
-            raise Refused(
-                f"a first deployment observes: set mode: observe in {config} (now auto: {', '.join(acting)}), look "
-                "for a while at what it would have done, and promote one remediator after the other (sereno mode). "
-                "To let it act at once all the same: --auto-from-the-start"
-            )
-        rollout.check_room(aws, intent)
-        _bucket(aws, intent, yes)
-        _announce(rollout.upload(aws, intent))
-        _carry_out(aws, _room_for_moves(aws, seen, yes), yes, revert_drift=revert_drift)
+    first deployment only observes. Nothing to change is no error; a failure names its first cause. Two regions are
+    deployed one after the other, the one that serves last; the first failure ends it."""
+    with refusals(), _looked(config, region, bucket, _chosen(kms_key, architecture)) as looks:
+        _nothing_missing(config, looks)
+        for one in looks:
+            _may_change(one)
+            _observes_first(config, one, auto_from_the_start)
+            _has_room(one, several=len(looks) > 1)
+        through("Deploying to", [(one.place, partial(_deploy, one, yes, revert_drift=revert_drift)) for one in looks])
 
 
-def destroy(
-    config: ConfigArgument = DEFAULT,
-    delete_ledger: Annotated[
-        bool, typer.Option("--delete-ledger", help="Also the record of all that was ever done.")
-    ] = False,
-    yes: YesOption = False,
-    by: ByOption = None,
-) -> None:
-    """Takes the watch away. Refuses while changes are in force; keeps the ledger; asks for the service's name."""
-    with _refusals():
-        _destroy(config, delete_ledger, yes, by)
+def _deploy(found: Look, yes: bool, *, revert_drift: bool) -> None:
+    seen = _ready(found, yes)
+    _bucket(seen, yes)
+    _announce(rollout.upload(seen.aws, seen.intent))
+    _carry_out(_room_for_moves(seen, yes), yes, revert_drift=revert_drift)
 
 
-def _destroy(config: Path, delete_ledger: bool, yes: bool, by: str | None) -> None:
-    service, _ = _configuration(config)
-    aws, asked_by = BotocoreAws(service.region), who(by)
-    there = deployed.read(aws, names.stack(service))
-    console = screen()
-    if there is None:
-        gone = delete_ledger and _confirmed(service, "its ledger", yes) and removal.delete_ledger(aws, service)
-        console.print(f"There is no stack {names.stack(service)}." + (" The ledger is deleted." if gone else ""))
-        return
-    if states.advice(there.status).way is states.Way.WAIT:
-        raise Refused(states.advice(there.status).why)
-    what = "its watch and its ledger" if delete_ledger else "its watch (the ledger stays)"
-    ledger = _ledger(aws, service) if rollout.ledger_exists(aws, service) else None
-    if ledger is not None and (held := removal.leases(ledger)):
-        raise removal.LeasesInForce(held)
-    _confirmed(service, what, yes)
-    stopped = removal.stop(ledger, asked_by, now()) if ledger is not None else None
-    try:
-        removal.delete_stack(aws, there, apply_show.tell(console))
-    finally:
-        # The ledger stays, and with it a mode: a watch that comes back must not find itself switched off.
-        if stopped is not None:
-            stopped.undo(now())
-    if delete_ledger and removal.delete_ledger(aws, service):
-        console.print(f"The watch of {service.name} is gone, and its ledger too.")
-    else:
-        told = (
-            f" Its ledger, {names.ledger(service)}, is kept; `sereno deploy` takes it over again." if ledger else ""
+def _nothing_missing(config: Path, looks: Sequence[Look]) -> None:
+    """Raises InvalidInput with all that is missing in any region."""
+    several = len(looks) > 1
+    found = [
+        Problem(f"{one.place.region}: {problem.path}", problem.value, problem.mend) if several else problem
+        for one in looks
+        for problem in one.presence.missing
+    ]
+    if found:
+        raise InvalidInput(config.name, found)
+
+
+def _may_change(seen: Look) -> None:
+    there = seen.intent.deployed
+    advice = states.advice(there.status if there else None)
+    if advice.way in (states.Way.WAIT, states.Way.REFUSE):
+        where = f"{seen.place}: " if seen.place.role else ""
+        raise Refused(f"{where}{advice.why}")
+
+
+def _observes_first(config: Path, seen: Look, auto_from_the_start: bool) -> None:
+    intent = seen.intent
+    acts = seen.place.role != places.WITNESS and rollout.in_auto(intent.service)
+    if intent.creates and not auto_from_the_start and acts:
+        raise Refused(
+            f"a first deployment observes: set mode: observe in {config} (now auto: {', '.join(acts)}), look "
+            "for a while at what it would have done, and promote one remediator after the other (sereno mode). "
+            "To let it act at once all the same: --auto-from-the-start"
         )
-        console.print(f"The watch of {service.name} is gone.{told}", soft_wrap=True)
 
 
-def _configuration(config: Path) -> tuple[Service, Json]:
-    compiled = configuration.compile_config(configuration.load(config))
-    return Service.from_json(compiled), compiled
+def _has_room(seen: Look, *, several: bool) -> None:
+    try:
+        rollout.check_room(seen.aws, seen.intent)
+    except InvalidInput as refused:
+        if not several:
+            raise
+        source = f"{refused.source}, {seen.place}"
+        raise InvalidInput(source, refused.problems) from None
 
 
 def _chosen(kms_key: str | None, architecture: Architecture | None) -> dict[str, str]:
@@ -212,44 +200,55 @@ def _chosen(kms_key: str | None, architecture: Architecture | None) -> dict[str,
 
 
 @contextmanager
-def _built(
-    config: Path, service: Service, compiled: Json, aws: Aws, bucket: str | None, chosen: Mapping[str, str]
-) -> Iterator[Look]:
-    """The look at the account, with the package in a place that lasts as long."""
+def _looked(
+    config: Path, region: str | None, bucket: str | None, chosen: Mapping[str, str]
+) -> Iterator[tuple[Look, ...]]:
+    """A look at each region, in the order of deploying, with the packages in a place that lasts as long."""
+    found = places.of(configuration.compile_config(configuration.load(config)), region)
+    places.check_bucket(found, bucket)
+    with ExitStack() as held:
+        yield tuple([held.enter_context(_built(config, one, bucket, chosen)) for one in found])
+
+
+@contextmanager
+def _built(config: Path, place: Place, bucket: str | None, chosen: Mapping[str, str]) -> Iterator[Look]:
+    """The look at one region of the account, by its own clients."""
+    service, aws = place.service, BotocoreAws(place.region)
     found = presence.look(aws, service)
     if any(one.path == "account" for one in found.missing):
         raise InvalidInput(config.name, list(found.missing))
+    own = {name: places.key_in(place, value) if name == "KmsKeyArn" else value for name, value in chosen.items()}
     there = deployed.read(aws, names.stack(service))
-    with tempfile.TemporaryDirectory() as place:
-        code = Path(place) / "sereno.zip"
-        intent = rollout.intend(
-            service, compiled, registry.all_remediators(), there, code, bucket=bucket, chosen=chosen
-        )
+    with tempfile.TemporaryDirectory() as folder:
+        code = Path(folder) / "sereno.zip"
+        house = registry.all_remediators()
+        intent = rollout.intend(service, place.compiled, house, there, code, bucket=bucket, chosen=own)
         drifts = drift.look(aws, there) if there is not None and not intent.creates else []
-        yield Look(intent, tuple(drifts), found, tuple(assumed.read(config.read_text(encoding="utf-8"))))
+        assumptions = assumed.read(config.read_text(encoding="utf-8"))
+        yield Look(place, aws, intent, tuple(drifts), found, tuple(assumptions))
 
 
-def _show(seen: Look) -> None:
+def _show(seen: Look, *, assumptions: bool) -> None:
+    """`assumptions` are the file's, so they are told once."""
     console = screen(rows=True)
     intent = seen.intent
     status = f"is {intent.deployed.status}" if intent.deployed else "does not exist yet"
-    console.print(f"Stack {intent.stack} in {intent.service.region} {status}.", soft_wrap=True)
+    console.print(f"Stack {intent.stack} in {seen.place} {status}.", soft_wrap=True)
     apply_show.problems(console, "Named in the configuration, and not there:", seen.presence.missing, "red")
     apply_show.problems(console, "There, but otherwise than declared:", seen.presence.otherwise, "yellow")
-    apply_show.problems(console, "Assumed, and to be confirmed:", seen.assumptions, "yellow")
+    if assumptions:
+        apply_show.problems(console, "Assumed, and to be confirmed:", seen.assumptions, "yellow")
     apply_show.drifts(console, seen.drifts)
     apply_show.changes(console, intent.changes)
     if seen.clean and not seen.presence.missing:
         console.print("Nothing to change.")
 
 
-def _ready(aws: Aws, seen: Look, yes: bool) -> Look:
+def _ready(seen: Look, yes: bool) -> Look:
     """Brings a stack that a failure left to where a change set can begin."""
-    there = seen.intent.deployed
+    aws, there = seen.aws, seen.intent.deployed
     advice = states.advice(there.status if there else None)
     console = screen()
-    if advice.way in (states.Way.WAIT, states.Way.REFUSE):
-        raise Refused(advice.why)
     if there is None or advice.way in (states.Way.CREATE, states.Way.UPDATE):
         return seen
     console.print(advice.why[0].upper() + advice.why[1:] + ".", soft_wrap=True)
@@ -265,9 +264,9 @@ def _ready(aws: Aws, seen: Look, yes: bool) -> Look:
     return replace(seen, intent=rollout.again(seen.intent, again))
 
 
-def _bucket(aws: Aws, intent: Intent, yes: bool) -> None:
+def _bucket(seen: Look, yes: bool) -> None:
     """The bucket is there, or is made."""
-    service = intent.service
+    aws, intent, service = seen.aws, seen.intent, seen.place.service
     if artifacts.check(aws, intent.bucket, service.account, service.region):
         return
     if intent.bucket != artifacts.bucket_name(service.account, service.region):
@@ -280,9 +279,9 @@ def _announce(sent: int) -> None:
     screen().print(f"Uploaded {counted(sent, 'file')}." if sent else "Code and templates are uploaded already.")
 
 
-def _room_for_moves(aws: Aws, seen: Look, yes: bool) -> Look:
+def _room_for_moves(seen: Look, yes: bool) -> Look:
     """Alarms that move to a nested stack are deleted first: their names must be free."""
-    intent, going = seen.intent, rollout.moved(seen.intent)
+    aws, intent, going = seen.aws, seen.intent, rollout.moved(seen.intent)
     if not going:
         return seen
     console = screen()
@@ -296,9 +295,9 @@ def _room_for_moves(aws: Aws, seen: Look, yes: bool) -> Look:
     return replace(seen, intent=rollout.again(intent, deployed.read(aws, intent.stack)))
 
 
-def _carry_out(aws: Aws, seen: Look, yes: bool, *, revert_drift: bool) -> None:
+def _carry_out(seen: Look, yes: bool, *, revert_drift: bool) -> None:
     """The change set: made, shown, asked for, carried out."""
-    intent, console = seen.intent, screen()
+    aws, intent, console = seen.aws, seen.intent, screen()
     client = aws.client("cloudformation")
     made = rollout.propose(aws, intent, f"sereno-{now():%Y%m%dT%H%M%S}", reverts_drift=revert_drift)
     if made.empty:
@@ -322,27 +321,4 @@ def _carry_out(aws: Aws, seen: Look, yes: bool, *, revert_drift: bool) -> None:
 def _ask(question: str, yes: bool) -> None:
     """Raises Refused unless a person says yes. Without a terminal nobody is there to say so."""
     if not yes and not typer.confirm(question):
-        raise Refused("nothing was changed")
-
-
-def _confirmed(service: Service, what: str, yes: bool) -> bool:
-    """Raises Refused unless the service's name is typed."""
-    if yes:
-        return True
-    typed = typer.prompt(f"This deletes {what}. Type the service's name to go on ({service.name})", default="")
-    if typed.strip() != service.name:
-        raise Refused("nothing was changed")
-    return True
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    """What the account refused is no bad input: exit code 1."""
-    try:
-        yield
-    except (rollout.Failed, removal.LeasesInForce, CannotBeMade, TookTooLong) as refused:
-        raise Refused(str(refused)) from refused
-
-
-def _ledger(aws: Aws, service: Service) -> Ledger:
-    return Ledger(aws.client("dynamodb"), names.ledger(service), service.name)
+        raise Declined

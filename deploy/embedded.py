@@ -74,11 +74,19 @@ class Created:
 
 @dataclass(slots=True)
 class _Run:
-    """The state of one create_stack: its clients, and what its shims made."""
+    """The state of one create_stack: its clients (those of other regions once they are needed), and what its shims
+    made."""
 
     clients: Clients
     used: set[str] = field(default_factory=set)
     composites: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    elsewhere: dict[str, Clients] = field(default_factory=dict)
+
+    def clients_in(self, region: str) -> Clients:
+        """The clients of a region."""
+        if region == self.clients.region:
+            return self.clients
+        return self.elsewhere.setdefault(region, Clients(region))
 
 
 _run: ContextVar[_Run] = ContextVar("run")
@@ -281,7 +289,7 @@ def _without_no_value(value: Any) -> Any:
 def _make(kind: str, shim: Shim, wanted: Wanted) -> Made:
     run = _run.get()
     try:
-        made = shim.create(wanted, run.clients)
+        made = shim.create(wanted, run.clients_in(wanted.region))
     except Exception as error:
         raise EmbeddedError(f"Resources.{wanted.logical_id} ({kind}): {error}") from error
     run.used.add(kind)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deploy.apply.deployed import answer, describe
+from deploy.synth import witness
 from sereno.errors import Problem
 from sereno.model import Json
 from sereno.ports import Aws
@@ -34,6 +35,8 @@ def look(aws: Aws, service: Service) -> Presence:
     if found != service.account:
         mend = f"is not the account of these credentials, {found} (choose another profile, or mend the file)"
         return Presence((Problem("account", service.account, mend),))
+    if witness.is_witness(service):
+        return Presence()  # of the service nothing is there: that region only looks
     seen = [
         *(one for function in service.functions.values() for one in _function(aws, function)),
         *(one for table in service.tables.values() for one in _table(aws, table)),
