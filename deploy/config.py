@@ -170,7 +170,9 @@ def compile_config(config: Config) -> Json:
         "stack": config.stack,
     }
     if config.recovery:
-        compiled["recovery"] = config_recovery.compiled(config.recovery, config.service, config.account, regions)
+        compiled["recovery"] = config_recovery.compiled(
+            config.recovery, config.service, config.account, regions, list(config.resources.tables)
+        )
     return compiled
 
 

@@ -59,10 +59,15 @@ class RecoveryConfig(BaseModel):
     fence: tuple[Key, ...] = Field(
         default=(), description="Functions that write: stopped in the first region once traffic has moved."
     )
+    compare: tuple[Key, ...] | None = Field(
+        default=None, description="Tables of which a sample is compared before traffic comes back (default: all)."
+    )
 
 
-def compiled(config: RecoveryConfig, service: str, account: str, regions: Sequence[str]) -> Json:
-    """What `Recovery.from_json` reads."""
+def compiled(
+    config: RecoveryConfig, service: str, account: str, regions: Sequence[str], tables: Sequence[str] = ()
+) -> Json:
+    """What `Recovery.from_json` reads. `tables` are the keys of all that are declared."""
     standby = config.standby or regions[1]
     name = urlsplit(config.url).netloc
     return {
@@ -84,6 +89,7 @@ def compiled(config: RecoveryConfig, service: str, account: str, regions: Sequen
         "healthy_s": config.healthy,
         "stage_s": config.stage,
         "fence": list(config.fence),
+        "compare": list(tables if config.compare is None else config.compare),
     }
 
 
@@ -121,7 +127,8 @@ def problems(
     if isinstance(paths, list) and not 1 <= len(paths) <= PATHS:
         yield Problem("recovery.paths", None, f"names {len(paths)} paths (write one to {PATHS})")
     yield from _canary(raw, resources["tables"])
-    yield from _fence(raw, resources["functions"])
+    yield from _keys(raw, "fence", "functions", resources)
+    yield from _keys(raw, "compare", "tables", resources)
     yield from _zone(raw)
 
 
@@ -165,12 +172,13 @@ def _canary(raw: Mapping[str, Any], tables: Sequence[str]) -> Iterator[Problem]:
         yield Problem("recovery.canary_key", raw["canary_key"], "has no meaning without canary (name a table)")
 
 
-def _fence(raw: Mapping[str, Any], functions: Sequence[str]) -> Iterator[Problem]:
-    named = raw.get("fence")
+def _keys(raw: Mapping[str, Any], field: str, kind: str, resources: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
+    """What a list of keys names must be declared."""
+    named, declared = raw.get(field), resources[kind]
     for one in named if isinstance(named, list) else ():
-        if one not in functions:
-            known = f"those declared: {', '.join(functions)}" if functions else "none is declared"
-            yield Problem("recovery.fence", one, f"is no key of resources.functions ({known})")
+        if one not in declared:
+            known = f"those declared: {', '.join(declared)}" if declared else "none is declared"
+            yield Problem(f"recovery.{field}", one, f"is no key of resources.{kind} ({known})")
 
 
 def _zone(raw: Mapping[str, Any]) -> Iterator[Problem]:

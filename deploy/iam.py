@@ -97,11 +97,11 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
 
 _ACTION = re.compile(r"^[a-z0-9-]+:[A-Za-z]+$")
 _EXPANDED = {"function": "functions", "table": "tables", "api": "apis"}
-# The functions that are fenced in the primary.
-_WRITER = "writer"
+# The functions that are fenced in the primary, and the tables of which a sample is compared.
+_WRITER, _COMPARED = "writer", "compared"
 # What only a service with a second region has; without it a template that names one leads to nothing.
 _OF_RECOVERY = ("standby", "primary", "bucket", "zone", "canary")
-_PLACES = {"partition", "region", "account", "service", *_EXPANDED, *_OF_RECOVERY, _WRITER}
+_PLACES = {"partition", "region", "account", "service", *_EXPANDED, *_OF_RECOVERY, _WRITER, _COMPARED}
 
 _LEDGER = "arn:{partition}:dynamodb:{region}:{account}:table/sereno-{service}-ledger"
 _METRICS_PAGE = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html"
@@ -240,6 +240,9 @@ def arns(template: str, service: Service) -> tuple[str, ...]:
     if _WRITER in names:
         writers = service.recovery.fence if service.recovery else ()
         return tuple(template.format(**fixed, writer=service.functions[one].name) for one in writers)
+    if _COMPARED in names:
+        tables = service.recovery.compare if service.recovery else ()
+        return tuple(template.format(**fixed, compared=service.tables[one].name) for one in tables)
     kinds = sorted(names & _EXPANDED.keys())
     if not kinds:
         return (template.format_map(fixed),)

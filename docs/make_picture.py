@@ -1,10 +1,10 @@
-"""Makes the README's pictures of reports anew, from real drills, in a headless Chromium: of a surge the page's top, of a
-region's loss its first minutes.
+"""Makes the README's pictures of reports anew, from real drills, in a headless Chromium: of a surge the page's top,
+of a region's loss its first minutes.
 
 .venv/bin/sereno drill surge-ramp --report out/surge-ramp.html
 .venv/bin/python docs/make_picture.py out/surge-ramp.html
-.venv/bin/sereno drill region-outage --report out/region-outage.html
-.venv/bin/python docs/make_picture.py out/region-outage.html
+.venv/bin/sereno drill gray-failure --report out/gray-failure.html
+.venv/bin/python docs/make_picture.py out/gray-failure.html
 """
 
 from __future__ import annotations

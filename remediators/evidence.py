@@ -2,6 +2,7 @@
 
     EVIDENCE  primary         what the standby's prober has folded together, and the last numbers it has heard
     EVIDENCE  witness#<name>  what the prober of another region writes: a number that grows, and what it saw
+    EVIDENCE  witness#back    what the standby wrote last and has come to the primary
     EVIDENCE  switch          that traffic is to be elsewhere, where a metric and no object says so
     EVIDENCE  ask#<what>      that a person wants traffic moved, or back
 
@@ -26,6 +27,8 @@ from sereno.service import Service
 
 PK, PRIMARY, SWITCH = "EVIDENCE", "primary", "switch"
 WITNESS, ASK = "witness#", "ask#"
+# Whose word is no sighting: its number is what the standby wrote last and has come to the primary.
+BACK = "back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,13 @@ def answered(client: Any, service: Service, wanted: Ask) -> None:
     except ClientError as error:
         if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
             raise
+
+
+def behind(rows: Rows, now: datetime) -> float | None:
+    """How far the primary's data is behind the standby's (seconds): how old the newest canary of the standby is that
+    the primary has told of. Both times are of the standby's clock. None where it never told."""
+    word = rows.words.get(BACK)
+    return None if word is None else max(0.0, now.timestamp() - word.number / 1000)
 
 
 def of(aws: Aws, service: Service) -> Rows:

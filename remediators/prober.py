@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -25,33 +26,43 @@ from sereno import recovery
 from sereno.errors import LedgerUnavailable
 from sereno.model import Json
 from sereno.ports import Permission
-from sereno.recovery import PROBE_EVERY_S, Evidence, Sighting, Witness
+from sereno.recovery import PROBE_EVERY_S, Evidence, Sighting, View, Witness
 from sereno.service import REGION_OUT, Recovery
 
-CANARY = "sereno-canary"
-# The next minute's invocation begins when this one has ended: they never run side by side.
-RUNS_S = 55.0
+# What the primary's prober writes and the standby's reads, and the other way round.
+CANARY, CANARY_BACK = "sereno-canary", "sereno-canary-back"
+# In a minute: the last try begins at 55 s, and the next minute's invocation finds this one ended.
+TRIES = 12
+RUNS_S = PROBE_EVERY_S * TRIES - 2.0
 PRIMARY_SEEN, STANDBY_SEEN, CUSTOMERS = "primary", "standby", "customers"
 
 _STANDBY_LEDGER = "arn:{partition}:dynamodb:{standby}:{account}:table/sereno-{service}-ledger"
 _CANARY_TABLE = "arn:{partition}:dynamodb:{region}:{account}:table/{canary}"
-_ONE_ITEM = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [CANARY]}}
+
+
+def _only(item: str) -> dict[str, dict[str, list[str]]]:
+    """Of the table one item, and no other."""
+    return {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [item]}}
+
 
 WITNESS: tuple[Permission, ...] = (Permission("dynamodb.put_item", _STANDBY_LEDGER),)
 """What the prober of the witness region may do: leave word."""
 
 PRIMARY: tuple[Permission, ...] = (
     *WITNESS,
-    Permission("dynamodb.put_item", _CANARY_TABLE, condition=_ONE_ITEM),
+    Permission("dynamodb.put_item", _CANARY_TABLE, condition=_only(CANARY)),
+    Permission("dynamodb.get_item", _CANARY_TABLE, condition=_only(CANARY_BACK)),
     Permission("dynamodb.put_item", "arn:{partition}:dynamodb:{region}:{account}:table/sereno-{service}-ledger"),
     Permission("dynamodb.query", "arn:{partition}:dynamodb:{region}:{account}:table/sereno-{service}-ledger"),
 )
-"""What the prober of the primary may do: leave a sign of life and the canary, and note whom customers reach."""
+"""What the prober of the primary may do: leave a sign of life and the canary, tell of the other canary, and note whom
+customers reach."""
 
 STANDBY: tuple[Permission, ...] = (
     *WITNESS,
     Permission("dynamodb.query", _STANDBY_LEDGER),
-    Permission("dynamodb.get_item", _CANARY_TABLE, condition=_ONE_ITEM),
+    Permission("dynamodb.get_item", _CANARY_TABLE, condition=_only(CANARY)),
+    Permission("dynamodb.put_item", _CANARY_TABLE, condition=_only(CANARY_BACK)),
 )
 """What the prober of the standby may do beside what `fail_over` and the ledger need."""
 
@@ -97,7 +108,8 @@ def _in_primary(watch: Watch, wanted: Recovery, eyes: Eyes) -> Evidence:
         _leave_word(watch, wanted, Witness.HEARTBEAT, None, "")
     except (ClientError, BotoCoreError) as error:
         watch.telemetry.log("warning", "the standby cannot be told", error=str(error))
-    _write_canary(watch, wanted)
+    _write_canary(watch, wanted, CANARY)
+    _tell_of_the_way_back(watch, wanted)
     looks = eyes.look_all({CUSTOMERS: (wanted.url, wanted.paths[:1])})
     rows = evidence.read(watch.aws.client("dynamodb"), watch.service)
     now = watch.clock.now()
@@ -116,20 +128,31 @@ def _number(watch: Watch) -> int:
     return int(watch.clock.now().timestamp() * 1000)
 
 
-def _write_canary(watch: Watch, wanted: Recovery) -> None:
+def _tell_of_the_way_back(watch: Watch, wanted: Recovery) -> None:
+    """What the standby wrote last and has come here: so it knows how far this region's data is behind."""
+    arrived = _read_canary(watch, wanted, CANARY_BACK)
+    if not arrived:
+        return
+    try:
+        evidence.tell(watch.aws.client("dynamodb", wanted.standby), watch.service, evidence.BACK, Word(arrived, None))
+    except (ClientError, BotoCoreError) as error:
+        watch.telemetry.log("warning", "the standby cannot be told", error=str(error))
+
+
+def _write_canary(watch: Watch, wanted: Recovery, name: str) -> None:
     if wanted.canary is None:
         return
     table = watch.service.tables[wanted.canary].name
-    row = {wanted.canary_key: {"S": CANARY}, "written_ms": {"N": str(_number(watch))}}
+    row = {wanted.canary_key: {"S": name}, "written_ms": {"N": str(_number(watch))}}
     watch.aws.client("dynamodb").put_item(TableName=table, Item=row)
 
 
-def _read_canary(watch: Watch, wanted: Recovery) -> int:
+def _read_canary(watch: Watch, wanted: Recovery, name: str) -> int:
     """When the canary that this region has was written (epoch milliseconds, 0: there is none)."""
     if wanted.canary is None:
         return 0
     answer = watch.aws.client("dynamodb").get_item(
-        TableName=watch.service.tables[wanted.canary].name, Key={wanted.canary_key: {"S": CANARY}}
+        TableName=watch.service.tables[wanted.canary].name, Key={wanted.canary_key: {"S": name}}
     )
     return int(answer["Item"]["written_ms"]["N"]) if "Item" in answer else 0
 
@@ -144,7 +167,8 @@ def _in_standby(watch: Watch, wanted: Recovery, eyes: Eyes) -> Evidence:
     )
     client = watch.aws.client("dynamodb")
     seen = _Seen(looks, evidence.read(client, watch.service))
-    canary = _read_canary(watch, wanted)
+    canary = _read_canary(watch, wanted, CANARY)
+    _write_canary(watch, wanted, CANARY_BACK)
     found, heard = _fold(watch, seen, canary)
     evidence.write(client, watch.service, found, heard, max(canary, seen.rows.canary))
     _publish(watch, wanted.primary, Witness.STANDBY, looks[PRIMARY_SEEN])
@@ -154,6 +178,9 @@ def _in_standby(watch: Watch, wanted: Recovery, eyes: Eyes) -> Evidence:
     if found.lag_s is not None:
         watch.telemetry.count("ReplicationDelay", found.lag_s)
         watch.telemetry.count("RpoNow", found.lag_s)
+    behind = evidence.behind(seen.rows, found.at)
+    if behind is not None:
+        watch.telemetry.count("ReplicationDelayBack", behind)
     if wanted.strategy == "metric-switch":
         watch.telemetry.count("PrimaryOut", 1 if seen.rows.out else 0)
     for asked in seen.rows.asks:
@@ -177,19 +204,31 @@ def _fold(watch: Watch, seen: _Seen, canary: int) -> tuple[Evidence, dict[str, i
             primary[name] = Sighting(now, new, "" if new else "silent")
         elif new and word.ok is not None and name in set(map(str, Witness)):
             primary[name] = Sighting(now, word.ok, word.detail)
-    lag = None
-    if canary and (canary != seen.rows.canary or beats):
-        # While the primary is silent nothing new is written there, and the delay stays what it was.
-        lag = max(0.0, now.timestamp() - canary / 1000)
     found = recovery.noted(
         before,
         now,
         primary=primary,
         standby=Sighting(now, own.ok, own.detail),
         serving=seen.looks[CUSTOMERS].region or None,
-        lag_s=lag,
     )
+    # While the primary is out, or its prober, nothing new is written there, and the delay stays what it was.
+    if canary and (canary != seen.rows.canary or beats or _cut_off(found, now)):
+        found = replace(found, lag_s=max(0.0, now.timestamp() - canary / 1000))
     return found, heard
+
+
+def _cut_off(known: Evidence, now: datetime) -> bool:
+    """Whether the primary serves, and only the line from here to it is cut: then what customers write there does not
+    come here, and the delay grows."""
+    told = recovery.opinions(known, now)
+    views = {name: one.view for name, one in told.items()}
+    third = known.primary.get(str(Witness.THIRD), ())
+    return (
+        views.get(str(Witness.STANDBY)) is View.DOWN
+        and views.get(str(Witness.HEARTBEAT)) is View.DOWN
+        and views.get(str(Witness.THIRD)) is View.UP
+        and third[-1].ok
+    )
 
 
 def answer(watch: Watch, known: Evidence) -> bool:
@@ -229,7 +268,7 @@ def run(
         watch.telemetry.flush()
         now = watch.clock.now()
         left = PROBE_EVERY_S - (now - started).total_seconds()
-        if (now - began).total_seconds() + max(left, 0) >= lasts_s or watch.time_left() < PROBE_EVERY_S * 2:
+        if (now - began).total_seconds() + max(left, 0) >= lasts_s or watch.time_left() < PROBE_EVERY_S * 1.5:
             break
         sleep(max(left, 0.2))
     watch.telemetry.count("ProbeCompleted")

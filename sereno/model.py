@@ -87,6 +87,7 @@ class Reason(StrEnum):
     STANDBY_NOT_READY = "STANDBY_NOT_READY"
     NOT_ACTIVE = "NOT_ACTIVE"
     TOO_SOON = "TOO_SOON"
+    DATA_APART = "DATA_APART"
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,8 @@ ROLL = 5
 DOWN_FROM, UP_TO = 4, 1
 # Sightings that are kept of each witness: two minutes.
 KEPT = 24
+# A try may take a moment longer than the one before it: that must not cost another five seconds.
+UNEVEN = timedelta(seconds=PROBE_EVERY_S / 2)
 # What nobody has confirmed for so long says nothing any more: three probes and their patience.
 FRESH = timedelta(seconds=25)
 # An outage of which nothing has come is answered anew after so many seconds, in the first minutes and later.
@@ -210,7 +212,7 @@ def opinions(evidence: Evidence, now: datetime) -> dict[str, Opinion]:
 def confirmed_out(evidence: Evidence, now: datetime, confirm_s: float) -> Verdict:
     """Whether the primary is out: two vantages say so, each for `confirm_s`, and none that tries it says otherwise.
     Never one alone. Who was served by the last try has no say for it: a pause between two tries must not make an
-    outage of a blip that is over."""
+    outage of a blip that is over. `now` is when the evidence was noted: time alone confirms nothing."""
     told = opinions(evidence, now)
     trying = {name: one for name, one in told.items() if name in ACTIVE}
     against = [name for name, one in trying.items() if one.view is View.UP]
@@ -222,7 +224,7 @@ def confirmed_out(evidence: Evidence, now: datetime, confirm_s: float) -> Verdic
         if one.view is View.DOWN
         and not evidence.primary[name][-1].ok
         and one.since
-        and now - one.since >= timedelta(seconds=confirm_s)
+        and now - one.since >= timedelta(seconds=confirm_s) - UNEVEN
     }
     said = "; ".join(for_it.values())
     if len(for_it) < QUORUM:

@@ -256,7 +256,8 @@ class Recovery:
     in which the primary's prober writes an item that the standby's reads (None: the delay is not measured),
     `canary_key` its key attribute. `zone`, `name` and `shares` are the hosted zone, the record that customers use and
     the record of weights behind it for a gradual failback (empty: traffic goes back at once). `fence` are the keys of
-    the functions that write. Times are in seconds.
+    the functions that write, `compare` those of the tables of which a sample is compared before a failback. Times are
+    in seconds.
     """
 
     primary: str
@@ -277,10 +278,11 @@ class Recovery:
     healthy_s: int = 600
     stage_s: int = 180
     fence: tuple[str, ...] = ()
+    compare: tuple[str, ...] = ()
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Recovery:
-        listed = {name: tuple(data.get(name, ())) for name in ("paths", "fence")}
+        listed = {name: tuple(data.get(name, ())) for name in ("paths", "fence", "compare")}
         return Recovery(**{**data, **listed, "urls": dict(data["urls"])})
 
 

@@ -11,7 +11,8 @@ from sereno.model import Json
 from sereno.ports import Permission, Remediator
 from sereno.service import REGION_OUT, Recovery, Service
 
-TIMEOUT_S = 60
+# Twelve tries, and the time to move traffic after the last.
+TIMEOUT_S = 70
 # It tries for most of a minute; the next minute's run follows it, never beside it.
 CONCURRENCY = 1
 # It runs nearly all the time and mostly waits: here memory is money, and a cold start comes once in hours.

@@ -34,7 +34,16 @@ from sereno.service import Recovery, Service
 GLOBAL = ("route53", "iam")
 # What serves while control planes fail. All else that is asked of a region changes or describes its settings.
 DATA_PLANES: Mapping[str, tuple[str, ...]] = {
-    "dynamodb": ("get_item", "batch_get_item", "put_item", "update_item", "delete_item", "query", "transact_write"),
+    "dynamodb": (
+        "get_item",
+        "batch_get_item",
+        "put_item",
+        "update_item",
+        "delete_item",
+        "query",
+        "transact_write",
+        "scan",
+    ),
     "s3": ("get_object", "head_object", "put_object", "delete_object", "list_objects"),
     "sns": ("publish",),
     "cloudwatch": ("get_metric_data", "describe_alarms"),
@@ -165,8 +174,12 @@ class Tables:
         """From the ledger, or the canary as this region has it."""
         if params["TableName"] == self._ledger:
             return self.rows.get_item(**params)
-        found = self._canary.seen_in(self._region)
+        found = self._canary.seen_in(self._region, params["Key"])
         return {"Item": found} if found else {}
+
+    def scan(self, **_: Any) -> Json:
+        """Of the replicated table no item but the canaries is kept: there is nothing to compare."""
+        return {"Items": []}
 
     def delete_item(self, **params: Any) -> Json:
         """From the ledger."""
@@ -181,33 +194,40 @@ class Tables:
 
 @dataclass
 class Canary:
-    """One item of the replicated table: written in the primary, seen in the standby after the lag, and not while
-    either region is dark or the line between them is cut."""
+    """Items of the replicated table, each written in one region and seen in the other after the lag, and not while
+    either is dark or the line between them is cut."""
 
     rules: Rules
     rng: np.random.Generator
     # When it is due elsewhere, when it was written, where, and what.
     written: list[tuple[float, float, str, Json]] = field(default_factory=list)
-    _latest: dict[str, tuple[float, Json]] = field(default_factory=dict)
+    # By region and item.
+    _latest: dict[tuple[str, str], tuple[float, Json]] = field(default_factory=dict)
 
     def put(self, region: str, item: Json) -> None:
         """Written, and on its way."""
         now = self.rules.now()
-        self._latest[region] = (now, item)
+        self._latest[region, _key(item)] = (now, item)
         lag = min(float(self.rng.lognormal(np.log(LAG_S), SPREAD)), MOST_S)
         self.written.append((now + lag, now, region, item))
 
-    def seen_in(self, region: str) -> Json | None:
-        """The newest that has come here: what arrives behind a later write changes nothing."""
+    def seen_in(self, region: str, key: Json) -> Json | None:
+        """The newest of an item that has come here: what arrives behind a later write changes nothing."""
         now = self.rules.now()
         waiting = []
         for due, at, origin, item in self.written:
             if due > now or not self.rules.regions.reachable(region, origin, now):
                 waiting.append((due, at, origin, item))
-            elif region not in self._latest or at > self._latest[region][0]:
-                self._latest[region] = (at, item)
+            elif (region, _key(item)) not in self._latest or at > self._latest[region, _key(item)][0]:
+                self._latest[region, _key(item)] = (at, item)
         self.written = waiting
-        return self._latest[region][1] if region in self._latest else None
+        found = self._latest.get((region, _key(key)))
+        return found[1] if found else None
+
+
+def _key(item: Json) -> str:
+    """The item's key: all but when it was written."""
+    return str(sorted((name, str(value)) for name, value in item.items() if name != "written_ms"))
 
 
 class Quiet:
@@ -248,7 +268,7 @@ class Declared:
     def describe_table(self, **params: Any) -> Json:
         """A replica, with the capacity that is declared."""
         found = self._service.table_named(params["TableName"])
-        table: Json = {"TableStatus": "ACTIVE"}
+        table: Json = {"TableStatus": "ACTIVE", "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}]}
         if found is not None and found.provisioned:
             units = {"ReadCapacityUnits": found.read or 0, "WriteCapacityUnits": found.write or 0}
             return {"Table": {**table, "ProvisionedThroughput": units}}

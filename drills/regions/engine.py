@@ -1,6 +1,6 @@
 """Sereno at work in a regional drill: its probers, its round, and the person who fails back, on one clock.
 
-Every try is made: a prober's eleven in each minute of the three regions, for less than a millisecond each. (Thinned
+Every try is made: a prober's twelve in each minute of the three regions, for less than a millisecond each. (Thinned
 out, they would be cheaper and prove less: what a watch remembers of two minutes would hang on which were left out.)
 What a try sees is what the world is when it begins; it is noted when the slowest look is over, as three seconds pass
 until a dark region is given up.
@@ -156,7 +156,7 @@ class _Stage:
         """The schedule starts the prober, which tries for most of the minute."""
         self._at(self.now + MINUTE, lambda: self._minute(region))
         begins = float(self._rng.uniform(*DELIVERY_S))
-        for number in range(int(prober.RUNS_S // PROBE_EVERY_S)):
+        for number in range(prober.TRIES):
             self._at(self.now + begins + number * PROBE_EVERY_S, lambda: self._try(region))
 
     def _try(self, region: str) -> None:

@@ -1,6 +1,6 @@
 """The standby's prober and round through a year, decided by the real `sereno.recovery`, without an AWS around them.
 
-As in `remediators.prober` and `remediators.region_round`: eleven tries a minute, three seconds until a look that
+As in `remediators.prober` and `remediators.region_round`: twelve tries a minute, three seconds until a look that
 hangs is given up, the last word of each prober elsewhere, an outage that is answered once in each attempt, and a
 round once a minute that judges the same evidence by its own moment, also while the prober is dead.
 """
@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from remediators.eyes import TIMEOUT_S
-from remediators.prober import RUNS_S
+from remediators.prober import TRIES
 from sereno import recovery
 from sereno.recovery import PROBE_EVERY_S, Evidence, Sighting, Witness
 from sereno.service import Service
@@ -76,7 +76,7 @@ class Prober:
                 self._turn(at, began, [one for one in events if one.start - MINUTE <= at < one.end + MINUTE])
 
     def _looks(self, minute: float) -> Iterator[float]:
-        for number in range(int(RUNS_S // PROBE_EVERY_S)):
+        for number in range(TRIES):
             yield minute + self._phase["standby"] + number * PROBE_EVERY_S
 
     def _turn(self, at: float, looked: float | None, events: Sequence[Event]) -> None:
@@ -114,12 +114,12 @@ class Prober:
         """Moves traffic when the primary is out: by a try, or by the round. What holds the target begins nothing new,
         and each attempt is made once."""
         known, clock = self.known, self._clock(at, events)
-        if self.away or known is None:
+        if self.away or known is None or clock - known.at > recovery.FRESH:
             return
-        out = recovery.confirmed_out(known, clock, self._confirm_s)
+        out = recovery.confirmed_out(known, known.at, self._confirm_s)
         if not out.ok:
             return
-        signal = recovery.out_signal(self._service, recovery.out_since(known, clock), out.detail)
+        signal = recovery.out_signal(self._service, recovery.out_since(known, known.at), out.detail)
         attempt = recovery.attempt(signal, clock).id
         if attempt in self._tried:
             return
@@ -139,7 +139,7 @@ class Prober:
         while turn > at - MINUTE:
             hit = [one for one in events if one.at(turn)]
             silent = any(f"{name}-silent" in one.who or (name == "heartbeat" and name in one.who) for one in hit)
-            tries = (turn - self._phase[name]) % MINUTE < RUNS_S - PROBE_EVERY_S + 1e-6
+            tries = (turn - self._phase[name]) % MINUTE < (TRIES - 1) * PROBE_EVERY_S + 1e-6
             fails = any(name in one.who for one in hit)
             if tries and not silent and turn + _takes(fails) <= at:
                 return turn, not fails

@@ -10,18 +10,36 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
-from remediators import evidence
+from remediators import evidence, sample
 from remediators.actions import _switch
+from remediators.sample import Compared
 from sereno import recovery
 from sereno.model import Json, Plan, Reason, Refusal, Step, Verdict
 from sereno.ports import Aws, Context, Param, Permission, Remediator
 from sereno.recovery import Evidence, View
+from sereno.service import Recovery
 
 PARAMS: Mapping[str, Param] = {
     "first": Param(10, "percent of the traffic that the primary gets first", 1, 50),
     "second": Param(50, "percent of the traffic that the primary gets then", 10, 99),
 }
-PERMISSIONS: tuple[Permission, ...] = (*_switch.PERMISSIONS, *_switch.RECORDS)
+_HERE = "arn:{partition}:dynamodb:{region}:{account}:table/{compared}"
+_THERE = "arn:{partition}:dynamodb:{primary}:{account}:table/{compared}"
+PERMISSIONS: tuple[Permission, ...] = (
+    *_switch.PERMISSIONS,
+    *_switch.RECORDS,
+    Permission("dynamodb.describe_table", _HERE),
+    Permission("dynamodb.scan", _HERE),
+    Permission("dynamodb.batch_get_item", _HERE),
+    Permission("dynamodb.batch_get_item", _THERE),
+)
+# How far the primary's data may be behind what customers have written to the standby: the first of them comes there
+# no sooner than `SETTLES` later.
+BEHIND_S = 60
+# Both canaries' keys begin so; they are not compared.
+CANARIES = "sereno-canary"
+# Of a sample so much may differ: what is written at this moment.
+APART = 0.02
 # What the switch's absence takes to be seen by everybody: two looks of the health checkers, and the records' TTL. A
 # change of records takes no longer: "generally within 60 seconds", and the TTL.
 # https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html
@@ -29,9 +47,25 @@ SETTLES = timedelta(seconds=90)
 
 
 def observe(aws: Aws, context: Context) -> Json:
-    """What the witnesses say, and where traffic is sent."""
-    known = evidence.of(aws, context.service).evidence
-    return {"evidence": known.to_json() if known else None, **_switch.settings(aws, context)}
+    """What the witnesses say, where traffic is sent, and whether the primary has what was written meanwhile."""
+    rows = evidence.of(aws, context.service)
+    known, settings = rows.evidence, _switch.settings(aws, context)
+    return {
+        "evidence": known.to_json() if known else None,
+        "behind_s": evidence.behind(rows, context.now),
+        "compared": [one.to_json() for one in _compared(aws, context, settings)],
+        **settings,
+    }
+
+
+def _compared(aws: Aws, context: Context, settings: Json) -> list[Compared]:
+    """A sample of each table, where there is anything to move."""
+    wanted = _switch.recovery_of(context)
+    if settings[_switch.SWITCH] != _switch.OUT and settings[_switch.SHARE] in (None, _switch.FULL):
+        return []
+    here, there = (aws.client("dynamodb", region) for region in (context.service.region, wanted.primary))
+    names = [context.service.tables[key].name for key in wanted.compare]
+    return [sample.compare(here, there, name, context.now, leave_out=CANARIES) for name in names]
 
 
 def plan(observation: Json, context: Context) -> Plan | Refusal:
@@ -50,7 +84,8 @@ def plan(observation: Json, context: Context) -> Plan | Refusal:
             healthy = Verdict.no(Reason.TOO_SOON, healthy.detail)
         gates.append(("primary", healthy))
         gates.append(("stay", _stayed(known, context)))
-        gates.append(("data", _caught_up(known, context)))
+        gates.append(("data", _caught_up(observation, context)))
+        gates += [(f"sample of {one['table']}", _alike(one, wanted)) for one in observation["compared"]]
     refused = next((verdict for _, verdict in gates if not verdict.ok), None)
     if refused:
         return Refusal(refused, tuple(gates))
@@ -76,12 +111,26 @@ def _stayed(known: Evidence, context: Context) -> Verdict:
     return Verdict.yes(f"{stayed / 60:.0f} min in {wanted.standby}")
 
 
-def _caught_up(known: Evidence, context: Context) -> Verdict:
-    if known.lag_s is None:
+def _caught_up(observation: Json, context: Context) -> Verdict:
+    """What was written to the standby must be where customers are sent."""
+    wanted, behind = _switch.recovery_of(context), observation["behind_s"]
+    if wanted.canary is None:
         return Verdict.yes("the replication delay is not measured")
-    if known.lag_s > context.service.objectives.rpo_s:
-        return Verdict.no(Reason.STANDBY_NOT_READY, f"the data of the two regions is {known.lag_s:.0f} s apart")
-    return Verdict.yes(f"the data is {known.lag_s:.1f} s apart")
+    if behind is None:
+        return Verdict.no(Reason.DATA_APART, f"{wanted.primary} has not told what has come there")
+    detail = f"{wanted.primary} is {behind:.1f} s behind {wanted.standby}"
+    if behind > BEHIND_S:
+        return Verdict.no(Reason.DATA_APART, f"{detail}; at most {BEHIND_S} s")
+    return Verdict.yes(detail)
+
+
+def _alike(found: Json, wanted: Recovery) -> Verdict:
+    if found["problem"]:
+        return Verdict.no(Reason.DATA_APART, f"could not be compared: {found['problem']}")
+    detail = f"{found['read'] - found['apart']} of {found['read']} items are the same in {wanted.primary}"
+    if found["apart"] > APART * found["read"]:
+        return Verdict.no(Reason.DATA_APART, detail)
+    return Verdict.yes(detail)
 
 
 def _steps(observation: Json, context: Context) -> list[Step]:

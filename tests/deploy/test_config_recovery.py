@@ -103,6 +103,16 @@ def test_who_names_writers_has_them_fenced_beside_the_move():
     assert service.playbook[REGION_OUT].first == ("fail_over", "raise_concurrency", "raise_capacity", "fence_primary")
 
 
+def test_a_sample_of_every_table_is_compared_unless_somebody_says_of_which():
+    assert [shop(more).recovery.compare for more in ("", "  compare: []\n", "  compare: [orders]\n")] == [
+        ("orders",),
+        (),
+        ("orders",),
+    ]
+    with pytest.raises(InvalidInput, match=r'recovery.compare: "carts" is no key of resources.tables'):
+        shop("  compare: [carts]\n")
+
+
 def test_a_writer_that_nobody_declared_is_named():
     with pytest.raises(InvalidInput) as told:
         shop("  fence: [pay, checkout]\n")

@@ -120,6 +120,14 @@ def test_all_products_come_once_over_the_pages(shelf, call):
     assert sorted(chain(*found)) == [*(f"coats-{n}" for n in range(5)), "shirts-5", "shirts-6"]
 
 
+def test_what_watches_the_replication_is_no_product(shelf, call, app):
+    """A prober keeps an item of its own in the table, and customers do not see it in any list."""
+    row = {"id": {"S": "sereno-canary"}, "written_ms": {"N": "1"}}
+    app.catalogue.client().put_item(TableName="techmoda-products", Item=row)
+    assert "sereno-canary" not in chain(*pages(call))
+    assert call("GET", "/products/sereno-canary").status == 200, "and its way is one that the prober tries"
+
+
 def test_a_category_is_listed_alone_and_in_order(shelf, call):
     found = pages(call, category="coats", limit="2")
     assert found[0] == ["coats-0", "coats-1"]

@@ -90,17 +90,21 @@ def test_the_witness_only_looks_and_calls_people_when_it_falls_silent():
 
 
 def test_nothing_of_the_standby_leans_on_the_first_region():
-    """Only its address is known, which its own checks ask, and the writers that are fenced as far as it answers."""
+    """Only its address is known, which its own checks ask; the writers that are fenced as far as it answers; and the
+    table that is compared before customers go back there."""
     text = json.dumps(WATCHES[STANDBY][1]["Resources"])
     fenced = f"arn:aws:lambda:{PRIMARY}:123456789012:function:techmoda-write"
-    assert f":{PRIMARY}:" not in text.replace(f"techmoda/{PRIMARY}", "").replace(fenced, "")
+    compared = f"arn:aws:dynamodb:{PRIMARY}:123456789012:table/techmoda-products"
+    for one in (f"techmoda/{PRIMARY}", fenced, compared):
+        text = text.replace(one, "")
+    assert f":{PRIMARY}:" not in text
 
 
 def test_a_prober_runs_each_minute_alone_and_is_never_tried_again():
     for region in (PRIMARY, STANDBY, WITNESS):
         template = WATCHES[region][1]
         code, failures = properties(template, "Prober"), properties(template, "ProberFailures")
-        assert (code["Handler"], code["Timeout"]) == ("remediators.prober.handler", 60)
+        assert (code["Handler"], code["Timeout"]) == ("remediators.prober.handler", prober.TIMEOUT_S)
         assert code["ReservedConcurrentExecutions"] == 1
         assert (failures["MaximumRetryAttempts"], failures["MaximumEventAgeInSeconds"]) == (0, 60)
         rule = next(

@@ -152,7 +152,7 @@ def test_before_and_after_an_outage_or_at_home_everything_may_be_called(at, home
 def seen(some: Rules, canary: Canary, region: str, at: float) -> str | None:
     """The number that the canary shows in a region at a moment."""
     some.now = lambda: at
-    found = canary.seen_in(region)
+    found = canary.seen_in(region, {"id": ITEM["id"]})
     return found["written_ms"]["N"] if found else None
 
 

@@ -66,11 +66,11 @@ def test_a_dark_primary_is_found_by_two_left_once_and_people_are_told(dark):
     assert dark.errors == []
 
 
-def test_every_prober_tries_eleven_times_a_minute_and_a_dark_one_does_not(dark):
+def test_every_prober_tries_twelve_times_a_minute_and_a_dark_one_does_not(dark):
     well = run().tries
-    assert well == pytest.approx(3 * 11 * MINUTES, rel=0.1), "three regions, from some moment of the first minute on"
+    assert well == pytest.approx(3 * 12 * MINUTES, rel=0.1), "three regions, from some moment of the first minute on"
     silent = DARK.end - DARK.start
-    assert well - dark.tries == pytest.approx(11 * silent / 60, abs=12), "what begins in a dark region is not there"
+    assert well - dark.tries == pytest.approx(12 * silent / 60, abs=12), "what begins in a dark region is not there"
 
 
 def test_the_round_looks_once_a_minute(dark):

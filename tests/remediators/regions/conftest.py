@@ -142,6 +142,8 @@ class Regions:
     zone: str
     told: CollectedTelemetry = field(default_factory=CollectedTelemetry)
     dead: set[str] = field(default_factory=set)
+    # To these nothing is replicated.
+    behind: set[str] = field(default_factory=set)
 
     @property
     def standby(self) -> Watch:
@@ -168,11 +170,14 @@ class Regions:
         self.world.serving = STANDBY if self.switched or share == 0 else PRIMARY
 
     def replicate(self) -> None:
-        client = self.real[PRIMARY].client("dynamodb")
-        found = client.get_item(TableName="techmoda-products", Key={"id": {"S": prober.CANARY}})
-        if "Item" in found:
-            other = self.real[STANDBY].client("dynamodb")
-            other.put_item(TableName="techmoda-products", Item=found["Item"])
+        for name, origin, target in (
+            (prober.CANARY, PRIMARY, STANDBY),
+            (prober.CANARY_BACK, STANDBY, PRIMARY),
+        ):
+            key = {"id": {"S": name}}
+            found = self.real[origin].client("dynamodb").get_item(TableName="techmoda-products", Key=key)
+            if "Item" in found and target not in self.behind:
+                self.real[target].client("dynamodb").put_item(TableName="techmoda-products", Item=found["Item"])
 
     @property
     def switched(self) -> bool:

@@ -104,6 +104,45 @@ def test_a_stay_that_was_too_short_is_prolonged(regions: Regions):
     assert go_back(regions).reason is Reason.TOO_SOON
 
 
+def put(regions: Regions, region: str, name: str, price: int) -> None:
+    row = {"id": {"S": name}, "price": {"N": str(price)}}
+    regions.real[region].client("dynamodb").put_item(TableName="techmoda-products", Item=row)
+
+
+def test_a_primary_that_has_not_got_what_was_written_meanwhile_waits(away: Regions):
+    away.behind.add(PRIMARY)
+    away.tries(90)
+    refused = go_back(away)
+    assert refused.reason is Reason.DATA_APART
+    assert "s behind eu-central-1" in refused.detail
+    away.behind.clear()
+    away.tries(10)
+    assert go_back(away).status is Status.APPLYING
+
+
+def test_a_primary_that_has_told_nothing_of_it_waits(regions: Regions):
+    regions.behind.add(PRIMARY)
+    regions.tries(60)
+    regions.world.down[PRIMARY] = "no answer"
+    regions.tries(1800)
+    regions.world.down.clear()
+    regions.tries(900)
+    assert go_back(regions).detail == "DATA_APART: eu-west-1 has not told what has come there"
+
+
+def test_a_sample_that_differs_keeps_customers_where_they_are(away: Regions):
+    away.on(compare=("products",), zone=away.zone)
+    for number in range(20):
+        put(away, STANDBY, f"p-{number}", 10)
+        put(away, PRIMARY, f"p-{number}", 10 if number else 7)
+    refused = go_back(away)
+    assert refused.detail == "DATA_APART: 19 of 20 items are the same in eu-west-1"
+    put(away, PRIMARY, "p-0", 10)
+    away.tries(5)
+    assert go_back(away).reason is Reason.OK
+    assert away.share() == 0
+
+
 def test_where_there_are_no_records_traffic_goes_back_at_once(away: Regions):
     away.on(zone="")
     go_back(away)

@@ -118,6 +118,44 @@ def test_the_delay_stays_what_it_was_when_the_primary_fell_silent(regions: Regio
     assert regions.evidence().lag_s == before
 
 
+def test_the_delay_grows_while_only_the_line_between_the_regions_is_cut(regions: Regions):
+    """Customers go on writing there, and none of it comes here. A true outage after that must not look harmless."""
+    regions.tries(60)
+    regions.world.unseen.add((STANDBY, PRIMARY))
+    regions.dead.add(PRIMARY)  # its prober runs, and no word of it comes here
+    regions.tries(1200)
+    assert (regions.evidence().lag_s or 0) > 1100
+    regions.world.down[PRIMARY] = "no answer"
+    regions.tries(120)
+    assert not regions.switched
+    assert failovers(regions)[0].reason is Reason.STANDBY_NOT_READY
+
+
+def test_the_delay_stays_what_it_was_while_only_the_primarys_prober_is_dead(regions: Regions):
+    regions.tries(60)
+    before = regions.evidence().lag_s
+    regions.dead.add(PRIMARY)
+    regions.tries(1200)
+    assert regions.evidence().lag_s == before
+    regions.world.down[PRIMARY] = "no answer"
+    regions.tries(120)
+    assert regions.switched
+
+
+def test_an_outage_that_nobody_has_seen_since_is_no_longer_confirmed_by_time(regions: Regions):
+    """The prober dies right after the fourth failing try; the round alone has nothing new to go by."""
+    regions.tries(60)
+    regions.world.down[PRIMARY] = "no answer"
+    regions.tries(20)
+    assert not regions.switched
+    regions.world.down.clear()
+    regions.dead |= {PRIMARY, WITNESS}
+    for _ in range(12):
+        regions.clock.forward(5)
+        rounds.make(regions.standby)
+    assert not regions.switched
+
+
 def test_the_round_answers_when_the_prober_could_not(regions: Regions, monkeypatch):
     monkeypatch.setattr(prober, "answer", lambda *_: False)
     regions.tries(60)
