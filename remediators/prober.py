@@ -239,12 +239,12 @@ def answer(watch: Watch, known: Evidence) -> bool:
     if wanted is None or play is None or not play.first:
         return False
     now = watch.clock.now()
-    out = recovery.confirmed_out(known, now, wanted.confirm_s)
+    out = recovery.confirmed_out(known, known.at, wanted.confirm_s)
     if recovery.suspected(known, now):
         watch.telemetry.log("warning", "the primary is suspected", verdict=out.detail)
     if not out.ok:
         return False
-    signal = recovery.attempt(recovery.out_signal(watch.service, recovery.out_since(known, now), out.detail), now)
+    signal = recovery.attempt(recovery.out_signal(watch.service, recovery.out_since(known, known.at), out.detail), now)
     if watch.ledger.held([signal.target.key]):
         return False
     return any(flow.start_all(watch, signal, "fail_over"))

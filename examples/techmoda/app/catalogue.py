@@ -94,7 +94,7 @@ def get(product_id: str) -> dict[str, Any]:
     """The product. Raises NotFound."""
     _require_possible(product_id)
     found = client().get_item(TableName=table(), Key=_key(product_id), ConsistentRead=True)
-    if "Item" not in found:
+    if "version" not in found.get("Item", {}):
         raise NotFound(product_id)
     return _from_item(found["Item"])
 

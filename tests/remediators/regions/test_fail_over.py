@@ -10,6 +10,7 @@ from botocore.exceptions import EndpointConnectionError
 from remediators import evidence, prober
 from remediators import round as rounds
 from remediators.evidence import Ask
+from sereno import recovery
 from sereno.model import Mode, Reason, Status
 from sereno.recovery import Witness
 from sereno.service import REGION_OUT, Approvals
@@ -154,6 +155,19 @@ def test_an_outage_that_nobody_has_seen_since_is_no_longer_confirmed_by_time(reg
         regions.clock.forward(5)
         rounds.make(regions.standby)
     assert not regions.switched
+
+
+def test_who_decides_and_who_plans_judge_the_same_moment(regions: Regions):
+    """Time passes between a try and its plan: it must not confirm an outage for the one and not for the other."""
+    regions.tries(60)
+    regions.world.down[PRIMARY] = "no answer"
+    regions.tries(25)
+    known = regions.evidence()
+    assert not recovery.confirmed_out(known, known.at, 10).ok
+    regions.clock.forward(8)
+    assert recovery.confirmed_out(known, regions.clock.now(), 10).ok
+    assert not prober.answer(regions.standby, known)
+    assert failovers(regions) == []
 
 
 def test_the_round_answers_when_the_prober_could_not(regions: Regions, monkeypatch):
