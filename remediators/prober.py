@@ -244,7 +244,8 @@ def answer(watch: Watch, known: Evidence) -> bool:
         watch.telemetry.log("warning", "the primary is suspected", verdict=out.detail)
     if not out.ok:
         return False
-    signal = recovery.attempt(recovery.out_signal(watch.service, recovery.out_since(known, known.at), out.detail), now)
+    since = recovery.out_since(known, known.at)
+    signal = recovery.attempt(recovery.out_signal(watch.service, since, out.detail), now)
     if watch.ledger.held([signal.target.key]):
         return False
     return any(flow.start_all(watch, signal, "fail_over"))
