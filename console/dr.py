@@ -91,6 +91,15 @@ def items_of(rows: Rows, service: Service, wanted: Recovery, at: datetime) -> li
     within = None if lag is None else lag <= service.objectives.rpo_s
     behind = "not measured (recovery.canary)" if lag is None else f"{lag:.1f} s"
     found.append(Item("RPO now", within, f"{behind}, promised {service.objectives.rpo_s} s"))
+    back = evidence.behind(rows, at)
+    if back is not None:
+        found.append(
+            Item("the way back", back <= service.objectives.rpo_s, f"{wanted.primary} is {back:.1f} s behind")
+        )
+    if rows.moved is not None:
+        took, promised = rows.moved.took_s, service.objectives.rto_s
+        detail = f"{took:.0f} s on {rows.moved.at:%Y-%m-%d}, promised {promised} s"
+        found.append(Item("last recovery", took <= promised, detail))
     found.append(Item("customers reach", known.serving == wanted.primary, known.serving or "not known"))
     return found
 

@@ -23,6 +23,8 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     "application-autoscaling.deregister_scalable_target": ("application-autoscaling:DeregisterScalableTarget",),
     "application-autoscaling.describe_scalable_targets": ("application-autoscaling:DescribeScalableTargets",),
     "application-autoscaling.register_scalable_target": ("application-autoscaling:RegisterScalableTarget",),
+    "backup.describe_backup_vault": ("backup:DescribeBackupVault",),
+    "backup.list_recovery_points_by_backup_vault": ("backup:ListRecoveryPointsByBackupVault",),
     "cloudformation.describe_stacks": ("cloudformation:DescribeStacks",),
     "cloudwatch.describe_alarms": ("cloudwatch:DescribeAlarms",),
     "cloudwatch.describe_alarm_history": ("cloudwatch:DescribeAlarmHistory",),

@@ -4,6 +4,7 @@
     EVIDENCE  witness#<name>  what the prober of another region writes: a number that grows, and what it saw
     EVIDENCE  witness#back    what the standby wrote last and has come to the primary
     EVIDENCE  switch          that traffic is to be elsewhere, where a metric and no object says so
+    EVIDENCE  moved           when customers were moved last, and how long they had gone without
     EVIDENCE  ask#<what>      that a person wants traffic moved, or back
 
 The rows of other regions come by a write from there into this table: the standby asks nobody.
@@ -25,7 +26,7 @@ from sereno.ports import Aws
 from sereno.recovery import Evidence
 from sereno.service import Service
 
-PK, PRIMARY, SWITCH = "EVIDENCE", "primary", "switch"
+PK, PRIMARY, SWITCH, MOVED = "EVIDENCE", "primary", "switch", "moved"
 WITNESS, ASK = "witness#", "ask#"
 # Whose word is no sighting: its number is what the standby wrote last and has come to the primary.
 BACK = "back"
@@ -51,9 +52,18 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """That customers were moved to the standby, and how long (seconds) after the first failing try of the primary."""
+
+    at: datetime
+    took_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Rows:
     """Everything that is known: the evidence (None before the first try), the last numbers that went into it, the
-    words of others, what people asked for, and whether the switch row says that traffic is to be elsewhere."""
+    words of others, what people asked for, whether the switch row says that traffic is to be elsewhere, and the last
+    move (None: there was none)."""
 
     evidence: Evidence | None = None
     heard: Mapping[str, int] = field(default_factory=dict)
@@ -61,6 +71,7 @@ class Rows:
     canary: int = 0
     out: bool = False
     asks: tuple[Ask, ...] = ()
+    moved: Moved | None = None
 
 
 def table_of(service: Service) -> str:
@@ -88,11 +99,22 @@ def read(client: Any, service: Service) -> Rows:
         for name, row in found.items()
         if name.startswith(ASK)
     )
+    moved = _moved(json.loads(found[MOVED]["doc"]["S"])) if MOVED in found else None
     if own is None:
-        return Rows(words=words, out=SWITCH in found, asks=asks)
+        return Rows(words=words, out=SWITCH in found, asks=asks, moved=moved)
     heard = {str(name): int(number) for name, number in own["heard"].items()}
     known, canary = Evidence.from_json(own["evidence"]), int(own.get("canary", 0))
-    return Rows(known, heard, words, canary, SWITCH in found, asks)
+    return Rows(known, heard, words, canary, SWITCH in found, asks, moved)
+
+
+def _moved(data: Mapping[str, Any]) -> Moved:
+    return Moved(instant(data["at"]), float(data["took_s"]))
+
+
+def note_move(client: Any, service: Service, moved: Moved) -> None:
+    """Keeps the last move. Raises what AWS raises."""
+    doc = json.dumps({"at": iso(moved.at), "took_s": round(moved.took_s, 1)}, separators=(",", ":"))
+    client.put_item(TableName=table_of(service), Item=items.item(PK, MOVED, doc=doc))
 
 
 def _word(data: Mapping[str, Any]) -> Word:

@@ -11,7 +11,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from remediators import evidence, items
+from remediators import copies, evidence, items
+from remediators.copies import Copies
 from remediators.watch import Watch
 from sereno.model import Json, instant, iso
 from sereno.ports import Permission
@@ -31,6 +32,7 @@ PERMISSIONS: tuple[Permission, ...] = (
     ),
     Permission("dynamodb.describe_table", _TABLE),
     Permission("dynamodb.describe_continuous_backups", _TABLE),
+    *copies.PERMISSIONS,
 )
 """What the round of the standby asks, beside what its remediators do."""
 
@@ -99,6 +101,30 @@ def _parts(watch: Watch, now: datetime) -> Iterator[Part]:
         yield part
     if service.tables:
         watch.telemetry.count("RestorableAge", age)
+        yield from _copied(watch, now)
+
+
+def _copied(watch: Watch, now: datetime) -> Iterator[Part]:
+    """The copy of each table in this region's vault."""
+    service, oldest = watch.service, 0.0
+    found: Copies | str
+    try:
+        found = copies.read(watch.aws.client("backup"), service, now)
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        found = f"could not be asked: {code}"
+    except BotoCoreError as error:
+        found = f"could not be asked: {type(error).__name__}"
+    for table in service.tables.values():
+        name = f"copy of {table.name}"
+        if isinstance(found, str):
+            yield Part(name, None, found)
+            continue
+        ok, detail, age = found.judged(table.name, now)
+        oldest = max(oldest, age)
+        yield Part(name, ok, detail)
+    if oldest:
+        watch.telemetry.count("BackupAge", oldest)
 
 
 def _asked(name: str, look: Any, watch: Watch, what: Any) -> Part:

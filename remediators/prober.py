@@ -13,12 +13,13 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from remediators import evidence, flow, region_round
-from remediators.evidence import Rows, Word
+from remediators.evidence import Moved, Rows, Word
 from remediators.eyes import Eyes, HttpEyes, Look
 from remediators.handler import invocation
 from remediators.watch import Watch
@@ -178,6 +179,10 @@ def _in_standby(watch: Watch, wanted: Recovery, eyes: Eyes) -> Evidence:
     if found.lag_s is not None:
         watch.telemetry.count("ReplicationDelay", found.lag_s)
         watch.telemetry.count("RpoNow", found.lag_s)
+    moved = _arrived(seen.rows.evidence, found, wanted)
+    if moved is not None:
+        evidence.note_move(client, watch.service, moved)
+        watch.telemetry.count("RecoveryTime", moved.took_s)
     behind = evidence.behind(seen.rows, found.at)
     if behind is not None:
         watch.telemetry.count("ReplicationDelayBack", behind)
@@ -215,6 +220,18 @@ def _fold(watch: Watch, seen: _Seen, canary: int) -> tuple[Evidence, dict[str, i
     if canary and (canary != seen.rows.canary or beats or _cut_off(found, now)):
         found = replace(found, lag_s=max(0.0, now.timestamp() - canary / 1000))
     return found, heard
+
+
+def _arrived(before: Evidence | None, found: Evidence, wanted: Recovery) -> Moved | None:
+    """That customers have come to the standby just now, and after how long: from the first failing try of who found
+    the primary out. None when they were moved for another reason."""
+    if before is None or before.serving != wanted.primary or found.serving != wanted.standby or not found.down_since:
+        return None
+    began = [*found.down_since.values()]
+    for name in recovery.ACTIVE:
+        failing = list(takewhile(lambda one: not one.ok, reversed(found.primary.get(str(name), ()))))
+        began += [failing[-1].at] if failing else []
+    return Moved(found.at, (found.at - min(began)).total_seconds())
 
 
 def _cut_off(known: Evidence, now: datetime) -> bool:

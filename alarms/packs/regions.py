@@ -30,7 +30,13 @@ def alarms(service: Service) -> list[AnySpec]:
 
 
 def _of_standby(service: Service, recovery: Recovery) -> list[AnySpec]:
-    found: list[AnySpec] = [probe_silent(service), ready(service), parity(service), suspected(service, recovery)]
+    found: list[AnySpec] = [
+        probe_silent(service),
+        ready(service),
+        parity(service),
+        suspected(service, recovery),
+        recovered_late(service),
+    ]
     if recovery.canary:
         found += [behind(service, "rpo-near", "ticket", NEAR), behind(service, "rpo", "page", 1)]
     if recovery.strategy == "metric-switch":
@@ -131,8 +137,9 @@ def parity(service: Service) -> AlarmSpec:
         "parity",
         "ticket",
         f"In three looks (one every five minutes) something in {service.region} was missing or smaller than was "
-        "declared: a function's reserved concurrency, the account's quota, a table's capacity or its point-in-time "
-        "recovery. The standby would take over all the same, and bear less; `sereno dr status` names it.",
+        "declared: a function's reserved concurrency, the account's quota, a table's capacity, its "
+        "point-in-time recovery, or the copy of its backup. The standby would take over all the same, and bear less; "
+        "`sereno dr status` names it.",
         metric_name="ParityMissing",
         dimensions=dimensions({"service": service.name}),
         statistic="Maximum",
@@ -140,6 +147,25 @@ def parity(service: Service) -> AlarmSpec:
         threshold=1.0,
         evaluation_periods=3,
         datapoints_to_alarm=3,
+    )
+
+
+def recovered_late(service: Service) -> AlarmSpec:
+    """The last move took longer than was promised."""
+    return _alarm(
+        service,
+        "region",
+        "rto",
+        "ticket",
+        f"Customers were moved to {service.region}, and had gone without for longer than the promised "
+        f"{service.objectives.rto_s} s: from the first failing try of the first region to the first answer of this "
+        "one under their name. `sereno dr status` has the figure of the last move.",
+        metric_name="RecoveryTime",
+        dimensions=dimensions({"service": service.name}),
+        statistic="Maximum",
+        threshold=float(service.objectives.rto_s),
+        evaluation_periods=1,
+        datapoints_to_alarm=1,
     )
 
 

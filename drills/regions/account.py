@@ -274,6 +274,21 @@ class Declared:
             return {"Table": {**table, "ProvisionedThroughput": units}}
         return {"Table": {**table, "BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"}}}
 
+    def describe_backup_vault(self, **_: Any) -> Json:
+        """Of the standby, as old as the drill."""
+        return {"CreationDate": self._now() - timedelta(days=30)}
+
+    def list_recovery_points_by_backup_vault(self, **_: Any) -> Json:
+        """A copy of each table, made last night."""
+        made = self._now() - timedelta(hours=14)
+        arn = f"arn:aws:dynamodb:{self._service.region}:{self._service.account}:table/"
+        return {
+            "RecoveryPoints": [
+                {"ResourceArn": f"{arn}{one.name}", "Status": "COMPLETED", "CreationDate": made}
+                for one in self._service.tables.values()
+            ]
+        }
+
     def describe_continuous_backups(self, **_: Any) -> Json:
         """On, and five minutes behind."""
         latest = {"LatestRestorableDateTime": self._now() - timedelta(minutes=5)}
@@ -309,7 +324,7 @@ class Account:
             return self.topics[region]
         if service in ("cloudwatch", "ssm"):
             return self.quiet
-        if service == "lambda":
+        if service in ("lambda", "backup"):
             return self.declared
         return self.moto(service, region)
 

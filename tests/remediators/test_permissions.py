@@ -27,6 +27,7 @@ def in_two_regions(service):
         zone="Z1",
         shares="s.a.example",
         fence=("read",),
+        compare=tuple(service.tables),
     )
     return replace(service, recovery=recovery)
 

@@ -256,6 +256,7 @@ def test_backups_of_every_table_are_copied_to_the_standby():
             {
                 "probe-silent": "page",
                 "region-suspected": "page",
+                "rto": "ticket",
                 "rpo": "page",
                 "rpo-near": "ticket",
                 "standby-ready": "ticket",

@@ -111,6 +111,25 @@ def test_data_that_is_further_behind_than_promised_is_a_persons_decision(regions
     assert failovers(regions)[0].reason is Reason.STANDBY_NOT_READY
 
 
+def test_how_long_customers_had_gone_without_is_kept_and_published_once(regions: Regions):
+    regions.tries(60)
+    began = regions.clock.now()
+    regions.world.down[PRIMARY] = "no answer"
+    regions.tries(300)
+    moved = evidence.of(regions.real[STANDBY], regions.standby.service).moved
+    assert moved is not None
+    assert moved.took_s == (moved.at - began).total_seconds() - 5, "from the first try that failed"
+    assert [one for one in regions.told.counts if one[0] == "RecoveryTime"] == [("RecoveryTime", moved.took_s, {})]
+
+
+def test_a_planned_move_is_no_recovery(regions: Regions):
+    regions.tries(60)
+    regions.world.serving = STANDBY
+    regions.tries(60)
+    assert regions.evidence().serving == STANDBY
+    assert evidence.of(regions.real[STANDBY], regions.standby.service).moved is None
+
+
 def test_the_delay_stays_what_it_was_when_the_primary_fell_silent(regions: Regions):
     regions.tries(60)
     before = regions.evidence().lag_s

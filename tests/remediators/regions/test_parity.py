@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from remediators import parity
+from remediators import copies, parity
+from remediators.copies import Copies
 from sereno.service import Table
 from tests.remediators.regions.conftest import PRIMARY, STANDBY, Regions, function
 
@@ -39,7 +41,23 @@ def test_a_standby_that_has_everything_lacks_nothing(sized: Regions):
     found = parity.read(sized.real[STANDBY].client("dynamodb"), sized.standby.service)
     assert found is not None
     assert found.at == sized.clock.now()
-    assert len(found.parts) == 5
+    assert len(found.parts) == 6
+
+
+def test_a_copy_that_is_too_old_is_named_and_its_age_is_a_metric(sized: Regions, monkeypatch):
+    now = sized.clock.now()
+    old = Copies(now - timedelta(days=30), {"techmoda-products": now - timedelta(hours=60)})
+    monkeypatch.setattr(copies, "read", lambda *_: old)
+    assert missing(sized) == {"copy of techmoda-products": "copied 60 h ago, once a day"}
+    assert sized.told.total("BackupAge") == 60 * 3600
+
+
+def test_a_vault_that_cannot_be_asked_is_not_known_and_no_reason_for_an_alarm(sized: Regions):
+    """The embedded AWS has no vault here."""
+    found = parity.check(sized.standby)
+    (copy,) = [one for one in found.parts if one.name.startswith("copy of")]
+    assert copy.ok is None
+    assert copy.detail.startswith("could not be asked")
 
 
 def test_a_function_that_may_do_less_is_named(sized: Regions):
