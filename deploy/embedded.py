@@ -219,7 +219,7 @@ def _teach_moto() -> None:
 def _read_json_fast() -> None:
     """moto reads every template as YAML in pure Python, a fifth of what a stack takes; those that come from here are
     JSON."""
-    from moto.cloudformation.models import Stack
+    from moto.cloudformation.models import ChangeSet, Stack
 
     own = Stack.parse_template
 
@@ -231,7 +231,11 @@ def _read_json_fast() -> None:
             found = own(template)
         return found
 
+    def parse_own(self: Any) -> None:
+        self.template_dict = parse(self.template)
+
     Stack.parse_template = staticmethod(parse)
+    ChangeSet._parse_template = parse_own
 
 
 def _model(kind: str, shim: Shim) -> Any:

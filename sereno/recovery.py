@@ -183,25 +183,30 @@ def opinion(sightings: Sequence[Sighting], now: datetime) -> Opinion:
     """What a witness says at this moment: four of its last five tries failed, or one at most."""
     if not sightings or not -FRESH <= now - sightings[-1].at <= FRESH:
         return Opinion(View.SILENT, sightings[-1].at if sightings else None, "says nothing")
-    view = _rolled(sightings, len(sightings))
+    views = _rolled(sightings)
     since = sightings[-1].at
-    for end in range(len(sightings), 0, -1):
+    for one, view in zip(reversed(sightings), reversed(views), strict=True):
         # A gap says nothing about what was before it.
-        if _rolled(sightings, end) is not view or since - sightings[end - 1].at > FRESH:
+        if view is not views[-1] or since - one.at > FRESH:
             break
-        since = sightings[end - 1].at
+        since = one.at
     failed = next((one.detail for one in reversed(sightings) if not one.ok), "")
-    return Opinion(view, since, failed if view is not View.UP else "")
+    return Opinion(views[-1], since, failed if views[-1] is not View.UP else "")
 
 
-def _rolled(sightings: Sequence[Sighting], end: int) -> View:
-    last = sightings[max(0, end - ROLL) : end]
-    failing = sum(not one.ok for one in last)
-    if failing >= DOWN_FROM:
-        return View.DOWN
-    if failing <= UP_TO and len(last) - failing >= DOWN_FROM:
-        return View.UP
-    return View.UNSURE
+def _rolled(sightings: Sequence[Sighting]) -> list[View]:
+    """The view at each sighting, by it and the four before it."""
+    views, failing = [], 0
+    for number, one in enumerate(sightings):
+        failing += not one.ok
+        if number >= ROLL:
+            failing -= not sightings[number - ROLL].ok
+        served = min(number + 1, ROLL) - failing
+        if failing >= DOWN_FROM:
+            views.append(View.DOWN)
+        else:
+            views.append(View.UP if failing <= UP_TO and served >= DOWN_FROM else View.UNSURE)
+    return views
 
 
 def opinions(evidence: Evidence, now: datetime) -> dict[str, Opinion]:

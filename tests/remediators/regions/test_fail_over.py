@@ -59,7 +59,7 @@ def test_it_is_held_until_a_person_fails_back(regions: Regions):
     regions.world.down[PRIMARY] = "no answer"
     regions.tries(300)
     regions.world.down.clear()
-    regions.tries(3600)
+    regions.tries(1500)
     (one,) = failovers(regions)
     assert one.status is Status.HOLDING
     assert regions.switched

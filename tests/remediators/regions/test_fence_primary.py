@@ -54,9 +54,9 @@ def test_they_get_their_concurrency_back_when_the_region_is_well_and_before_traf
     half_alive(fenced)
     fenced.tries(1200)
     fenced.world.down.clear()
-    fenced.tries(240)
+    fenced.tries(60)
     assert writers(fenced) == 0
-    fenced.tries(240)
+    fenced.tries(120)
     assert writers(fenced) == 40
     assert fenced.switched
 
@@ -71,13 +71,13 @@ def test_a_dark_region_cannot_be_fenced_and_traffic_moves_all_the_same(fenced: R
     while not fenced.switched:
         fenced.tries(5)
     assert (fenced.clock.now() - began).total_seconds() <= 35
-    fenced.tries(900)
+    fenced.tries(420)
     assert writers(fenced) == 40
 
 
 def test_nobody_is_fenced_while_traffic_is_not_moved(fenced: Regions):
     half_alive(fenced)
     fenced.world.unseen.add((STANDBY, STANDBY))  # the standby cannot serve
-    fenced.tries(900)
+    fenced.tries(420)
     assert not fenced.switched
     assert writers(fenced) == 40
