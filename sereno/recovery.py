@@ -183,15 +183,23 @@ def opinion(sightings: Sequence[Sighting], now: datetime) -> Opinion:
     """What a witness says at this moment: four of its last five tries failed, or one at most."""
     if not sightings or not -FRESH <= now - sightings[-1].at <= FRESH:
         return Opinion(View.SILENT, sightings[-1].at if sightings else None, "says nothing")
-    views = _rolled(sightings)
-    since = sightings[-1].at
-    for one, view in zip(reversed(sightings), reversed(views), strict=True):
-        # A gap says nothing about what was before it.
-        if view is not views[-1] or since - one.at > FRESH:
+    known = _since_gap(sightings)
+    views = _rolled(known)
+    since = known[-1].at
+    for one, view in zip(reversed(known), reversed(views), strict=True):
+        if view is not views[-1]:
             break
         since = one.at
-    failed = next((one.detail for one in reversed(sightings) if not one.ok), "")
+    failed = next((one.detail for one in reversed(known) if not one.ok), "")
     return Opinion(views[-1], since, failed if views[-1] is not View.UP else "")
+
+
+def _since_gap(sightings: Sequence[Sighting]) -> Sequence[Sighting]:
+    """What was before a gap says nothing of what was after it."""
+    for number in range(len(sightings) - 1, 0, -1):
+        if sightings[number].at - sightings[number - 1].at > FRESH:
+            return sightings[number:]
+    return sightings
 
 
 def _rolled(sightings: Sequence[Sighting]) -> list[View]:

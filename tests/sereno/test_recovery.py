@@ -57,7 +57,8 @@ def test_who_has_said_nothing_for_long_says_nothing():
 def test_an_outage_begins_where_the_tries_tip_and_ends_at_a_gap():
     assert recovery.opinion(tries("+++++-------"), NOW).since == NOW - timedelta(seconds=15)
     gap = (*tries("-----", until=NOW - timedelta(seconds=60)), *tries("-----"))
-    assert recovery.opinion(gap, NOW).since == NOW - timedelta(seconds=20)
+    assert recovery.opinion(gap, NOW).since == NOW - timedelta(seconds=5), "the fourth failing try after it"
+    assert recovery.opinion((*gap[:5], *tries("-")), NOW).view is View.UNSURE, "one try after it tells nothing yet"
 
 
 OUT = "+++++-------"  # down for 15 s
@@ -130,7 +131,7 @@ def test_health_begins_anew_where_nobody_was_looking():
         one = Sighting(now, True)
         found = recovery.noted(found, now, primary={"standby": one, "witness": one})
     verdict = recovery.healthy_again(found, found.at, 600)
-    assert (verdict.reason, verdict.detail) == (Reason.NOT_TOLD, "healthy for 25 s of 600 s")
+    assert (verdict.reason, verdict.detail) == (Reason.NOT_TOLD, "healthy for 10 s of 600 s")
 
 
 def test_what_is_told_twice_or_late_counts_once():

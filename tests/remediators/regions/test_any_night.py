@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from remediators import parity, prober
+from remediators import evidence, parity, prober
 from remediators import round as rounds
 from remediators.round import RoundIncomplete
 from remediators.watch import Watch
+from sereno.recovery import DOWN_FROM, FRESH, ROLL, Evidence, Witness
 from tests.remediators.regions.conftest import PRIMARY, STANDBY, WITNESS, FakeEyes
 from tests.remediators.regions.paper import PaperRegions, paper_regions
 
@@ -54,7 +56,8 @@ class Night:
         self.regions: PaperRegions = paper_regions()
         self.dead: set[str] = set()
         self.moved = False
-        self.seen_down = {STANDBY: 0, WITNESS: 0}
+        # Of each of the two that try it: when, and whether it was served.
+        self.tried: dict[str, list[tuple[datetime, bool]]] = {STANDBY: [], WITNESS: []}
 
     def happens(self, name: str, what: object) -> None:
         world, cut = self.regions.world, self.regions.cut
@@ -85,9 +88,11 @@ class Night:
                     continue
                 eyes = FakeEyes(regions.world, region)
                 prober.try_once(regions.watches[region], eyes)
-                if region in self.seen_down:
+                if region in self.tried:
                     ok = eyes.look(prober_url(regions.watches[region]), ("/health",)).ok
-                    self.seen_down[region] = 0 if ok else self.seen_down[region] + 1
+                    self.tried[region].append((regions.clock.now(), ok))
+                # At each moment, for a region may come back between the try of the one and that of the other.
+                self.holds()
             if number % 4 == 3:
                 for region in (STANDBY, PRIMARY):
                     if region not in self.dead and region not in regions.world.down:
@@ -101,13 +106,23 @@ class Night:
             assert regions.switched, "nothing goes back without a person"
         elif regions.switched:
             self.moved = True
-            # Four of the last five tries of both had failed.
-            assert all(count >= 3 for count in self.seen_down.values()), self.seen_down
+            for region, name in ((STANDBY, Witness.STANDBY), (WITNESS, Witness.THIRD)):
+                told = self.known().primary[str(name)][-ROLL:]
+                assert sum(not one.ok for one in told) >= DOWN_FROM, name
+                assert not told[-1].ok, name
+                # What is known was seen: words are lost, and none is made up.
+                since = regions.clock.now() - ROLL * FRESH
+                assert sum(not ok for at, ok in self.tried[region] if at >= since) >= DOWN_FROM, name
         for region in (PRIMARY, WITNESS):
             asked = {service for service, _, _ in regions.aws[region].calls}
             assert not asked & {"s3", "route53", "iam"}, "only the standby moves traffic"
         assert "route53" not in {service for service, _, _ in regions.aws[STANDBY].calls}
         assert PRIMARY not in {at for _, _, at in regions.aws[STANDBY].calls}
+
+    def known(self) -> Evidence:
+        found = evidence.of(self.regions.aws[STANDBY], self.regions.watches[STANDBY].service).evidence
+        assert found is not None
+        return found
 
 
 def prober_url(watch: Watch) -> str:
@@ -118,6 +133,7 @@ def prober_url(watch: Watch) -> str:
 
 @settings(max_examples=150, deadline=None)
 @given(events)
+@example([(("cut", (STANDBY, PRIMARY)), 1), (("dark", None), 6), (("back", None), 1)])
 def test_on_any_night_traffic_moves_by_two_vantages_once_and_never_back_by_itself(happenings):
     night = Night()
     night.tries(8)
