@@ -216,7 +216,7 @@ class Canary:
         now = self.rules.now()
         waiting = []
         for due, at, origin, item in self.written:
-            if due > now or not self.rules.regions.reachable(region, origin, now):
+            if origin == region or due > now or not self.rules.regions.reachable(region, origin, now):
                 waiting.append((due, at, origin, item))
             elif (region, _key(item)) not in self._latest or at > self._latest[region, _key(item)][0]:
                 self._latest[region, _key(item)] = (at, item)

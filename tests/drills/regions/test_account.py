@@ -183,6 +183,19 @@ def test_the_canary_crosses_no_line_that_is_cut_and_leaves_no_dark_region(troubl
     assert seen(some, canary, STANDBY, 200.0) == "2"
 
 
+def test_each_region_has_a_canary_and_sees_the_others_whoever_looks_first():
+    some = rules()
+    canary = Canary(some, np.random.default_rng(1))
+    back = {"id": {"S": "back"}, "written_ms": {"N": "7"}}
+    some.now = lambda: 10.0
+    canary.put(STANDBY, back)
+    written(some, canary, 10.0, "1")
+    some.now = lambda: 60.0
+    assert canary.seen_in(STANDBY, {"id": back["id"]}) == back, "it looks at its own first"
+    assert canary.seen_in(PRIMARY, {"id": back["id"]}) == back
+    assert canary.seen_in(STANDBY, {"id": ITEM["id"]}) is not None
+
+
 def test_a_canary_that_arrives_behind_a_later_one_changes_nothing():
     some = rules()
     canary = Canary(some, np.random.default_rng(1))
