@@ -123,7 +123,13 @@ def compile_config(config: Config) -> Json:
             "rto_s": objectives.rto,
         },
         "apis": {
-            key: {"name": one.name, "stage": one.stage, "kind": one.kind, "id": one.id}
+            key: {
+                "name": one.name,
+                "stage": one.stage,
+                "kind": one.kind,
+                "id": one.ids.get(regions[0], one.id),
+                **({"ids": dict(one.ids)} if one.ids else {}),
+            }
             for key, one in resources.apis.items()
         },
         "functions": {
@@ -187,7 +193,8 @@ def watches(compiled: Json) -> list[Json]:
 
 def seen_from(compiled: Json, region: str) -> Json:
     """A compiled configuration as the watch of another region carries it: that region is its home."""
-    return compiled | {"regions": [region, *(one for one in compiled["regions"] if one != region)]}
+    apis = {key: one | {"id": one.get("ids", {}).get(region, one["id"])} for key, one in compiled["apis"].items()}
+    return compiled | {"apis": apis, "regions": [region, *(one for one in compiled["regions"] if one != region)]}
 
 
 def _capacity(one: CapacityConfig) -> Json:

@@ -100,15 +100,38 @@ def _names(raw: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _api(one: Mapping[str, Any]) -> str:
-    return f"id {one.get('id')}" if one.get("kind") == "http" else str(one.get("name"))
+    return f"id {one.get('id') or one.get('ids')}" if one.get("kind") == "http" else str(one.get("name"))
 
 
 def _http_apis(raw: Mapping[str, Any]) -> Iterator[Problem]:
-    """Without its id, an HTTP API's alarms would name metrics that nobody publishes."""
+    """Without its id an HTTP API's alarms would name metrics that nobody publishes; it has another in each region."""
+    regions = [str(one) for one in _list(raw.get("regions"))]
+    several = raw.get("recovery") is not None and len(regions) > 1
     for section, key, one in _resources(raw):
-        if section == "apis" and one.get("kind") == "http" and one.get("id") is None:
+        if section != "apis":
+            continue
+        path, ids = f"resources.apis.{key}", one.get("ids")
+        if ids is not None and one.get("id") is not None:
+            yield Problem(f"{path}.ids", None, "stands beside id (one of them: ids where there is a second region)")
+        if isinstance(ids, dict):
+            for region in ids:
+                if region not in regions:
+                    yield Problem(
+                        f"{path}.ids", region, f"is none of regions ({', '.join(regions) or 'there are none'})"
+                    )
+        known = ids if isinstance(ids, dict) else {}
+        missing = [region for region in regions if region not in known] if several else []
+        if one.get("kind") != "http":
+            continue
+        if several and missing:
+            example = ", ".join(f"{region}: a1b2c3d4e5" for region in regions)
+            mend = (
+                f"has none for {', '.join(missing)} (an HTTP API has an id in each region: write ids: {{{example}}})"
+            )
+            yield Problem(f"{path}.ids", None, mend)
+        elif not several and one.get("id") is None and not known:
             mend = "is missing (an HTTP API's metrics are keyed by its id; aws apigatewayv2 get-apis lists them)"
-            yield Problem(f"resources.apis.{key}.id", None, mend)
+            yield Problem(f"{path}.id", None, mend)
 
 
 def _tables(raw: Mapping[str, Any]) -> Iterator[Problem]:

@@ -75,6 +75,9 @@ class ApiConfig(Model):
     stage: str = Field(default="prod", min_length=1)
     kind: Literal["rest", "http"] = "rest"
     id: ApiId | None = Field(default=None, description="The API's id: an HTTP API's metrics are keyed by it.")
+    ids: dict[str, ApiId] = Field(
+        default_factory=dict, description="Instead of id, in each region of a service with a second one: its own."
+    )
 
 
 class FunctionConfig(Model):

@@ -47,13 +47,15 @@ class Quotas:
 @dataclass(frozen=True, slots=True)
 class Api:
     """A stage of an API. `kind` is `rest` or `http`: CloudWatch keys the metrics of a REST API by its name, those of
-    an HTTP API by its `id` (None: not declared, which only a REST API may be)."""
+    an HTTP API by its `id` (None: not declared, which only a REST API may be). `ids` are those of each region of a
+    service with a second one."""
 
     key: str
     name: str
     stage: str
     kind: str = "rest"
     id: str | None = None
+    ids: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +337,8 @@ class Service:
         """The same service as the watch of another of its regions has it. Raises ValueError for a foreign one."""
         if region not in self.regions:
             raise ValueError(f"{region} is no region of {self.name} ({', '.join(self.regions)})")
-        return replace(self, regions=(region, *(one for one in self.regions if one != region)))
+        apis = {key: replace(one, id=one.ids.get(region, one.id)) for key, one in self.apis.items()}
+        return replace(self, apis=apis, regions=(region, *(one for one in self.regions if one != region)))
 
     def runbook_link(self, what: str) -> str:
         """Where a person finds what to do: the service's own runbook, or the chapter in Sereno's."""

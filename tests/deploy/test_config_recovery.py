@@ -103,6 +103,34 @@ def test_who_names_writers_has_them_fenced_beside_the_move():
     assert service.playbook[REGION_OUT].first == ("fail_over", "raise_concurrency", "raise_capacity", "fence_primary")
 
 
+HTTP = SHOP.replace(
+    "  functions:",
+    "  apis: {web: {name: shop, kind: http, ids: {eu-west-1: aaaaaaaaaa, eu-central-1: bbbbbbbbbb}}}\n  functions:",
+)
+
+
+def test_an_http_api_has_an_id_of_its_own_in_each_region():
+    found = {one["regions"][0]: one["apis"]["web"]["id"] for one in config.watches(compiled(HTTP))}
+    assert found == {"eu-west-1": "aaaaaaaaaa", "eu-central-1": "bbbbbbbbbb", "eu-north-1": "aaaaaaaaaa"}
+    assert shop(text=HTTP).seen_from("eu-central-1").apis["web"].id == "bbbbbbbbbb"
+
+
+@pytest.mark.parametrize(
+    ("ids", "said"),
+    [
+        ("id: aaaaaaaaaa", "resources.apis.web.ids: has none for eu-west-1, eu-central-1"),
+        ("ids: {eu-west-1: aaaaaaaaaa}", "resources.apis.web.ids: has none for eu-central-1"),
+        ("ids: {eu-west-2: aaaaaaaaaa}", 'resources.apis.web.ids: "eu-west-2" is none of regions'),
+        ("id: aaaaaaaaaa, ids: {eu-west-1: aaaaaaaaaa, eu-central-1: bbbbbbbbbb}", "resources.apis.web.ids: stands"),
+    ],
+)
+def test_an_http_api_without_an_id_in_one_of_them_is_refused(ids, said):
+    text = HTTP.replace("ids: {eu-west-1: aaaaaaaaaa, eu-central-1: bbbbbbbbbb}", ids)
+    with pytest.raises(InvalidInput) as told:
+        shop(text=text)
+    assert any(str(one).startswith(said) for one in told.value.problems), told.value
+
+
 def test_a_sample_of_every_table_is_compared_unless_somebody_says_of_which():
     assert [shop(more).recovery.compare for more in ("", "  compare: []\n", "  compare: [orders]\n")] == [
         ("orders",),
