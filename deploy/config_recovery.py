@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
+from deploy import config_types
 from deploy.config_types import CLOSED, Key, Minutes, Region, Seconds, between, text_like
 from sereno.errors import Problem
 from sereno.model import Json
@@ -36,6 +37,16 @@ BucketName = Annotated[
 ]
 
 
+def _regional(value: object) -> object:
+    """A zone's shift has no meaning for what is regional. Raises PydanticCustomError."""
+    if isinstance(value, str) and value.replace("_", "-") == "zonal-shift":
+        raise config_types.mend(
+            "is for load balancers and Auto Scaling groups, which Sereno does not watch: API Gateway, Lambda and "
+            "DynamoDB leave a lost zone by themselves (write health-switch; see docs/regions.md)"
+        )
+    return value
+
+
 class RecoveryConfig(BaseModel):
     """Which region takes over, how it is known that the first is out, and how traffic is moved."""
 
@@ -43,7 +54,9 @@ class RecoveryConfig(BaseModel):
 
     standby: Region | None = Field(default=None, description="The region that takes over; left out: the second.")
     witness: Region = Field(description="A region that is none of `regions` and tries them too.")
-    strategy: Literal["health-switch", "metric-switch", "weighted"] = "health-switch"
+    strategy: Annotated[Literal["health-switch", "metric-switch", "weighted"], BeforeValidator(_regional)] = (
+        "health-switch"
+    )
     url: Host = Field(description="Where customers call.")
     urls: dict[Region, Host] = Field(description="Where each region answers by itself.")
     paths: tuple[Path, ...] = ("/health",)

@@ -147,3 +147,12 @@ def test_a_writer_that_nobody_declared_is_named():
     assert [str(one) for one in told.value.problems] == [
         'recovery.fence: "pay" is no key of resources.functions (those declared: checkout)'
     ]
+
+
+@pytest.mark.parametrize("strategy", ["zonal_shift", "zonal-shift"])
+def test_a_zones_shift_is_refused_with_the_reason(strategy):
+    with pytest.raises(InvalidInput) as told:
+        shop(f"  strategy: {strategy}\n")
+    (problem,) = told.value.problems
+    assert str(problem).startswith(f'recovery.strategy: "{strategy}" is for load balancers')
+    assert "write health-switch" in str(problem)
