@@ -76,11 +76,12 @@ def first_minutes(result: Json) -> Figure | None:
         _way(result, result["without"]["moves"], "without Sereno", begins, begins + length),
         _way(result, result["moves"], "with Sereno", begins, begins + length),
     ]
+    start = narrative.started(result)
     ticks = tuple(
         (
             100 * (since + second) / length,
             f"{second} s" if second else "out",
-            narrative.clock(narrative.started(result), outage["from_s"] + second),
+            "" if second % 60 else narrative.clock(start, outage["from_s"] + second, with_seconds=False),
         )
         for second in range(0, int(length - since), 30)
     )
