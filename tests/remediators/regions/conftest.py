@@ -46,9 +46,9 @@ def service(region: str = STANDBY, **changes: Any) -> Service:
         canary="products",
         name="api.techmoda.example",
         shares=SHARES,
-        # A third of the usual, so that a night does not take a test for long.
-        minimum_stay_s=600,
-        healthy_s=200,
+        # A sixth of the usual, so that a night does not take a test for long.
+        minimum_stay_s=300,
+        healthy_s=100,
     )
     plays = {
         REGION_OUT: Play(REGION_OUT, (("fail_over",), ("open_incident",)), Mode.AUTO, cooldown_s=60),

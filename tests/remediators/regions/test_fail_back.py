@@ -14,12 +14,12 @@ from tests.remediators.regions.conftest import PRIMARY, STANDBY, Regions
 
 @pytest.fixture
 def away(regions: Regions) -> Regions:
-    """The primary was dark for ten minutes and has been well for four."""
+    """The primary was dark for five minutes and has been well for two."""
     regions.tries(60)
     regions.world.down[PRIMARY] = "no answer"
-    regions.tries(600)
+    regions.tries(300)
     regions.world.down.clear()
-    regions.tries(240)
+    regions.tries(135)
     assert regions.world.serving == STANDBY
     return regions
 
@@ -83,11 +83,11 @@ def test_when_the_primary_fails_again_customers_stay_with_the_standby(away: Regi
     assert back(away).status in (Status.FAILED, Status.KEPT)
 
 
-@pytest.mark.parametrize("healthy_s", [60, 150])
+@pytest.mark.parametrize("healthy_s", [30, 75])
 def test_a_primary_that_was_well_only_for_a_moment_gets_nothing(regions: Regions, healthy_s: int):
     regions.tries(60)
     regions.world.down[PRIMARY] = "no answer"
-    regions.tries(720)
+    regions.tries(360)
     regions.world.down.clear()
     regions.tries(healthy_s)
     started = go_back(regions)
@@ -100,7 +100,7 @@ def test_a_stay_that_was_too_short_is_prolonged(regions: Regions):
     regions.world.down[PRIMARY] = "no answer"
     regions.tries(120)
     regions.world.down.clear()
-    regions.tries(240)
+    regions.tries(135)
     assert go_back(regions).reason is Reason.TOO_SOON
 
 
@@ -124,9 +124,9 @@ def test_a_primary_that_has_told_nothing_of_it_waits(regions: Regions):
     regions.behind.add(PRIMARY)
     regions.tries(60)
     regions.world.down[PRIMARY] = "no answer"
-    regions.tries(600)
+    regions.tries(300)
     regions.world.down.clear()
-    regions.tries(240)
+    regions.tries(135)
     assert go_back(regions).detail == "DATA_APART: eu-west-1 has not told what has come there"
 
 
@@ -157,5 +157,5 @@ def test_a_person_who_fails_back_twice_is_heard_once(away: Regions):
 
 
 def test_nobody_is_moved_when_nobody_was_away(regions: Regions):
-    regions.tries(240)
+    regions.tries(135)
     assert go_back(regions).reason is Reason.NOTHING_TO_DO

@@ -59,7 +59,7 @@ def test_it_is_held_until_a_person_fails_back(regions: Regions):
     regions.world.down[PRIMARY] = "no answer"
     regions.tries(300)
     regions.world.down.clear()
-    regions.tries(1500)
+    regions.tries(700)
     (one,) = failovers(regions)
     assert one.status is Status.HOLDING
     assert regions.switched
@@ -143,8 +143,8 @@ def test_the_delay_grows_while_only_the_line_between_the_regions_is_cut(regions:
     regions.tries(60)
     regions.world.unseen.add((STANDBY, PRIMARY))
     regions.dead.add(PRIMARY)  # its prober runs, and no word of it comes here
-    regions.tries(1200)
-    assert (regions.evidence().lag_s or 0) > 1100
+    regions.tries(1000)
+    assert (regions.evidence().lag_s or 0) > 900
     regions.world.down[PRIMARY] = "no answer"
     regions.tries(120)
     assert not regions.switched
@@ -155,7 +155,7 @@ def test_the_delay_stays_what_it_was_while_only_the_primarys_prober_is_dead(regi
     regions.tries(60)
     before = regions.evidence().lag_s
     regions.dead.add(PRIMARY)
-    regions.tries(1200)
+    regions.tries(1000)
     assert regions.evidence().lag_s == before
     regions.world.down[PRIMARY] = "no answer"
     regions.tries(120)

@@ -54,7 +54,7 @@ def test_they_get_their_concurrency_back_when_the_region_is_well_and_before_traf
     half_alive(fenced)
     fenced.tries(1200)
     fenced.world.down.clear()
-    fenced.tries(60)
+    fenced.tries(30)
     assert writers(fenced) == 0
     fenced.tries(120)
     assert writers(fenced) == 40
