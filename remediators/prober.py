@@ -256,13 +256,12 @@ def answer(watch: Watch, known: Evidence) -> bool:
     if wanted is None or play is None or not play.first:
         return False
     now = watch.clock.now()
-    out = recovery.confirmed_out(known, known.at, wanted.confirm_s)
+    out = recovery.still_out(known, now, wanted.confirm_s)
     if recovery.suspected(known, now):
         watch.telemetry.log("warning", "the primary is suspected", verdict=out.detail)
     if not out.ok:
         return False
-    since = recovery.out_since(known, known.at)
-    signal = recovery.attempt(recovery.out_signal(watch.service, since, out.detail), now)
+    signal = recovery.outage(watch.service, known, now, out.detail)
     if watch.ledger.held([signal.target.key]):
         return False
     return any(flow.start_all(watch, signal, "fail_over"))

@@ -48,10 +48,7 @@ def start_missing(watch: Watch, signal: Signal) -> int:
 def _out(watch: Watch, rows: Rows) -> Signal | None:
     """The outage that is confirmed at this moment."""
     known, service, now = rows.evidence, watch.service, watch.clock.now()
-    if known is None or service.recovery is None or now - known.at > recovery.FRESH:
+    if known is None or service.recovery is None:
         return None
-    # As it was noted: of an outage that nobody has seen since, time alone is no confirmation.
-    out = recovery.confirmed_out(known, known.at, service.recovery.confirm_s)
-    if not out.ok:
-        return None
-    return recovery.attempt(recovery.out_signal(service, recovery.out_since(known, known.at), out.detail), now)
+    out = recovery.still_out(known, now, service.recovery.confirm_s)
+    return recovery.outage(service, known, now, out.detail) if out.ok else None

@@ -249,6 +249,14 @@ def confirmed_out(evidence: Evidence, now: datetime, confirm_s: float) -> Verdic
     return Verdict.yes(f"out by {len(for_it)} vantages: {said}{silence}")
 
 
+def still_out(evidence: Evidence, now: datetime, confirm_s: float) -> Verdict:
+    """Whether the primary is out, as it was noted last: of an outage that nobody has seen since, time alone is no
+    confirmation."""
+    if now - evidence.at > FRESH:
+        return Verdict.no(Reason.NO_QUORUM, f"nobody has looked since {evidence.at:%H:%M:%S}")
+    return confirmed_out(evidence, evidence.at, confirm_s)
+
+
 def out_since(evidence: Evidence, now: datetime) -> datetime:
     """When the outage began that is confirmed at this moment: the same however long it lasts."""
     told = opinions(evidence, now)
@@ -314,6 +322,11 @@ def attempt(signal: Signal, now: datetime) -> Signal:
     age = (now - signal.at).total_seconds()
     number = int(min(age, HASTE_S) // RETRY_S + max(0.0, age - HASTE_S) // HASTE_S)
     return replace(signal, id=f"{signal.id}#{number}", root=signal.origin) if number > 0 else signal
+
+
+def outage(service: Service, evidence: Evidence, now: datetime, reason: str) -> Signal:
+    """The attempt of this moment to answer the outage that was noted last."""
+    return attempt(out_signal(service, out_since(evidence, evidence.at), reason), now)
 
 
 def asked_signal(service: Service, what: str, at: datetime, by: str) -> Signal:

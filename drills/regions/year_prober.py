@@ -114,13 +114,12 @@ class Prober:
         """Moves traffic when the primary is out: by a try, or by the round. What holds the target begins nothing new,
         and each attempt is made once."""
         known, clock = self.known, self._clock(at, events)
-        if self.away or known is None or clock - known.at > recovery.FRESH:
+        if self.away or known is None:
             return
-        out = recovery.confirmed_out(known, known.at, self._confirm_s)
+        out = recovery.still_out(known, clock, self._confirm_s)
         if not out.ok:
             return
-        signal = recovery.out_signal(self._service, recovery.out_since(known, known.at), out.detail)
-        attempt = recovery.attempt(signal, clock).id
+        attempt = recovery.outage(self._service, known, clock, out.detail).id
         if attempt in self._tried:
             return
         self._tried.add(attempt)

@@ -14,7 +14,6 @@ from sereno import recovery
 from sereno.model import Json, Plan, Reason, Refusal, Verdict
 from sereno.ports import Aws, Context, Param, Permission, Remediator
 from sereno.recovery import Evidence
-from sereno.service import Recovery
 
 PARAMS: Mapping[str, Param] = {}
 PERMISSIONS: tuple[Permission, ...] = _switch.PERMISSIONS
@@ -44,7 +43,7 @@ def plan(observation: Json, context: Context) -> Plan | Refusal:
     if known is None:
         gates.append(("evidence", Verdict.no(Reason.NO_QUORUM, "the prober of the standby has noted nothing")))
     else:
-        out = _out(known, context, wanted)
+        out = recovery.still_out(known, context.now, wanted.confirm_s)
         gates.append(("out", Verdict.yes(f"asked for by a person; {out.detail}") if person else out))
         gates.append(("standby", recovery.standby_ready(known, context.now, context.service.objectives.rpo_s)))
     if wanted.strategy == "weighted" and not person:
@@ -61,13 +60,6 @@ def plan(observation: Json, context: Context) -> Plan | Refusal:
         gates=tuple(gates),
         high_risk=True,
     )
-
-
-def _out(known: Evidence, context: Context, wanted: Recovery) -> Verdict:
-    """As it was noted: of an outage that nobody has seen since, time alone is no confirmation."""
-    if context.now - known.at > recovery.FRESH:
-        return Verdict.no(Reason.NO_QUORUM, f"nobody has looked since {known.at:%H:%M:%S}")
-    return recovery.confirmed_out(known, known.at, wanted.confirm_s)
 
 
 def _place(context: Context) -> Verdict:
