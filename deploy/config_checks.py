@@ -7,7 +7,7 @@ problems are told at once.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from deploy import config_events, config_notices, config_recovery
@@ -108,30 +108,35 @@ def _http_apis(raw: Mapping[str, Any]) -> Iterator[Problem]:
     regions = [str(one) for one in _list(raw.get("regions"))]
     several = raw.get("recovery") is not None and len(regions) > 1
     for section, key, one in _resources(raw):
-        if section != "apis":
-            continue
-        path, ids = f"resources.apis.{key}", one.get("ids")
-        if ids is not None and one.get("id") is not None:
-            yield Problem(f"{path}.ids", None, "stands beside id (one of them: ids where there is a second region)")
-        if isinstance(ids, dict):
-            for region in ids:
-                if region not in regions:
-                    yield Problem(
-                        f"{path}.ids", region, f"is none of regions ({', '.join(regions) or 'there are none'})"
-                    )
-        known = ids if isinstance(ids, dict) else {}
-        missing = [region for region in regions if region not in known] if several else []
-        if one.get("kind") != "http":
-            continue
-        if several and missing:
-            example = ", ".join(f"{region}: a1b2c3d4e5" for region in regions)
-            mend = (
-                f"has none for {', '.join(missing)} (an HTTP API has an id in each region: write ids: {{{example}}})"
-            )
-            yield Problem(f"{path}.ids", None, mend)
-        elif not several and one.get("id") is None and not known:
-            mend = "is missing (an HTTP API's metrics are keyed by its id; aws apigatewayv2 get-apis lists them)"
-            yield Problem(f"{path}.id", None, mend)
+        if section == "apis":
+            path = f"resources.apis.{key}"
+            yield from _ids(path, one, regions)
+            if one.get("kind") == "http":
+                yield from _keyed(path, one, regions if several else [])
+
+
+def _ids(path: str, one: Mapping[str, Any], regions: Sequence[str]) -> Iterator[Problem]:
+    """What is wrong with an id for each region, where it is written."""
+    ids = one.get("ids")
+    if ids is not None and one.get("id") is not None:
+        yield Problem(f"{path}.ids", None, "stands beside id (one of them: ids where there is a second region)")
+    for region in _mapping(ids):
+        if region not in regions:
+            known = ", ".join(regions) or "there are none"
+            yield Problem(f"{path}.ids", region, f"is none of regions ({known})")
+
+
+def _keyed(path: str, one: Mapping[str, Any], several: Sequence[str]) -> Iterator[Problem]:
+    """An HTTP API without an id, or without one in one of several regions."""
+    ids = _mapping(one.get("ids"))
+    missing = [region for region in several if region not in ids]
+    if missing:
+        example = ", ".join(f"{region}: a1b2c3d4e5" for region in several)
+        mend = f"has none for {', '.join(missing)} (an HTTP API has an id in each region: write ids: {{{example}}})"
+        yield Problem(f"{path}.ids", None, mend)
+    elif not several and one.get("id") is None and not ids:
+        mend = "is missing (an HTTP API's metrics are keyed by its id; aws apigatewayv2 get-apis lists them)"
+        yield Problem(f"{path}.id", None, mend)
 
 
 def _tables(raw: Mapping[str, Any]) -> Iterator[Problem]:

@@ -288,7 +288,7 @@ def comparison(result: Json) -> list[Contrast]:
         ("Served", "served", number),
         ("Failed", "failed", number),
         ("Availability", "availability", percent),
-        ("Slowest 1 % (p99)", "p99_ms", _milliseconds),
+        ("Slowest 1 % (p99)", "p99_ms", milliseconds),
         ("Throttled attempts", "throttled_attempts", number),
         ("Served on a retry", "served_on_retry", number),
     ]
@@ -311,7 +311,8 @@ def _tables(result: Json) -> list[Contrast]:
     ]
 
 
-def _milliseconds(value: float | None) -> str:
+def milliseconds(value: float | None) -> str:
+    """A wait, or a dash where none was measured."""
     return "–" if value is None else f"{number(value)} ms"
 
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from alarms.slo import runbook_link
+from alarms.packs.watchman import own_alarm
 from alarms.spec import AlarmSpec, AnySpec, dimensions
-from alarms.wire import alarm_name
 from sereno.service import Recovery, Service, Table
 
 NEAR = 0.5  # of the promised recovery point
@@ -208,17 +207,5 @@ def switched(service: Service) -> AlarmSpec:
 
 
 def _alarm(service: Service, part: str, what: str, severity: str, description: str, **changed: Any) -> AlarmSpec:
-    """An alarm on a metric of Sereno's own, of a minute, which silence does not raise unless it is said."""
-    fields: dict[str, Any] = {
-        "namespace": "Sereno",
-        "period": 60,
-        "comparison_operator": "GreaterThanOrEqualToThreshold",
-        "treat_missing_data": "notBreaching",
-    }
-    return AlarmSpec(
-        name=alarm_name(f"sereno-{service.name}", part, what),
-        severity=severity,
-        description=description,
-        runbook=runbook_link(service, what),
-        **(fields | changed),
-    )
+    """An alarm on a metric of Sereno's own, unless another is named."""
+    return own_alarm(service, part, what, severity, description, what, **({"namespace": "Sereno"} | changed))

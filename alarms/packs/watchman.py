@@ -290,7 +290,14 @@ def _own(service: Service, part: str) -> str:
 
 
 def _alarm(service: Service, part: str, what: str, severity: str, description: str, **changed: Any) -> AlarmSpec:
-    """An alarm of the watchman: by default at least one in a minute breaches, and silence does not."""
+    return own_alarm(service, part, what, severity, description, f"watchman-{what}", **changed)
+
+
+def own_alarm(
+    service: Service, part: str, what: str, severity: str, description: str, chapter: str, **changed: Any
+) -> AlarmSpec:
+    """An alarm under Sereno's own name, which starts no remediator, with its chapter of the runbook: by default at
+    least one in a minute breaches, and silence does not."""
     fields: dict[str, Any] = {
         "period": 60,
         "comparison_operator": "GreaterThanOrEqualToThreshold",
@@ -301,6 +308,6 @@ def _alarm(service: Service, part: str, what: str, severity: str, description: s
         name=alarm_name(f"sereno-{service.name}", part, what),
         severity=severity,
         description=description,
-        runbook=runbook_link(service, f"watchman-{what}"),
+        runbook=runbook_link(service, chapter),
         **(fields | changed),
     )

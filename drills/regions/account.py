@@ -25,6 +25,7 @@ from drills.cloud import credentials
 from drills.regions.region import Regions
 from drills.regions.replication import LAG_S, MOST_S, SPREAD
 from drills.regions.world import World
+from remediators import evidence
 from remediators.testing import MemoryTable, MemoryTopic
 from sereno.model import Json
 from sereno.service import Recovery, Service
@@ -361,7 +362,7 @@ def opened(service: Service, world: World, rules: Rules, start: float, rng: np.r
         regions = (wanted.primary, wanted.standby, wanted.witness)
         canary = Canary(rules, rng)
         declared = Declared(service, lambda: datetime.now(UTC))
-        ledger = f"sereno-{service.name}-ledger"
+        ledger = evidence.table_of(service)
         yield Account(
             service=replace(service, recovery=wanted),
             recovery=wanted,

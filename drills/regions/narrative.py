@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from drills.narrative import Contrast, elapsed, number, percent, span
+from drills.narrative import Contrast, elapsed, milliseconds, number, percent, span
 from sereno.model import Json
 
 
@@ -110,7 +110,7 @@ def comparison(result: Json) -> list[Contrast]:
             )
         )
     rows += [
-        Contrast("Slowest 1 % (p99)", _milliseconds(attended["p99_ms"]), _milliseconds(unattended["p99_ms"])),
+        Contrast("Slowest 1 % (p99)", milliseconds(attended["p99_ms"]), milliseconds(unattended["p99_ms"])),
         Contrast("DNS changed its answer", _times(result["moves"]), _times(other["moves"])),
         Contrast("Lost writes", number(result["lost_writes"]["count"]), number(other["lost_writes"]["count"])),
     ]
@@ -119,10 +119,6 @@ def comparison(result: Json) -> list[Contrast]:
 
 def _after(seconds: float | None) -> str:
     return "not before its end" if seconds is None else span(seconds)
-
-
-def _milliseconds(value: float | None) -> str:
-    return "–" if value is None else f"{number(value)} ms"
 
 
 def _times(moves: list[Json]) -> str:

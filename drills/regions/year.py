@@ -82,7 +82,7 @@ class Judged:
 
     found: tuple[tuple[Event, float | None], ...]
     false_moves: tuple[float, ...]
-    events: int
+    events: tuple[Event, ...]
     tries: int
 
 
@@ -217,7 +217,7 @@ def judged(
         (one, next((at - one.start for at in prober.moves if one.start <= at < one.end), None)) for one in outages
     )
     false = tuple(at for at in prober.moves if not any(one.start <= at < one.end for one in outages))
-    return Judged(found, false, len(events), prober.tries)
+    return Judged(found, false, tuple(events), prober.tries)
 
 
 def run(
@@ -244,11 +244,8 @@ def run(
         "duration_s": scenario.duration_s,
         "objectives": [_objective(one, year) for one in scenario.objectives],
         "noise": dict(scenario.noise),
-        "events": year.events,
-        "happenings": [
-            {"kind": one.kind, "from_s": round(one.start), "to_s": round(one.end)}
-            for one in happenings(scenario, seed)
-        ],
+        "events": len(year.events),
+        "happenings": [{"kind": one.kind, "from_s": round(one.start), "to_s": round(one.end)} for one in year.events],
         "tries": year.tries,
         "outages": [
             {"from_s": one.start, "to_s": one.end, "found_s": None if seconds is None else round(seconds, 1)}
@@ -265,7 +262,7 @@ def _objective(one: Objective, year: Judged) -> Json:
     target: Any
     if one.name == "no-false-moves":
         measured, met = len(year.false_moves), not year.false_moves
-        target, detail = 0, f"in {year.events} happenings"
+        target, detail = 0, f"in {len(year.events)} happenings"
     elif one.name == "none-missed":
         missed = [event for event, seconds in year.found if seconds is None]
         measured, met = len(missed), not missed
