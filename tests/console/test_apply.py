@@ -14,9 +14,7 @@ from typing import Any
 
 import pytest
 from moto import mock_aws
-from typer.testing import CliRunner, Result
 
-from console.main import app
 from deploy import embedded, package
 from deploy.apply import change_set, failure, rollout
 from drills import shims
@@ -24,6 +22,7 @@ from drills.metrics import MetricStore
 from remediators.clients import BotocoreAws
 from remediators.ledger import Ledger
 from sereno.model import Mode
+from tests.console.command_of import CommandOf
 
 ACCOUNT, REGION, STACK = "123456789012", "eu-west-1", "sereno-shop"
 CONFIG = """\
@@ -44,28 +43,10 @@ UNKNOWN_TO_MOTO = {"sereno-shop/round/heartbeat", "shop/shop/customers-hurt"}
 
 
 @dataclass
-class Account:
+class Account(CommandOf):
     """The shop's account, and the command beside it."""
 
-    config: Path
     aws: BotocoreAws
-
-    def run(self, *arguments: str, typed: str | None = None, columns: int = 200) -> Result:
-        """The command with the shop's configuration."""
-        runner = CliRunner(env={"COLUMNS": str(columns), "NO_COLOR": "1"})
-        return runner.invoke(app, [arguments[0], str(self.config), *arguments[1:]], input=typed)
-
-    def sereno(self, *arguments: str, typed: str | None = None) -> str:
-        """Runs it; it must go well."""
-        result = self.run(*arguments, typed=typed)
-        assert result.exit_code == 0, result.output
-        return result.output
-
-    def refused(self, *arguments: str, typed: str | None = None, code: int = 1) -> str:
-        """Runs it; it must refuse."""
-        result = self.run(*arguments, typed=typed)
-        assert result.exit_code == code, result.output
-        return result.output
 
     def planned(self) -> Any:
         """`sereno plan --json`, without what moto does not know."""

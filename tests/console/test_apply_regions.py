@@ -15,10 +15,8 @@ from typing import Any
 
 import pytest
 from moto import mock_aws
-from typer.testing import CliRunner, Result
 
 from console import apply_regions
-from console.main import app
 from deploy import embedded, package
 from deploy.apply import change_set, places, removal, rollout
 from drills import shims
@@ -26,6 +24,7 @@ from drills.metrics import MetricStore
 from remediators.clients import BotocoreAws
 from remediators.ledger import Ledger
 from sereno.model import Mode
+from tests.console.command_of import CommandOf
 
 ACCOUNT, STACK = "123456789012", "sereno-shop"
 FIRST, STANDBY, WITNESS = "eu-west-1", "eu-central-1", "eu-north-1"
@@ -49,26 +48,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse AWS")
 
 
 @dataclass
-class Account:
+class Account(CommandOf):
     """The shop's account, which has a function in two regions, and the command beside it."""
-
-    config: Path
-
-    def run(self, *arguments: str, typed: str | None = None) -> Result:
-        runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"})
-        return runner.invoke(app, [arguments[0], str(self.config), *arguments[1:]], input=typed)
-
-    def sereno(self, *arguments: str, typed: str | None = None) -> str:
-        """Runs it; it must go well."""
-        result = self.run(*arguments, typed=typed)
-        assert result.exit_code == 0, result.output
-        return result.output
-
-    def refused(self, *arguments: str, typed: str | None = None, code: int = 1) -> str:
-        """Runs it; it must refuse."""
-        result = self.run(*arguments, typed=typed)
-        assert result.exit_code == code, result.output
-        return result.output
 
     def statuses(self) -> dict[str, str]:
         """The status of the watch's stack, by region."""
