@@ -7,7 +7,7 @@ STAMP := $(V)/.ready
 PROOF := .venv-proof
 PROOF_STAMP := $(PROOF)/.ready
 
-.PHONY: drill test proof check bench golden lock clean
+.PHONY: drill test evidence proof check bench golden lock clean
 .DEFAULT_GOAL := drill
 
 $(STAMP): requirements.lock pyproject.toml
@@ -27,6 +27,9 @@ drill: $(STAMP)  ## rehearse the surge on the embedded AWS; verdict here, report
 
 test: $(STAMP) $(PROOF_STAMP)  ## every test; no network, no account
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+evidence: $(STAMP) $(PROOF_STAMP)  ## proofs over many seeds and mutants; takes the better part of an hour
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m evidence
 
 proof: $(STAMP) $(PROOF_STAMP)  ## only what ships, run on an emulator of AWS
 	$(BIN)/python -m pytest tests/proof
