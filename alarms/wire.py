@@ -39,7 +39,7 @@ STATE_FIELDS = frozenset(
 
 
 def alarm_name(service: str, resource: str, what: str) -> str:
-    """`<service>/<resource key>/<what>`: the playbook's rules match it by wildcard."""
+    """`<service>/<resource key>/<what>`: the playbook's rules match it by prefix and suffix."""
     return f"{service}/{resource}/{what}"
 
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from deploy import embedded_limits
 from deploy.apply import resolve
 from deploy.embedded_shim import Clients, Made, Shim, Wanted
 from deploy.embedded_shims import SHIMS
@@ -202,6 +203,8 @@ def _teach_moto() -> None:
     from moto.cloudformation import parsing
 
     _read_json_fast()
+    _name_what_fails()
+    embedded_limits.install()
     models = [_model(kind, shim) for kind, shim in SHIMS.items()]
     for cached in (parsing.get_model_list, parsing.get_model_map, parsing.get_name_type_map):
         cached.cache_clear()
@@ -236,6 +239,28 @@ def _read_json_fast() -> None:
 
     Stack.parse_template = staticmethod(parse)
     ChangeSet._parse_template = parse_own
+
+
+def _name_what_fails() -> None:
+    """A refusal by the service behind a resource names the resource. moto hands on the service's own answer, which
+    CloudFormation's client cannot read."""
+    from moto.cloudformation import parsing
+    from moto.cloudformation.exceptions import ValidationError
+    from moto.core.exceptions import ServiceException
+    from werkzeug.exceptions import HTTPException
+
+    own = parsing.parse_and_create_resource
+
+    def create(logical_id: str, resource_json: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        try:
+            return own(logical_id, resource_json, *args, **kwargs)
+        except ValidationError:
+            raise  # CloudFormation's own
+        except (HTTPException, ServiceException) as error:
+            message = getattr(error, "message", None) or str(error)
+            raise EmbeddedError(f"Resources.{logical_id} ({resource_json['Type']}): {message}") from error
+
+    parsing.parse_and_create_resource = create
 
 
 def _model(kind: str, shim: Shim) -> Any:

@@ -1,6 +1,8 @@
 """EventBridge rules: which alarm starts which remediator.
 
-One rule serves a remediator however many alarms there are, because it matches `<service>/*/<what>`.
+One rule serves a remediator however many alarms there are: it matches the alarm's ARN by prefix (the service) and its
+name by suffix (the *what*). No pattern has a wildcard, because EventBridge refuses a rule of several as "too complex".
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 
+from deploy.iam import partition
 from deploy.synth import names
 from sereno.errors import InvalidInput, Problem
 from sereno.model import Json
@@ -28,21 +31,51 @@ def first_rung(service: Service, remediator: str) -> list[str]:
 
 def patterns(service: Service, remediator: str) -> list[Json]:
     """The event patterns that start a remediator: as few as EventBridge's limit allows; none when it is first for
-    nothing. Raises InvalidInput for a bound alarm whose name alone is too long."""
+    nothing.
+
+    Alarms that follow Sereno's naming are matched by prefix and suffix. Bound alarms have names of their own, which
+    the prefix would exclude: they are matched by exact name, in patterns of their own. Raises InvalidInput for a bound
+    alarm whose name alone is too long.
+    """
     whats = first_rung(service, remediator)
-    matchers: list[str | Json] = [{"wildcard": f"{service.name}/*/{what}"} for what in whats]
-    matchers += [name for name, (what, _) in service.bindings.items() if what in whats]
-    return [_pattern(service, chunk) for chunk in _chunks(service, matchers)]
+    suffixes: list[str | Json] = [{"suffix": f"/{what}"} for what in whats]
+    bound: list[str | Json] = [
+        name
+        for name, (what, _) in service.bindings.items()
+        if what in whats and not _follows_naming(service, name, whats)
+    ]
+    own, exact = _own_pattern(service), _pattern(service)
+    return [
+        *(_matching(own, chunk) for chunk in _chunks(own, suffixes)),
+        *(_matching(exact, chunk) for chunk in _chunks(exact, bound)),
+    ]
 
 
-def _pattern(service: Service, alarm_names: Iterable[str | Json]) -> Json:
+def _follows_naming(service: Service, name: str, whats: Iterable[str]) -> bool:
+    """Whether the prefix and the suffixes match this alarm already: a second rule would start it twice."""
+    return name.startswith(f"{service.name}/") and name.endswith(tuple(f"/{what}" for what in whats))
+
+
+def _own_pattern(service: Service) -> Json:
+    """The pattern of the service's own alarms. The slash keeps `shop` apart from `shop-eu`."""
+    start = f"arn:{partition(service.region)}:cloudwatch:{service.region}:{service.account}:alarm:{service.name}/"
+    return {**_pattern(service), "resources": [{"prefix": start}]}
+
+
+def _pattern(service: Service) -> Json:
+    """The pattern of any alarm in ALARM, still without names."""
     return {
         "source": ["aws.cloudwatch"],
         "detail-type": ["CloudWatch Alarm State Change"],
         "account": [service.account],
         "region": [service.region],
-        "detail": {"alarmName": list(alarm_names), "state": {"value": ["ALARM"]}},
+        "detail": {"state": {"value": ["ALARM"]}},
     }
+
+
+def _matching(pattern: Json, alarm_names: Iterable[str | Json]) -> Json:
+    """The pattern for these names."""
+    return {**pattern, "detail": {"alarmName": list(alarm_names), **pattern["detail"]}}
 
 
 def size(pattern: Json) -> int:
@@ -50,16 +83,14 @@ def size(pattern: Json) -> int:
     return len(json.dumps(pattern, separators=(",", ":")))
 
 
-def _chunks(service: Service, matchers: list[str | Json]) -> Iterator[list[str | Json]]:
-    if not matchers or size(_pattern(service, matchers)) <= PATTERN_LIMIT:
-        yield from [matchers] if matchers else []
-        return
+def _chunks(pattern: Json, matchers: list[str | Json]) -> Iterator[list[str | Json]]:
+    """The matchers in as few lists as keep each pattern within the limit."""
     chunk: list[str | Json] = []
     for matcher in matchers:
-        if size(_pattern(service, [matcher])) > PATTERN_LIMIT:
-            mend = f"makes an event pattern of over {PATTERN_LIMIT} characters (rename the alarm)"
-            raise InvalidInput("sereno.yaml", [Problem("bind", matcher, mend)])
-        if chunk and size(_pattern(service, [*chunk, matcher])) > PATTERN_LIMIT:
+        if size(_matching(pattern, [matcher])) > PATTERN_LIMIT:
+            fix = f"makes an event pattern of over {PATTERN_LIMIT} characters (rename the alarm)"
+            raise InvalidInput("sereno.yaml", [Problem("bind", matcher, fix)])
+        if chunk and size(_matching(pattern, [*chunk, matcher])) > PATTERN_LIMIT:
             yield chunk
             chunk = []
         chunk.append(matcher)

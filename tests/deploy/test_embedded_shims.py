@@ -115,7 +115,7 @@ def test_rules_stand_with_pattern_schedule_and_targets(aws, watch):
     throttled = events.describe_rule(Name="techmoda-throttled")
     assert throttled["State"] == "ENABLED"
     pattern = json.loads(throttled["EventPattern"])
-    assert pattern["detail"]["alarmName"] == [{"wildcard": "techmoda/*/throttles"}]
+    assert pattern["detail"]["alarmName"] == [{"suffix": "/throttles"}]
     target = events.list_targets_by_rule(Rule="techmoda-throttled")["Targets"][0]
     assert target["DeadLetterConfig"]["Arn"].endswith(":techmoda-failed")
     assert target["RetryPolicy"]["MaximumRetryAttempts"] == 5

@@ -60,9 +60,11 @@ def test_a_deployed_rule_sends_an_alarm_to_its_rung_of_remediators_and_to_nobody
     assert sorted(function for _, function in cloud.matching(surge)) == [CAPACITY, RAISER]
     assert [function for _, function in cloud.matching(table)] == [CAPACITY]
     assert cloud.matching(alarm_event(cloud, state="OK")) == []
-    foreign = alarm_event(cloud)
-    foreign["detail"]["alarmName"] = "another/read/exhaustion"
-    assert cloud.matching(foreign) == []
+    for name in ("another/read/exhaustion", "techmoda-eu/read/exhaustion"):
+        foreign = alarm_event(cloud)
+        foreign["detail"]["alarmName"] = name
+        foreign["resources"] = [cloud.arn_prefix + name]
+        assert cloud.matching(foreign) == []
 
 
 def test_the_round_is_on_a_schedule(cloud):

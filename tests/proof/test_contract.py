@@ -154,14 +154,24 @@ def test_one_clock_for_the_emulator_and_its_functions_which_can_be_moved(emulato
         assert abs((moment - emulator.clock.now()).total_seconds()) < 5
 
 
-def test_a_rule_matches_names_by_wildcard_and_its_target_rewrites_the_event(emulator, queue):
+def test_a_rule_matches_by_prefix_and_suffix_and_its_target_rewrites_the_event(emulator, queue):
     events = emulator.client("events")
-    pattern = {"source": [BELL], "detail": {"alarmName": [{"wildcard": "shop/*/throttles"}]}}
+    start = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:"
+    pattern = {
+        "source": [BELL],
+        "resources": [{"prefix": f"{start}shop/"}],
+        "detail": {"alarmName": [{"suffix": "/throttles"}]},
+    }
     events.put_rule(Name="contract", EventPattern=json.dumps(pattern))
     rewrite = {"InputPathsMap": {"d": "$.detail"}, "InputTemplate": '{"source": "aws.cloudwatch", "detail": <d>}'}
     events.put_targets(Rule="contract", Targets=[{"Id": "q", "Arn": queue_arn(), "InputTransformer": rewrite}])
-    for name in ("shop/read/throttles", "shop/read/errors"):
-        entry = {"Source": BELL, "DetailType": "t", "Detail": json.dumps({"alarmName": name})}
+    for name in ("shop/read/throttles", "shop/read/errors", "shop-eu/read/throttles"):
+        entry = {
+            "Source": BELL,
+            "DetailType": "t",
+            "Resources": [f"{start}{name}"],
+            "Detail": json.dumps({"alarmName": name}),
+        }
         events.put_events(Entries=[entry])
     assert received(emulator, queue) == [{"source": "aws.cloudwatch", "detail": {"alarmName": "shop/read/throttles"}}]
     events.disable_rule(Name="contract")

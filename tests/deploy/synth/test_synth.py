@@ -10,7 +10,7 @@ import pytest
 from moto.events.models import EventPattern
 
 from alarms.spec import AlarmSpec, CompositeSpec
-from deploy import config, synth
+from deploy import config, embedded_limits, golden, synth
 from deploy.apply import resolve
 from deploy.synth import names, rules
 from sereno.errors import InvalidInput
@@ -88,6 +88,7 @@ def event(alarm: str, state: str = "ALARM", account: str = "123456789012") -> di
         "detail-type": "CloudWatch Alarm State Change",
         "account": account,
         "region": "eu-west-1",
+        "resources": [f"arn:aws:cloudwatch:eu-west-1:{account}:alarm:{alarm}"],
         "detail": {"alarmName": alarm, "state": {"value": state}},
     }
 
@@ -122,6 +123,7 @@ def test_an_alarm_starts_the_remediators_that_answer_it_first():
         event("techmoda/read/exhaustion", state="OK"),
         event("techmoda/read/exhaustion", account="999999999999"),
         event("other/read/exhaustion"),
+        event("techmoda-eu/read/exhaustion"),
         event("techmoda/read/exhaustion-slow"),
         event("TargetTracking-table/techmoda-products"),
     ],
@@ -132,15 +134,49 @@ def test_anything_else_starts_nothing(quiet):
 
 def test_an_alarm_bound_by_name_starts_what_its_meaning_asks_for():
     found = template(bindings={"Legacy Errors": ["errors", "read"], "Unplayed": ["weather", "read"]})
-    assert started_by(found, event("Legacy Errors")) == {"sereno-techmoda-open-incident-1"}
+    assert started_by(found, event("Legacy Errors")) == {"sereno-techmoda-open-incident-2"}
     assert started_by(found, event("Unplayed")) == set()
+
+
+def test_a_bound_alarm_that_follows_the_naming_starts_its_remediator_once():
+    found = template(bindings={"techmoda/legacy/errors": ["errors", "read"]})
+    assert started_by(found, event("techmoda/legacy/errors")) == {"sereno-techmoda-open-incident-1"}
+
+
+def patterns_of(found):
+    """Every event pattern of a template, by the rule's name."""
+    rules_of = of_type(found, "Events::Rule").values()
+    return {
+        one["Properties"]["Name"]: one["Properties"]["EventPattern"]
+        for one in rules_of
+        if "EventPattern" in one["Properties"]
+    }
+
+
+@pytest.mark.parametrize(
+    "example",
+    [
+        "examples/minimal.yaml",
+        "examples/fashion-week.yaml",
+        "examples/techmoda/sereno.yaml",
+        "examples/techmoda/regions.yaml",
+    ],
+)
+def test_no_event_pattern_has_a_wildcard(example):
+    for path, found in [*golden.templates_of(ROOT / example).items(), *golden.rehearsals_of(ROOT / example).items()]:
+        for name, pattern in patterns_of(found).items():
+            assert list(embedded_limits.wildcards(pattern)) == [], f"{path}: {name}"
+            assert "*" not in json.dumps(pattern), f"{path}: {name}"
+            assert rules.size(pattern) <= embedded_limits.PATTERN_LIMIT, f"{path}: {name}"
 
 
 def test_many_bound_alarms_are_spread_over_patterns_within_the_limit():
     many = {f"legacy-alarm-with-a-long-name-{number:04d}": ["errors", "read"] for number in range(200)}
     service = Service.from_json(compiled() | {"bindings": many})
-    found = rules.patterns(service, "open_incident")
+    own, *found = rules.patterns(service, "open_incident")
+    assert own["resources"] == [{"prefix": "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:techmoda/"}]
     assert len(found) > 1
+    assert not any("resources" in pattern for pattern in found)
     assert all(rules.size(pattern) <= 2048 for pattern in found)
     matched = [name for pattern in found for name in pattern["detail"]["alarmName"] if isinstance(name, str)]
     assert matched == list(many)

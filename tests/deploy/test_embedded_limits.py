@@ -1,0 +1,78 @@
+"""What AWS refuses is refused on the embedded AWS, whichever way the call takes."""
+
+import json
+
+import boto3
+import moto
+import pytest
+
+from deploy import embedded_limits
+from deploy.embedded import MOCK_CONFIG, EmbeddedError, create_stack
+
+REGION, ACCOUNT = "eu-west-1", "123456789012"
+
+
+@pytest.fixture
+def aws(monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    embedded_limits.install()
+    with moto.mock_aws(config=MOCK_CONFIG):
+        yield lambda service: boto3.client(service, region_name=REGION)
+
+
+def wildcards(number):
+    return {"detail": {"alarmName": [{"wildcard": f"shop/*/what-{one}"} for one in range(number)]}}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "cost"),
+    [
+        ({"source": ["aws.cloudwatch"]}, 0),
+        ({"detail": {"alarmName": [{"prefix": "shop/"}, {"suffix": "/errors"}]}}, 0),
+        (wildcards(1), 2),
+        (wildcards(9), 18),
+        ({"detail": {"key": [{"wildcard": "a/*"}, {"wildcard": ["*b", "*c*d"]}]}}, 6),
+        ({"detail": {"key": [{"anything-but": {"wildcard": "*.json"}}]}}, 2),
+    ],
+)
+def test_what_a_pattern_costs(pattern, cost):
+    assert embedded_limits.complexity(pattern) == cost
+
+
+def test_a_rule_of_several_wildcards_is_refused_in_the_words_of_aws(aws):
+    events = aws("events")
+    events.put_rule(Name="four", EventPattern=json.dumps(wildcards(4)))
+    with pytest.raises(events.exceptions.InvalidEventPatternException, match="Rule is too complex"):
+        events.put_rule(Name="five", EventPattern=json.dumps(wildcards(5)))
+    assert [one["Name"] for one in events.list_rules()["Rules"]] == ["four"]
+
+
+def test_a_stack_with_a_rule_of_several_wildcards_fails(aws):
+    rule = {"Type": "AWS::Events::Rule", "Properties": {"Name": "nine", "EventPattern": wildcards(9)}}
+    with pytest.raises(EmbeddedError, match="Rule is too complex"):
+        create_stack("watch", {"Resources": {"Rule": rule}}, region=REGION, account=ACCOUNT)
+
+
+@pytest.mark.parametrize(("length", "taken"), [(2048, True), (2049, False)])
+def test_a_pattern_has_at_most_2048_characters_without_spaces(aws, length, taken):
+    frame = len(json.dumps({"source": [""]}, separators=(",", ":")))
+    pattern = json.dumps({"source": ["x" * (length - frame)]})
+    events = aws("events")
+    if taken:
+        events.put_rule(Name="long", EventPattern=pattern)
+    else:
+        with pytest.raises(events.exceptions.InvalidEventPatternException, match="2049 characters"):
+            events.put_rule(Name="long", EventPattern=pattern)
+
+
+def test_an_array_of_an_event_matches_when_any_of_its_values_does(aws):
+    """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns-arrays.html"""
+    from moto.events.models import EventPattern
+
+    pattern = {"resources": [{"prefix": "arn:shop/"}], "detail": {"alarmName": [{"suffix": "/errors"}]}}
+    matches = EventPattern.load(json.dumps(pattern)).matches_event
+    assert matches({"resources": ["arn:other", "arn:shop/read/errors"], "detail": {"alarmName": "shop/read/errors"}})
+    assert not matches({"resources": ["arn:shop-eu/read/errors"], "detail": {"alarmName": "shop-eu/read/errors"}})
+    assert not matches({"resources": [], "detail": {"alarmName": "shop/read/errors"}})
+    assert not matches({"detail": {"alarmName": "shop/read/errors"}})
