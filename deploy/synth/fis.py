@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 
+from deploy import iam
 from deploy.config_recovery import BUCKET_LIMIT
 from deploy.iam import partition
 from deploy.synth import names, store
@@ -158,15 +159,7 @@ def _role(service: Service, found: list[Experiment]) -> Json:
     """What FIS may do while it rehearses: to these functions and tables, for experiments of this account and region.
     https://docs.aws.amazon.com/fis/latest/userguide/getting-started-iam-service-role.html"""
     place = f"{partition(service.region)}:fis:{service.region}:{service.account}"
-    trust = {
-        "Effect": "Allow",
-        "Principal": {"Service": "fis.amazonaws.com"},
-        "Action": "sts:AssumeRole",
-        "Condition": {
-            "StringEquals": {"aws:SourceAccount": service.account},
-            "ArnLike": {"aws:SourceArn": f"arn:{place}:experiment/*"},
-        },
-    }
+    trust = iam.trust("fis.amazonaws.com", service.account, f"arn:{place}:experiment/*")
     statements = [
         *_of_functions(service, found),
         *_of_tables(service, found),

@@ -153,11 +153,7 @@ def _role(service: Service, code: Code) -> Json:
             }
         ),
     ]
-    trust = {
-        "Effect": "Allow",
-        "Principal": {"Service": "lambda.amazonaws.com"},
-        "Action": "sts:AssumeRole",
-    }
+    trust = iam.trust("lambda.amazonaws.com", service.account)
     return {
         "Type": "AWS::IAM::Role",
         "Metadata": {"Everything": iam.reasons(code.permissions)},

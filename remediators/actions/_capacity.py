@@ -170,7 +170,11 @@ def resource_id(context: Context, lane: Lane) -> str:
 
 def dimension(lane: Lane) -> str:
     """As Application Auto Scaling names a lane."""
-    return f"dynamodb:{'index' if lane.index else 'table'}:{UNIT[lane.kind]}"
+    return f"{SCALING}:{'index' if lane.index else 'table'}:{UNIT[lane.kind]}"
+
+
+DIMENSIONS = tuple(f"{SCALING}:{owner}:{unit}" for owner in ("table", "index") for unit in UNIT.values())
+"""Every scalable dimension that `dimension` can give."""
 
 
 def _owners(aws: Aws, context: Context, known: Sequence[Lane]) -> dict[str, list[int]]:

@@ -22,6 +22,9 @@ OUT = "out"
 WORD = "sereno: primary out"
 FULL = 100
 
+# https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-conditions-route53.html
+_CHANGED = "route53:ChangeResourceRecordSets"
+
 PERMISSIONS = (
     Permission("s3.list_objects_v2", "arn:{partition}:s3:::{bucket}"),
     Permission("s3.put_object", "arn:{partition}:s3:::{bucket}/{service}/primary-out"),
@@ -34,7 +37,21 @@ PERMISSIONS = (
 
 RECORDS = (
     Permission("route53.list_resource_record_sets", "arn:{partition}:route53:::hostedzone/{zone}"),
-    Permission("route53.change_resource_record_sets", "arn:{partition}:route53:::hostedzone/{zone}"),
+    Permission(
+        "route53.change_resource_record_sets",
+        "arn:{partition}:route53:::hostedzone/{zone}",
+        condition={
+            # ForAllValues holds when a key is absent, so each key must be present too.
+            "ForAllValues:StringEquals": {
+                f"{_CHANGED}NormalizedRecordNames": ["{shares}"],
+                f"{_CHANGED}RecordTypes": ["CNAME"],
+                f"{_CHANGED}Actions": ["UPSERT"],
+            },
+            "Null": dict.fromkeys(
+                (f"{_CHANGED}NormalizedRecordNames", f"{_CHANGED}RecordTypes", f"{_CHANGED}Actions"), "false"
+            ),
+        },
+    ),
 )
 """What going back, and planned moves, need of Route 53's control plane."""
 

@@ -13,7 +13,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from remediators.actions._capacity import (
+    DIMENSIONS,
     NO_MAXIMUM,
+    SCALING,
     read_series,
     settings,
     table_facts,
@@ -29,6 +31,7 @@ from remediators.actions._capacity_steps import (
     target_step,
     warm_step,
 )
+from remediators.actions._scalable import scalable
 from remediators.demand import alarmed_at, is_early
 from remediators.demand import measure as concurrency
 from remediators.table_demand import KINDS, Lane, LaneDemand, growth, measure
@@ -86,6 +89,7 @@ PERMISSIONS = (
     Permission(
         "application-autoscaling.register_scalable_target",
         "arn:{partition}:application-autoscaling:{region}:{account}:scalable-target/*",
+        condition=scalable(SCALING, *DIMENSIONS),
     ),
 )
 

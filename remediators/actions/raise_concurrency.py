@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from remediators import metrics
+from remediators.actions import _provisioned
 from remediators.actions._provisioned import observe_provisioned, provisioned_steps, read_provisioned
+from remediators.actions._scalable import scalable
 from remediators.actions._throttles import ceased
 from remediators.demand import MINUTE, Demand, alarmed_at, is_early, measure
 from remediators.metrics import Series
@@ -78,6 +80,7 @@ PERMISSIONS = (
     Permission(
         "application-autoscaling.register_scalable_target",
         "arn:{partition}:application-autoscaling:{region}:{account}:scalable-target/*",
+        condition=scalable(_provisioned.NAMESPACE, _provisioned.DIMENSION),
     ),
 )
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from deploy import golden, policy_lint
+from deploy import config, golden, iam, policy_lint
 from deploy.apply import artifacts
+from remediators import registry
+from remediators.actions._scalable import scalable
+from sereno.service import Service
 
+ACCOUNT = "123456789012"
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 READ = "arn:aws:lambda:eu-west-1:123456789012:function:shop-read"
 PAGE = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html"
 
 
 def role(*statements, trust=None, everything=None, **more):
-    trust = trust or {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    trust = trust or iam.trust("lambda.amazonaws.com", ACCOUNT)
     return {
         "Type": "AWS::IAM::Role",
         "Metadata": {"Everything": everything or {}},
@@ -83,11 +87,105 @@ def test_a_role_is_for_lambda_backup_or_fis_alone():
     assert any("AdministratorAccess" in line for line in told(managed))
 
 
-def test_fis_assumes_a_role_on_this_accounts_behalf_alone():
-    trust = {"Effect": "Allow", "Principal": {"Service": "fis.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    assert any("may assume on anybody's behalf" in line for line in told(role(trust=trust)))
-    pin = {"StringEquals": {"aws:SourceAccount": "123456789012"}}
-    assert told(role(trust={**trust, "Condition": pin})) == []
+@pytest.mark.parametrize("service", ["lambda", "backup", "fis"])
+def test_a_service_assumes_a_role_for_this_account_alone(service):
+    trust = {"Effect": "Allow", "Principal": {"Service": f"{service}.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    source = f"arn:aws:{service}:eu-west-1:{ACCOUNT}:experiment/*"
+    assert any(
+        "may assume the role for any account (add aws:SourceAccount)" in line for line in told(role(trust=trust))
+    )
+    for refuses_nothing in (
+        {"StringNotEquals": {"aws:SourceAccount": "1"}},
+        {"StringLike": {"aws:SourceAccount": "*"}},
+    ):
+        assert told(role(trust={**trust, "Condition": refuses_nothing})) != []
+    assert told(role(trust=iam.trust(f"{service}.amazonaws.com", ACCOUNT, source))) == []
+
+
+def test_fis_names_the_experiments_too_for_it_passes_their_arn():
+    without = told(role(trust=iam.trust("fis.amazonaws.com", ACCOUNT)))
+    assert [line for line in without if "add aws:SourceArn" in line]
+
+
+def test_every_role_of_sereno_is_assumed_for_its_own_account_alone():
+    templates = [*golden.templates_of(golden.REGIONS).values(), *golden.rehearsals_of(golden.REGIONS).values()]
+    roles = [one for each in templates for one in each["Resources"].values() if one["Type"] == "AWS::IAM::Role"]
+    assert len(roles) > 20
+    for one in roles:
+        (statement,) = one["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": ACCOUNT}
+
+
+TARGETS = f"arn:aws:application-autoscaling:eu-west-1:{ACCOUNT}:scalable-target/*"
+ZONE = "arn:aws:route53:::hostedzone/Z1"
+SCALING, RECORDS = "application-autoscaling:RegisterScalableTarget", "route53:ChangeResourceRecordSets"
+OF_LAMBDA = {
+    "application-autoscaling:service-namespace": "lambda",
+    "application-autoscaling:scalable-dimension": "lambda:function:ProvisionedConcurrency",
+}
+OF_SHARES = {
+    "route53:ChangeResourceRecordSetsNormalizedRecordNames": ["shares.example.com"],
+    "route53:ChangeResourceRecordSetsRecordTypes": ["CNAME"],
+    "route53:ChangeResourceRecordSetsActions": ["UPSERT"],
+}
+PRESENT = {"Null": dict.fromkeys(OF_SHARES, "false")}
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "condition", "said"),
+    [
+        (SCALING, TARGETS, {"StringEquals": OF_LAMBDA}, None),
+        (SCALING, TARGETS, {}, "needs a condition (application-autoscaling:service-namespace)"),
+        (
+            SCALING,
+            TARGETS,
+            {"StringEquals": dict(list(OF_LAMBDA.items())[:1])},
+            "(application-autoscaling:scalable-dim",
+        ),
+        (SCALING, TARGETS, {"StringNotEquals": OF_LAMBDA}, "needs a condition"),
+        (SCALING, TARGETS, {"StringLike": dict.fromkeys(OF_LAMBDA, "*")}, "which refuses nothing"),
+        (
+            SCALING,
+            TARGETS,
+            {"StringEquals": {**OF_LAMBDA, "application-autoscaling:dimension": "x"}},
+            "no condition key",
+        ),
+        (RECORDS, ZONE, {"ForAllValues:StringEquals": OF_SHARES, **PRESENT}, None),
+        (RECORDS, ZONE, {"ForAllValues:StringEquals": OF_SHARES}, "also holds when the key is absent"),
+        (RECORDS, ZONE, {}, "needs a condition (route53:ChangeResourceRecordSetsNormalizedRecordNames)"),
+        (RECORDS, ZONE, {}, "needs a condition (route53:ChangeResourceRecordSetsRecordTypes)"),
+        (RECORDS, ZONE, {}, "needs a condition (route53:ChangeResourceRecordSetsActions)"),
+        (RECORDS, ZONE.replace("Z1", "*"), {"ForAllValues:StringEquals": {}}, "needs a condition"),
+        (
+            "iam:PassRole",
+            "arn:aws:iam::123456789012:role/x",
+            {"Bool": {"aws:SecureTransport": "true"}},
+            "PassedToService",
+        ),
+    ],
+)
+def test_what_aws_narrows_by_condition_keys_alone_carries_them(action, resource, condition, said):
+    found = told(role(allow(action, resource, **({"Condition": condition} if condition else {}))))
+    assert any(said in line for line in found) if said else found == [], found
+
+
+def conditions(remediator, action):
+    """The conditions under which the example of two regions allows a remediator an action."""
+    watch = config.watches(config.compile_config(config.load(golden.REGIONS)))[0]
+    found = iam.allow(registry.all_remediators()[remediator].permissions, Service.from_json(watch))
+    return [one["Condition"] for one in found if action in one["Action"]]
+
+
+def test_the_roles_of_sereno_register_and_change_no_more_than_they_need():
+    assert conditions("raise_concurrency", SCALING) == [scalable("lambda", "lambda:function:ProvisionedConcurrency")]
+    lanes = [f"dynamodb:{owner}:{kind}CapacityUnits" for owner in ("index", "table") for kind in ("Read", "Write")]
+    assert conditions("raise_capacity", SCALING) == [scalable("dynamodb", *lanes)]
+    (records,) = conditions("fail_back", RECORDS)
+    assert list(records["ForAllValues:StringEquals"].values()) == [
+        ["shares.api.techmoda.example"],
+        ["CNAME"],
+        ["UPSERT"],
+    ]
 
 
 def resource_policy(**statement):

@@ -10,9 +10,10 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from deploy.iam import ACTIONS
 from remediators import handler, readiness, registry
+from remediators.actions._switch import RECORDS
 from remediators.readiness import Proof, Readiness, action_of, summary, turn
 from sereno.model import Target
-from sereno.service import Function
+from sereno.service import Function, Recovery
 
 NAME = "raise_concurrency"
 DENIED = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "GetFunction")
@@ -84,6 +85,26 @@ def test_a_right_that_somebody_took_away_is_named(house, tested):
     assert wanting.what == "may lambda:PutFunctionConcurrency"
     assert "function:techmoda-read" in wanting.detail
     assert house.telemetry.total("NotReady") == 1
+
+
+def test_iam_is_asked_under_the_conditions_that_the_call_will_meet(house, tested):
+    _, iam = tested()
+    asked = {one["ActionNames"][0]: one["ContextEntries"] for one in iam.asked}
+    assert asked["lambda:PutFunctionConcurrency"] == []
+    given = {one["ContextKeyName"]: one for one in asked["application-autoscaling:RegisterScalableTarget"]}
+    assert given["application-autoscaling:service-namespace"]["ContextKeyValues"] == ["lambda"]
+    dimension = given["application-autoscaling:scalable-dimension"]
+    assert dimension["ContextKeyValues"] == ["lambda:function:ProvisionedConcurrency"]
+    recovery = Recovery(
+        "eu-west-1", "eu-central-1", "eu-north-1", "https://a.example", {}, zone="Z1", shares="Shares.a.example"
+    )
+    records = next(one for one in RECORDS if one.condition)
+    entries = readiness.context_entries(records, replace(house.watch.service, recovery=recovery))
+    assert [(one["ContextKeyType"], one["ContextKeyValues"]) for one in entries] == [
+        ("stringList", ["shares.a.example"]),
+        ("stringList", ["CNAME"]),
+        ("stringList", ["UPSERT"]),
+    ]
 
 
 def test_a_target_that_is_not_there_is_named(house, tested):
