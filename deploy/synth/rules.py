@@ -1,7 +1,7 @@
 """EventBridge rules: which alarm starts which remediator.
 
-One rule serves a remediator however many alarms there are: it matches the alarm's ARN by prefix (the service) and its
-name by suffix (the *what*). No pattern has a wildcard, because EventBridge refuses a rule of several as "too complex".
+One rule serves a remediator however many alarms there are: it matches the alarm's ARN by prefix (the service) and
+its name by suffix (the *what*). No pattern has a wildcard: EventBridge refuses a rule of several as "too complex".
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
 """
 
@@ -34,8 +34,8 @@ def patterns(service: Service, remediator: str) -> list[Json]:
     nothing.
 
     Alarms that follow Sereno's naming are matched by prefix and suffix. Bound alarms have names of their own, which
-    the prefix would exclude: they are matched by exact name, in patterns of their own. Raises InvalidInput for a bound
-    alarm whose name alone is too long.
+    the prefix would exclude: they are matched by exact name, in patterns of their own. Raises InvalidInput for a
+    bound alarm whose name alone is too long.
     """
     whats = first_rung(service, remediator)
     suffixes: list[str | Json] = [{"suffix": f"/{what}"} for what in whats]
