@@ -22,6 +22,15 @@ if TYPE_CHECKING:
     from drills.scenario import Scenario
 
 
+class Assume(StrEnum):
+    """What is assumed of everything that CloudWatch leaves open: see alarms.assumptions."""
+
+    USUAL = "usual"
+    WORST = "worst"
+    PARTIAL = "partial"
+    LONG = "long"
+
+
 class Speed(StrEnum):
     """`live` runs in real time and tells as it goes; `max` as fast as it can."""
 
@@ -98,6 +107,14 @@ def drill(
     serve: Annotated[
         bool, typer.Option("--serve", help="A game day: the on-call page over a world that you stir up yourself.")
     ] = False,
+    assume: Annotated[
+        Assume,
+        typer.Option(
+            "--assume",
+            metavar="NAME",
+            help="How CloudWatch evaluates: usual, worst (short range, metrics 3 minutes late), partial or long.",
+        ),
+    ] = Assume.USUAL,
     mode: Annotated[
         Mode | None,
         typer.Option("--mode", metavar="MODE", help="With --serve: every remediator's mode, like approve."),
@@ -118,13 +135,13 @@ def drill(
         mend = "records one drill that runs by itself: leave out --serve and --seeds"
         raise InvalidInput("sereno drill", [Problem("--record", record, mend)])
     if serve:
-        _game_day(_of_one_region(library.load(name), "--serve"), seed, speed, mode, port)
+        _game_day(_of_one_region(_assuming(library.load(name), assume), "--serve"), seed, speed, mode, port)
         return
     _check_options(mode, speed, seeds)
     for path in (report, record):
         if path is not None:
             writable(path)
-    found = library.load(name)
+    found = _assuming(library.load(name), assume)
     if record is not None:
         _of_one_region(found, "--record")
     if seeds == 1:
@@ -137,6 +154,15 @@ def drill(
         as_json(for_machines(results[0]) if seeds == 1 else [for_machines(one) for one in results])
     if any(many.missed(one) for one in results):
         raise typer.Exit(1)
+
+
+def _assuming(found: AnyScenario, assume: Assume) -> AnyScenario:
+    """The scenario under another assumption about CloudWatch. Raises InvalidInput for one of two regions."""
+    if assume is Assume.USUAL:
+        return found
+    from alarms.assumptions import NAMED
+
+    return _of_one_region(found, "--assume").assuming(NAMED[assume])
 
 
 def _check_options(mode: Mode | None, speed: str, seeds: int) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from alarms import metric_math
+from alarms.assumptions import USUAL, Assumptions
 from alarms.composite import evaluate as evaluate_rule
 from alarms.evaluator import Evaluation, evaluate, evaluation_range
 from alarms.spec import AlarmSpec, CompositeSpec
@@ -24,9 +25,6 @@ from sereno.model import Json
 
 MINUTE = 60.0
 INITIAL = "INSUFFICIENT_DATA"
-# A math alarm reads further back than its evaluation range, which is why CloudWatch advises against functions whose
-# values change with the range; how far is not published. Two points are what DIFF(DIFF()) needs.
-LEAD = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +59,11 @@ class _Composite:
 
 @dataclass(slots=True)
 class Belfry:
-    """All alarms of a watch. `start` is the drill's first second (epoch)."""
+    """All alarms of a watch. `start` is the drill's first second (epoch); `assume` answers what AWS leaves open."""
 
     store: MetricStore
     start: float
+    assume: Assumptions = USUAL
     bells: list[_Bell] = field(default_factory=list)
     composites: dict[str, _Composite] = field(default_factory=dict)
 
@@ -75,13 +74,15 @@ class Belfry:
         store: MetricStore,
         start: float,
         seed: int,
+        assume: Assumptions = USUAL,
     ) -> Belfry:
-        """Every alarm with its phase. The phase hangs on the alarm's place, not on the others."""
-        belfry = Belfry(store, start)
+        """Every alarm with its phase. The phase follows from the alarm's name, not from the other alarms."""
+        belfry = Belfry(store, start, assume)
         for spec in sorted(metric_alarms, key=lambda one: one.name):
             every = 10.0 if spec.period_seconds < MINUTE else MINUTE
-            draw = np.random.default_rng([seed, *spec.name.encode()]).uniform(0, every)
-            belfry.bells.append(_Bell(spec, float(draw), every, since=start))
+            draw = float(np.random.default_rng([seed, *spec.name.encode()]).uniform(0, every))
+            phase = draw if assume.phase_s is None else assume.phase_s % every
+            belfry.bells.append(_Bell(spec, phase, every, since=start))
         for composite in composites:
             belfry.composites[composite.name] = _Composite(composite, since=start)
         return belfry
@@ -132,11 +133,12 @@ class Belfry:
     def _answer(self, bell: _Bell, now: float) -> Evaluation:
         spec = bell.spec
         period = spec.period_seconds
-        size = evaluation_range(spec.evaluation_periods)
+        extra = self.assume.range_extra
+        size = evaluation_range(spec.evaluation_periods) if extra is None else spec.evaluation_periods + extra
         grid = min(bell.every, period)
         # The window ends now, on the grid of the metric's resolution: a five-minute period slides by the minute.
         end = now - now % grid
-        lead = LEAD if spec.metrics else 0
+        lead = self.assume.lead if spec.metrics else 0
         first = end - (size + lead) * period
         data = {
             query.id: self.store.read(

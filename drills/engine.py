@@ -126,7 +126,9 @@ class Engine:
             prepare=lambda cloud: cloud_tables.prepare(cloud, self.scenario),
         )
         with account as cloud:
-            belfry = bell.Belfry.hang(cloud.alarms, cloud.composites, world.store, start, self.seed)
+            assume = self.scenario.assume
+            world.store.late_s, world.store.partial = assume.late_s, assume.partial
+            belfry = bell.Belfry.hang(cloud.alarms, cloud.composites, world.store, start, self.seed, assume)
             cloud.answers.alarms = lambda: belfry.described(cloud.arn_prefix)
             # Sereno's own functions take from the same account.
             own = {one.name for one in self.service.functions.values()}

@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ Key = tuple[str, str, tuple[tuple[str, str], ...]]
 
 LOWEST = 0.1
 GROWTH = 1.015
+MINUTE = 60
 BUCKETS = 1024  # from 0.1 to 0.1 x 1.015^1024: in milliseconds, seven minutes
 _WIDTH = math.log(GROWTH)
 _PERCENTILE = re.compile(r"^p(\d{1,2}(?:\.\d+)?|100)$")
@@ -88,6 +89,16 @@ class _Trimmed:
         return _Trimmed(first, histogram.counts[first : last + 1].astype(np.int32))
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What can be read: a datapoint visible by `whole` is complete, one visible by `in_part` holds a `part` of its
+    samples."""
+
+    whole: float
+    in_part: float
+    part: float
+
+
 class _Series:
     """One metric with one set of dimensions."""
 
@@ -144,10 +155,16 @@ def _blank(slots: int) -> Floats:
 
 
 class MetricStore:
-    """Statistic sets in, statistics out, each datapoint hidden until its moment. Times are epoch seconds."""
+    """Statistic sets in, statistics out, each datapoint hidden until its moment. Times are epoch seconds.
+
+    `late_s` delays every datapoint of a minute by so many seconds more; meanwhile `partial` of its samples is visible
+    (1: none). Datapoints of 10 seconds are the application's own and come as they are published.
+    """
 
     def __init__(self) -> None:
         self._series: dict[Key, _Series] = {}
+        self.late_s = 0.0
+        self.partial = 1.0
 
     def put(
         self,
@@ -204,12 +221,17 @@ class MetricStore:
             _check_stat(stat)
             return [None] * slots
         if period < series.resolution:
-            return _spread(series, stat, period, first, slots, now)
+            return _spread(series, stat, period, first, slots, self._seen_at(series, now))
         if period % series.resolution:
             raise ValueError(f"period {period} s is no multiple of the resolution {series.resolution} s")
         if first % series.resolution:
             raise ValueError(f"the window starts at {first}, between slots of {series.resolution} s")
-        return _aggregate(series, stat, period, first // series.resolution, slots, now)
+        return _aggregate(series, stat, period, first // series.resolution, slots, self._seen_at(series, now))
+
+    def _seen_at(self, series: _Series, now: float) -> _Seen:
+        if series.resolution < MINUTE:
+            return _Seen(now, now, 1.0)
+        return _Seen(now - self.late_s, now if self.partial < 1 else now - self.late_s, self.partial)
 
     def samples(
         self,
@@ -261,7 +283,7 @@ def _check_stat(stat: str) -> float | None:
     return float(match[1])
 
 
-def _spread(series: _Series, stat: str, period: int, first: int, slots: int, now: float) -> list[float | None]:
+def _spread(series: _Series, stat: str, period: int, first: int, slots: int, seen_at: _Seen) -> list[float | None]:
     resolution = series.resolution
     answers: list[float | None] = [None] * slots
     for place in range(slots):
@@ -269,18 +291,21 @@ def _spread(series: _Series, stat: str, period: int, first: int, slots: int, now
         # The slot that begins in this period, if one does.
         begins = -(-moment // resolution) * resolution
         if begins < moment + period:
-            answers[place] = _aggregate(series, stat, resolution, begins // resolution, 1, now)[0]
+            answers[place] = _aggregate(series, stat, resolution, begins // resolution, 1, seen_at)[0]
     return answers
 
 
-def _aggregate(series: _Series, stat: str, period: int, first: int, slots: int, now: float) -> list[float | None]:
+def _aggregate(series: _Series, stat: str, period: int, first: int, slots: int, seen_at: _Seen) -> list[float | None]:
     percent = _check_stat(stat)
     each = period // series.resolution
     window = series.window(first, first + slots * each)
-    seen = window[0] <= now
+    seen = window[0] <= seen_at.in_part
+    share: NDArray[Any] = seen
+    if seen_at.part < 1:
+        share = np.where(window[0] <= seen_at.whole, 1.0, np.where(seen, seen_at.part, 0.0))
     if percent is not None:
         return _percentiles(series, percent, first, seen.reshape(slots, each), window)
-    counts = np.where(seen, window[2], 0.0).reshape(slots, each).sum(axis=1)
+    counts = (share * window[2]).reshape(slots, each).sum(axis=1)
     if stat == "SampleCount":
         values = counts
     elif stat == "Minimum":
@@ -288,7 +313,7 @@ def _aggregate(series: _Series, stat: str, period: int, first: int, slots: int, 
     elif stat == "Maximum":
         values = np.where(seen, window[4], -math.inf).reshape(slots, each).max(axis=1)
     else:
-        values = np.where(seen, window[1], 0.0).reshape(slots, each).sum(axis=1)
+        values = (share * window[1]).reshape(slots, each).sum(axis=1)
         if stat == "Average":
             values = values / np.maximum(counts, 1e-300)
     return [value if count else None for value, count in zip(values.tolist(), counts.tolist(), strict=True)]

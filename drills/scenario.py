@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from alarms.assumptions import USUAL, Assumptions
 from drills import scenario_reader
 from drills.clients import Traffic
 from drills.faults import KINDS, WATCH_KINDS, Fault
@@ -21,6 +22,8 @@ from sereno.errors import InvalidInput, Problem
 from sereno.model import Json
 from sereno.service import Index, Table
 
+# Objectives that time what comes after the first failure.
+RECOVERIES = frozenset({"recovered-within", "table-recovered-within"})
 FOLDER = Path(__file__).with_name("scenarios")
 
 
@@ -157,6 +160,19 @@ class Scenario:
     limits: Json = field(default_factory=dict)
     events: tuple[Json, ...] = ()
     objectives: tuple[Objective, ...] = ()
+    assume: Assumptions = USUAL
+
+    def assuming(self, assume: Assumptions) -> Scenario:
+        """The same scenario under another assumption about CloudWatch. Where metrics come later, recovery after a
+        step that nothing foresees may take so much longer: no watch can act on data that is not there yet."""
+        later = tuple(
+            replace(one, target=float(one.target) + assume.delay_s)
+            if one.name in RECOVERIES and isinstance(one.target, float | int)
+            else one
+            for one in self.objectives
+        )
+        story = f"{self.story.rstrip()} Assumed of CloudWatch: {assume.text}." if assume.text else self.story
+        return replace(self, assume=assume, objectives=later, story=story)
 
     @property
     def start_s(self) -> float:

@@ -5,6 +5,7 @@ All alarms watch FunctionName alone, which counts every version and alias: a con
 
 from __future__ import annotations
 
+from alarms.forecast import FORECAST_POINTS, two_minute_slope, with_slope
 from alarms.slo import failing_share, ratio, runbook_link
 from alarms.spec import AlarmSpec, AnySpec, MetricQuery, dimensions
 from alarms.wire import Api, alarm_name
@@ -138,12 +139,13 @@ def saturation(service: Service, function: Function, reserved: int) -> AlarmSpec
 def exhaustion(service: Service, function: Function, reserved: int) -> AlarmSpec:
     """The limit will be met within ten minutes if demand goes on growing as it does.
 
-    The slope is that of the last two minutes, d - d(two before) = 2 DIFF(d) - DIFF(DIFF(d)): an ordinary peak that
-    comes within one minute is over by the second, while a ramp goes on. Over one minute only, a step to 1.5 times
-    would be forecast as a surge of 6.5 times. CloudWatch fetches more datapoints than N, so DIFF has what it needs.
+    The slope is that of the last two minutes (see `two_minute_slope`): an ordinary peak that comes within one minute
+    is over by the second, while a ramp goes on. Over one minute only, a step to 1.5 times would be forecast as a
+    surge of 6.5 times. One of six datapoints is enough, so a late minute delays the forecast and never hides it; in
+    exchange the alarm stays in ALARM up to five minutes after the growth has ended.
     """
     usable = mean_within(reserved, SIGMAS)
-    slope = "(2 * DIFF(demand) - DIFF(DIFF(demand))) / 2"
+    forecast = f"demand + {AHEAD_MINUTES} * {two_minute_slope('demand')}"
     return AlarmSpec(
         **_named(service, function, "exhaustion", "ticket"),
         description=(
@@ -154,13 +156,13 @@ def exhaustion(service: Service, function: Function, reserved: int) -> AlarmSpec
             "of ConcurrentExecutions would not do: by chance alone its slope fires nine times on a quiet day.)"
         ),
         metrics=(
-            MetricQuery("forecast", f"demand + {AHEAD_MINUTES} * {slope}", label="demand in 10 minutes"),
+            MetricQuery("forecast", with_slope("demand", forecast), label="demand in 10 minutes"),
             MetricQuery("demand", f"duration / {MINUTE_MS}", label="demand", return_data=False),
             _stat("duration", function, "Duration", "Sum"),
         ),
         comparison_operator="GreaterThanOrEqualToThreshold",
         threshold=round(usable, 3),
-        evaluation_periods=1,
+        evaluation_periods=FORECAST_POINTS,
         datapoints_to_alarm=1,
         treat_missing_data="notBreaching",
     )

@@ -7,6 +7,7 @@ expression, so it is the table and its first nine indexes by name.
 
 from __future__ import annotations
 
+from alarms.forecast import FORECAST_POINTS, two_minute_slope, with_slope
 from alarms.slo import runbook_link
 from alarms.spec import AlarmSpec, AnySpec, MetricQuery, dimensions
 from alarms.wire import Api, alarm_name
@@ -78,7 +79,8 @@ def capacity(service: Service, table: Table, kind: str) -> AlarmSpec | None:
 
     Consumed units are a minute's Sum; a unit of capacity is one a second. The divisor is the declared constant: the
     metric ProvisionedReadCapacityUnits comes every 300 seconds, and CloudWatch need not fetch so many minutes that
-    FILL(..., REPEAT) finds the last one. The slope is that of `exhaustion`: see alarms.packs.lambda_functions.
+    FILL(..., REPEAT) finds the last one. The slope is that of `exhaustion`: see alarms.packs.lambda_functions. Where
+    a datapoint is missing only the forecast is silent, and what is in use decides alone.
     """
     shares, queries = [], []
     for number, part in _parts(table):
@@ -87,8 +89,8 @@ def capacity(service: Service, table: Table, kind: str) -> AlarmSpec | None:
             continue
         one = f"m{number}"
         whole = f"{60 * units:g}"
-        slope = f"(2 * DIFF({one}) - DIFF(DIFF({one}))) / 2"
-        shares += [f"({one} + {AHEAD_MINUTES} * {slope}) / {whole}", f"{one} / {SATURATED} / {whole}"]
+        forecast = f"({one} + {AHEAD_MINUTES} * {two_minute_slope(one)}) / {whole}"
+        shares += [with_slope(one, forecast), f"{one} / {SATURATED} / {whole}"]
         queries.append(_stat(one, table, part, f"Consumed{kind.capitalize()}CapacityUnits"))
     if not queries:
         return None
@@ -104,7 +106,7 @@ def capacity(service: Service, table: Table, kind: str) -> AlarmSpec | None:
         metrics=(MetricQuery("share", f"MAX([{', '.join(shares)}])", label="share of the capacity"), *queries),
         comparison_operator="GreaterThanOrEqualToThreshold",
         threshold=1.0,
-        evaluation_periods=1,
+        evaluation_periods=FORECAST_POINTS,
         datapoints_to_alarm=1,
         treat_missing_data="notBreaching",
     )

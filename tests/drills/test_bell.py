@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from alarms.assumptions import Assumptions
 from alarms.spec import AlarmSpec, CompositeSpec, MetricQuery
 from drills.bell import Belfry, sns_message, state_change
 from drills.metrics import MetricStore
@@ -177,3 +178,28 @@ def test_a_ring_becomes_the_event_that_sereno_reads_and_the_message_that_people_
     told = sns_message(ring, account=ACCOUNT, region=REGION)
     assert (told["AlarmDescription"], told["NewStateValue"]) == ("Customers are turned away.", "ALARM")
     assert told["OldStateValue"] == "INSUFFICIENT_DATA"
+
+
+def test_what_is_assumed_of_cloudwatch_is_an_argument_of_the_alarm_engine():
+    """A silent metric is noticed when its datapoints have left the evaluation range, whose size is not published."""
+    silent = alarm(treat_missing_data="breaching", comparison_operator="LessThanThreshold", threshold=1.0)
+    at = {}
+    for extra in (0, 10):
+        belfry = Belfry.hang((silent,), (), MetricStore(), START, 1, Assumptions(range_extra=extra, phase_s=30.0))
+        for minute in range(20):
+            throttled(belfry.store, minute, 5)
+        at[extra] = max(moment for moment, _, state in rings(belfry, 60 * 60) if state == "ALARM")
+    assert at[10] - at[0] == pytest.approx(600)
+
+
+def test_every_datapoint_of_a_minute_can_be_assumed_late_and_visible_in_part_meanwhile():
+    store = MetricStore()
+    for minute in range(3):
+        throttled(store, minute, 10)
+    window = ("AWS/Lambda", "Throttles", {"FunctionName": "shop-read"}, "Sum", 60, START, START + 180, START + 185)
+    assert store.read(*window) == [10, 10, 10]
+    store.late_s = 45.0
+    assert store.read(*window) == [10, 10, None]
+    store.partial = 0.4
+    assert store.read(*window) == [10, 10, 4]
+    assert store.read(*window[:-1], START + 230) == [10, 10, 10]
