@@ -46,7 +46,8 @@ class Assumptions:
 
 
 USUAL = Assumptions()
-# A datapoint is 75 s late in an ordinary drill at most, so these are 180 s: the latest that is assumed of AWS.
+# In an ordinary drill a datapoint is there 75 s after the end of its minute at the latest. With these it is there
+# 180 s after its timestamp, which is the minute's start: at an evaluation the newest two minutes are missing.
 LATEST_S = 45.0
 # The newest minutes are missing, nothing is read beyond N datapoints, and an alarm is evaluated as late as it can be.
 WORST = Assumptions(

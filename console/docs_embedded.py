@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from alarms.assumptions import NAMED, USUAL
 from console.docs_pages import cell
 from deploy.embedded_shims import SHIMS
 from drills import (
@@ -132,9 +133,12 @@ def _metrics() -> Iterator[tuple[str, str, str]]:
     )
     yield (
         "datapoints that a metric-math alarm reads before its evaluation range",
-        f"{bell.LEAD}",
-        "how far back CloudWatch reads is not published; DIFF(DIFF()) needs two",
+        f"{USUAL.lead}",
+        "how far back CloudWatch reads is not published; no alarm of a pack depends on it (docs/alarms.md)",
     )
+    for name, assume in NAMED.items():
+        if assume.text:
+            yield (f"with `--assume {name}`", assume.text, "what CloudWatch leaves open: alarms/assumptions.py")
     yield (
         "percentiles",
         f"from buckets that grow by {(metrics.GROWTH - 1) * 100:g} %",

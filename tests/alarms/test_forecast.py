@@ -1,4 +1,4 @@
-"""A forecast needs three datapoints: it is silent without them, and neither a short range nor a late minute hides it."""
+"""A forecast is silent without its three datapoints, and neither a short range nor a late minute hides a surge."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FORECASTS = [(EXHAUSTION, 16.0, 60_000.0), (CAPACITY, 66.0, 60.0)]
 
 
 def state(spec, levels, unit, extra, lead):
-    """The state on the newest minutes of `levels` when N + extra datapoints are fetched and math reads `lead` more."""
+    """The state on the newest minutes of `levels`: N + extra datapoints are fetched, and math reads `lead` more."""
     size = spec.evaluation_periods + extra
     window = [None if level is None else level * unit for level in levels][-(size + lead) :]
     window = [None] * (size + lead - len(window)) + window

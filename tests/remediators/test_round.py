@@ -258,3 +258,28 @@ def test_the_round_function_takes_both_the_tick_and_the_stacks_news(house, monke
     assert round.handler(stack_event(house, "UPDATE_IN_PROGRESS"), None) == {"noted": True}
     done = round.handler({"source": "aws.scheduler"}, None)
     assert done == {"tended": 0, "started": 0, "left": 0, "conflicts": 0, "failed": 0, "incidents": 0}
+
+
+class TestTheTailOfAForecast:
+    """A forecast alarm looks at six minutes, so it is in ALARM up to nine minutes longer than the growth: five of its
+    window, and three by which metrics may be late. Nothing starts a second remediation from that."""
+
+    TAIL = 9
+
+    @pytest.mark.parametrize("hold_s", [900, 60])
+    def test_the_change_is_made_and_reverted_once(self, house, hold_s):
+        plays = {what: replace(play, hold_s=hold_s) for what, play in house.watch.service.playbook.items()}
+        house.on(playbook=plays)
+        house.surge()
+        house.red()
+        flow.start(house.watch, house.signal(), NAME)
+        assert house.reserved() == 240
+        for minute in range(40):
+            if minute == self.TAIL:
+                house.green()
+            house.calm()
+            house.rounds(1)
+        changed = [one for one in house.all() if one.plan and one.plan.steps]
+        assert [one.status for one in changed] == [Status.REVERTED]
+        assert house.aws.mutating() == ["lambda.put_function_concurrency"] * 2, "raised once, reverted once"
+        assert house.reserved() == 120
