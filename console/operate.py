@@ -22,6 +22,7 @@ from deploy.synth import names
 from remediators import approvals, readiness, registry
 from remediators.clients import BotocoreAws
 from remediators.ledger import Ledger
+from sereno import people
 from sereno.errors import InvalidInput, Problem, Refused
 from sereno.guard import effective_mode
 from sereno.lifecycle import Remediation
@@ -261,4 +262,6 @@ def who(by: str | None) -> str:
         name = ""
     if not name.strip():
         raise InvalidInput("sereno", [Problem("--by", None, "say who asks: this machine knows no login (--by NAME)")])
+    if wrong := people.fault(name):
+        raise InvalidInput("sereno", [Problem("--by", name, wrong)])
     return name.strip()

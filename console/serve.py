@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -113,10 +114,13 @@ def run(room: Room, guarded: Door, host: str, port: int) -> None:
     """Serves a room until it is interrupted. Raises InvalidInput when the address cannot be had."""
     import uvicorn
 
+    from console import serve_limits
     from dashboards.page.app import create
 
-    config = uvicorn.Config(
+    many = serve_limits.LIMITS.many | (guarded.proxies if guarded.header else frozenset())
+    config = serve_limits.config(
         create(room, guarded),
+        limits=replace(serve_limits.LIMITS, many=many),
         host=host,
         port=port,
         log_level="warning",

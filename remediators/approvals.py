@@ -7,14 +7,13 @@ is still the one that was judged, so nothing can change between the two. The rou
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from remediators.ledger import Ledger, VersionConflict
 from sereno.lifecycle import Remediation
 from sereno.model import Status
+from sereno.people import NAME_LIMIT, TOKEN_MARK, imitation, same, same_person
 from sereno.service import Service
 
 VERBS = ("approve", "revert", "keep")
@@ -24,10 +23,6 @@ FITS = {
     "keep": (Status.VERIFYING, Status.HOLDING, Status.ESCALATED),
     "revert": (Status.AWAITING_APPROVAL, Status.VERIFYING, Status.HOLDING, Status.ESCALATED, Status.KEPT),
 }
-NAME_LIMIT = 100
-# Who came by Slack stands as "name (U0123456789)": the name is theirs to change, the id is not.
-# https://docs.slack.dev/reference/objects/user-object
-_SLACK_ID = re.compile(r"\(([uw][a-z0-9]{6,})\)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +48,13 @@ def judge(
     remediation: Remediation, service: Service, verb: str, *, by: str, plan: str | None, now: datetime
 ) -> Answer:
     """Whether a person's word fits the remediation as it stands. Pure."""
-    who, one = same(by), remediation
+    one = remediation
 
     def no(reason: str, text: str) -> Answer:
         return Answer(False, reason, text, one)
 
-    if not who or len(by) > NAME_LIMIT:
-        return no("nobody", "say who asks")
+    if wrong := _unnamed(by):
+        return no("nobody", wrong)
     if verb not in FITS:
         return no("unfit", f"{verb} is nothing that can be asked ({', '.join(VERBS)})")
     if one.status not in FITS[verb]:
@@ -78,26 +73,35 @@ def judge(
     if one.escalate_at is not None and now >= one.escalate_at:
         return no("expired", f"{one.id} could be approved until {one.escalate_at:%H:%M} UTC")
     if needs_two(one, service):
-        if who in {same(known) for known in one.approved_by}:
-            return no("same-person", f"{by} has approved {one.id} already; a plan of high risk needs a second person")
+        if again := _approved_before(one, by):
+            return no("same-person", again)
         if not one.approved_by:
             return Answer(True, "first", f"Noted: {by} approves {one.id}. A second person must approve it too.", one)
     return Answer(True, "noted", f"Noted: approve {one.id}. The round sees to it within a minute.", one)
 
 
+def _unnamed(by: str) -> str:
+    """Why nobody can be held to a name; nothing when somebody can."""
+    if not same(by) or len(by) > NAME_LIMIT:
+        return f"say who asks (a name of at most {NAME_LIMIT} characters)"
+    imitates = imitation(by)
+    return f"the name {by} {imitates}: write it in one script" if imitates else ""
+
+
+def _approved_before(remediation: Remediation, by: str) -> str:
+    """Why a name does not count as the second person; nothing when it does."""
+    before = next((known for known in remediation.approved_by if same_person(by, known)), None)
+    if before is None:
+        return ""
+    why = f"{before} has approved {remediation.id} already; a plan of high risk needs a second person"
+    if same(by) == TOKEN_MARK:
+        return f"{why}. Everybody who signs in with the shared token counts as one: use Slack or a proxy's sign-in"
+    return why if same(by) == same(before) else f"{why}, and the name {by} looks like that one"
+
+
 def digest_of(remediation: Remediation) -> str | None:
     """The digest of its plan, where it has one."""
     return remediation.plan.digest if remediation.plan else None
-
-
-def same(name: str) -> str:
-    """A name as it is compared: without regard to capitals, blanks, what cannot be seen, and ways to write a letter;
-    who came by Slack by the Slack id alone."""
-    letters = unicodedata.normalize("NFKC", " ".join(name.split()))
-    seen = "".join(one for one in letters if not unicodedata.category(one).startswith("C"))
-    plain = " ".join(seen.split()).casefold()
-    slack = _SLACK_ID.search(plain)
-    return slack[1] if slack else plain
 
 
 def ask(

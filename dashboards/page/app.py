@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import secrets
+import time
 from collections import OrderedDict
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -19,25 +20,36 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from dashboards.page import security
-from dashboards.page.guard import Guard
+from dashboards.page.guard import STATIC, Guard, cookie_of
 from dashboards.page.live import Live
 from dashboards.page.room import INCIDENT_VERBS, PAGE, VERBS, Done, Room
 from dashboards.page.security import Door
+from dashboards.page.sessions import SIGNED_IN_S
 from dashboards.page.views import render, words
 from sereno.errors import SerenoError
 
 log = logging.getLogger("sereno.page")
-STATIC = Path(__file__).parent / "static"
 FORM_COOKIE = "sereno_form"
 BODY_LIMIT = 8192
 ID_LIMIT = 300
+# Days are counted back and forth from these, which must stay within what a datetime can hold.
+FIRST_YEAR, LAST_YEAR = 2000, 2200
 SAID_LIMIT = 200
+OLD_FORM = "This form is not from this page, or is old. Load the page again."
 UNTOLD = "The world cannot be read just now. The page tries again by itself."
 
 
-def create(room: Room, door: Door, *, poll_s: float = 2.0, quiet_s: float = 15.0) -> Starlette:
-    """The application. It keeps nothing but the last answer to each browser, and the secret that binds its forms."""
-    page = Page(room, door, Live(room.version, poll_s, quiet_s))
+def create(
+    room: Room,
+    door: Door,
+    *,
+    poll_s: float = 2.0,
+    quiet_s: float = 15.0,
+    clock: Callable[[], float] = time.time,
+) -> Starlette:
+    """The application. It keeps nothing but the last answer to each browser, and the secret that binds its forms.
+    `clock` gives seconds since 1970, for sign-ins: the room's own time may be a drill's."""
+    page = Page(room, door, Live(room.version, poll_s, quiet_s), clock)
     get = [
         ("/", page.overview),
         ("/timeline", page.timeline),
@@ -54,20 +66,22 @@ def create(room: Room, door: Door, *, poll_s: float = 2.0, quiet_s: float = 15.0
         Route("/act", page.act, methods=["POST"]),
         Route("/press", page.press, methods=["POST"]),
         Route("/sign-in", page.sign_in, methods=["GET", "POST"]),
+        Route("/sign-out", page.sign_out, methods=["POST"]),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]
     app = Starlette(routes=routes, exception_handlers={404: page.lost, SerenoError: page.unread})
-    app.add_middleware(Guard, door=door)
+    app.add_middleware(Guard, door=door, clock=clock)
     return app
 
 
 class Page:
     """The pages of one room."""
 
-    def __init__(self, room: Room, door: Door, live: Live) -> None:
+    def __init__(self, room: Room, door: Door, live: Live, clock: Callable[[], float]) -> None:
         self._room = room
         self._door = door
         self._live = live
+        self._clock = clock
         self._secret = secrets.token_bytes(32)
         self._said: OrderedDict[str, Done] = OrderedDict()
 
@@ -132,7 +146,7 @@ class Page:
         """A button of a remediation or an incident."""
         form = await self._form(request)
         if form is None:
-            return PlainTextResponse("This form is not from this page, or is old. Load the page again.", 403)
+            return PlainTextResponse(OLD_FORM, 403)
         verb, given, plan = form.get("verb", ""), form.get("id", ""), form.get("plan") or None
         if verb not in (*VERBS, *INCIDENT_VERBS) or not 0 < len(given) <= ID_LIMIT:
             return PlainTextResponse("verb: must be one of the page's buttons, id: one of its things", 400)
@@ -144,7 +158,7 @@ class Page:
         """A button of the world's own, such as a drill's surge."""
         form = await self._form(request)
         if form is None:
-            return PlainTextResponse("This form is not from this page, or is old. Load the page again.", 403)
+            return PlainTextResponse(OLD_FORM, 403)
         name = form.get("name", "")
         if name not in [known for known, _ in self._room.controls()]:
             return PlainTextResponse("name: is no button of this page", 400)
@@ -156,15 +170,33 @@ class Page:
         if not self._door.token:
             return RedirectResponse("/", 303)
         if request.method == "GET":
-            return HTMLResponse(render("sign_in", title="Sign in", wrong=False))
+            return self._asks()
+        client, now = _client(request), self._clock()
+        if wait_s := self._door.sessions.wait_s(client, now):
+            answer = self._asks(f"Too many wrong tokens came from your address. Try again in {wait_s} s.", 429)
+            answer.headers["Retry-After"] = str(wait_s)
+            return answer
         form = parse_form(await _body(request))
-        cookie = self._door.sign_in(form.get("name", ""), form.get("token", ""))
+        cookie, wrong = self._door.sign_in(form.get("name", ""), form.get("token", ""), now)
         if not cookie:
-            log.warning(json.dumps({"event": "sign-in refused", "client": _client(request)}))
-            return HTMLResponse(render("sign_in", title="Sign in", wrong=True), 403)
+            self._door.sessions.note_wrong(client, now)
+            log.warning(json.dumps({"event": "sign-in refused", "client": client}))
+            return self._asks(wrong, 403)
         answer = RedirectResponse("/", 303)
-        self._set(answer, request, security.COOKIE, cookie)
+        self._set(answer, request, security.COOKIE, cookie, SIGNED_IN_S)
         return answer
+
+    async def sign_out(self, request: Request) -> Response:
+        """Ends the session, in this browser and wherever its cookie was copied to."""
+        if await self._form(request) is None:
+            return PlainTextResponse(OLD_FORM, 403)
+        self._door.sessions.end(cookie_of(request.headers), self._clock())
+        answer = RedirectResponse("/sign-in" if self._door.token else "/", 303)
+        answer.delete_cookie(security.COOKIE)
+        return answer
+
+    def _asks(self, wrong: str = "", status: int = 200) -> Response:
+        return HTMLResponse(render("sign_in", title="Sign in", wrong=wrong), status)
 
     # -- what goes wrong
 
@@ -197,6 +229,7 @@ class Page:
             here=request.url.path,
             csrf=security.csrf_token(self._secret, nonce),
             actor=getattr(request.state, "actor", ""),
+            signed_in=bool(self._door.token),
             said=said,
             controls=self._room.controls(),
             **facts,
@@ -206,9 +239,10 @@ class Page:
             self._set(answer, request, FORM_COOKIE, nonce)
         return answer
 
-    def _set(self, answer: Response, request: Request, name: str, value: str) -> None:
+    def _set(self, answer: Response, request: Request, name: str, value: str, kept_s: int | None = None) -> None:
         host = security.name_of(request.headers.get("host", ""))
-        answer.set_cookie(name, value, httponly=True, samesite="strict", secure=not security.is_loopback(host))
+        secure = not security.is_loopback(host)
+        answer.set_cookie(name, value, max_age=kept_s, httponly=True, samesite="strict", secure=secure)
 
     async def _form(self, request: Request) -> dict[str, str] | None:
         """The fields of a form of this page; None when it is another's."""
@@ -223,7 +257,7 @@ class Page:
         self._said[request.cookies[FORM_COOKIE]] = done
         while len(self._said) > SAID_LIMIT:
             self._said.popitem(last=False)
-        return RedirectResponse(_own_path(form.get("back", "/")), 303)
+        return RedirectResponse(security.own_path(form.get("back", "/")), 303)
 
 
 async def _body(request: Request) -> bytes:
@@ -244,17 +278,13 @@ def parse_form(body: bytes) -> dict[str, str]:
     return {name: values[0] for name, values in fields.items()}
 
 
-def _own_path(given: str) -> str:
-    """A path of this page, never another's address."""
-    path = urlsplit(given).path if given.startswith("/") and not given.startswith(("//", "/\\")) else "/"
-    return quote(path, safe="/%~-._#:")
-
-
 def _day(text: str) -> datetime | None:
+    """The end of a day (YYYY-MM-DD); None when it is no day, or none that a ledger can know."""
     try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(hour=23, minute=59, tzinfo=UTC) if text else None
+        day = datetime.strptime(text, "%Y-%m-%d").replace(hour=23, minute=59, tzinfo=UTC) if text else None
     except ValueError:
         return None
+    return day if day is not None and FIRST_YEAR <= day.year <= LAST_YEAR else None
 
 
 def _client(request: Request) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from http.cookies import CookieError, SimpleCookie
+from pathlib import Path
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
@@ -10,15 +13,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboards.page.security import COOKIE, HEADERS, Door, from_here
 
-OPEN_TO_ALL = ("/static/", "/sign-in")
+STATIC = Path(__file__).parent / "static"
+# Whole paths: a prefix would open whatever is mounted below it one day.
+OPEN_TO_ALL = frozenset({"/sign-in", *(f"/static/{file.name}" for file in STATIC.iterdir())})
 
 
 class Guard:
     """ASGI middleware. Leaves the name of who asks in `state.actor`."""
 
-    def __init__(self, app: ASGIApp, door: Door) -> None:
+    def __init__(self, app: ASGIApp, door: Door, clock: Callable[[], float] = time.time) -> None:
         self._app = app
         self._door = door
+        self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -43,16 +49,26 @@ class Guard:
         if scope["method"] not in ("GET", "HEAD") and not from_here(headers):
             return PlainTextResponse("A press of a button must come from the page itself.", 403)
         client = (scope.get("client") or ("", 0))[0]
-        actor = self._door.who(headers, client, _cookie(headers))
+        named = [_text(value) for value in headers.getlist(self._door.header)] if self._door.header else []
+        actor = self._door.who(named, client, cookie_of(headers), self._clock())
         scope.setdefault("state", {})["actor"] = actor
-        if actor or scope["path"].startswith(OPEN_TO_ALL):
+        if actor or scope["path"] in OPEN_TO_ALL:
             return None
         if self._door.token and scope["method"] == "GET" and scope["path"] != "/live":
             return RedirectResponse("/sign-in", 303)
         return PlainTextResponse("Nobody vouches for who you are.", 401)
 
 
-def _cookie(headers: Headers) -> str:
+def _text(value: str) -> str:
+    """A header's text: proxies write names in UTF-8, and ASGI reads every header as Latin-1."""
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeError:
+        return value
+
+
+def cookie_of(headers: Headers) -> str:
+    """The value of the sign-in cookie; nothing when there is none, or it cannot be read."""
     try:
         jar = SimpleCookie(headers.get("cookie", ""))
     except CookieError:

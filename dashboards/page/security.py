@@ -11,10 +11,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
-import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
+
+from dashboards.page.sessions import Sessions
+from sereno import people
 
 COOKIE = "sereno"
 # No script, style, frame or form but our own; nothing written into the page's text can run.
@@ -31,8 +34,9 @@ HEADERS: Mapping[str, str] = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-NAME_LIMIT = 100
-TOKEN_LEAST = 24
+# openssl rand -hex 16 gives 32 characters: 128 bits.
+TOKEN_LEAST = 32
+PATH_LIMIT = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,42 +50,36 @@ class Door:
     header: str = ""
     proxies: frozenset[str] = frozenset({"127.0.0.1", "::1"})
     token: str = ""
+    sessions: Sessions = field(default_factory=Sessions, compare=False)
 
     def knows_host(self, host: str) -> bool:
         """Whether a request's Host header names this page."""
         return name_of(host) in self.hosts
 
-    def who(self, headers: Mapping[str, str], client: str, cookie: str) -> str:
-        """Who asks, or nothing when nobody vouches for them."""
+    def who(self, named: Sequence[str], client: str, cookie: str, now: float) -> str:
+        """Who asks, or nothing when nobody vouches for them.
+
+        `named` are the values of the proxy's header. Exactly one is believed: where there are two, a browser has sent
+        one of its own.
+        """
         if self.header:
-            named = headers.get(self.header, "").strip() if client in self.proxies else ""
-            return named if named.isprintable() and len(named) <= NAME_LIMIT else ""
+            name = named[0].strip() if len(named) == 1 and client in self.proxies else ""
+            return "" if people.fault(name) else name
         if self.token:
-            return self.signed_in(cookie)
+            return self.sessions.name(cookie, now)
         return self.person
 
-    def sign_in(self, name: str, token: str) -> str:
-        """The cookie of somebody who showed the token; nothing when it is wrong, or no name is given."""
+    def sign_in(self, name: str, token: str, now: float) -> tuple[str, str]:
+        """(The cookie of somebody who showed the token, why there is none)."""
+        if not (self.token and hmac.compare_digest(token.strip().encode(), self.token.encode())):
+            return "", "This is not the token."
         name = " ".join(name.split())
-        right = hmac.compare_digest(token.strip().encode(), self.token.encode())
-        if not (self.token and right and name and name.isprintable() and len(name) <= NAME_LIMIT):
-            return ""
-        nonce = secrets.token_hex(16)
-        return f"{nonce}.{name.encode().hex()}.{self._seal(f'{nonce}.{name}')}"
-
-    def signed_in(self, cookie: str) -> str:
-        """The name in a cookie of `sign_in`; nothing when it is not ours."""
-        nonce, _, rest = cookie.partition(".")
-        hexed, _, seal = rest.partition(".")
-        try:
-            name = bytes.fromhex(hexed).decode()
-        except ValueError:
-            return ""
-        good = bool(name) and hmac.compare_digest(seal.encode(), self._seal(f"{nonce}.{name}").encode())
-        return name if good else ""
-
-    def _seal(self, text: str) -> str:
-        return hmac.new(self.token.encode(), text.encode(), hashlib.sha256).hexdigest()
+        if wrong := people.fault(name):
+            return "", f"The name {wrong}."
+        marked = people.by_token(name)
+        if len(marked) > people.NAME_LIMIT:
+            return "", f"The name is longer than {people.NAME_LIMIT - len(people.by_token(''))} characters."
+        return self.sessions.begin(marked, now), ""
 
 
 def csrf_token(secret: bytes, cookie: str) -> str:
@@ -91,10 +89,16 @@ def csrf_token(secret: bytes, cookie: str) -> str:
 
 def from_here(headers: Mapping[str, str]) -> bool:
     """Whether a POST comes from the page itself. A browser says so by Origin; without it nobody is believed."""
-    origin, host = headers.get("origin", ""), headers.get("host", "")
+    host = headers.get("host", "").casefold()
     if headers.get("sec-fetch-site", "same-origin") != "same-origin":
         return False
-    return bool(host) and urlsplit(origin).netloc.casefold() == host.casefold()
+    return bool(host) and headers.get("origin", "").casefold() in (f"http://{host}", f"https://{host}")
+
+
+def own_path(given: str) -> str:
+    """A path of this page, never another's address, nor anything that a browser reads as one."""
+    plain = len(given) <= PATH_LIMIT and re.fullmatch(r"/[A-Za-z0-9._~%:@/-]*", given) and not given.startswith("//")
+    return given if plain else "/"
 
 
 def name_of(host: str) -> str:

@@ -30,6 +30,7 @@ from remediators.notifier.handler import _secrets_of
 from remediators.notifier.secrets import Secrets
 from remediators.notifier.slack_blocks import ACTION
 from remediators.watch import Watch
+from sereno import people
 from sereno.errors import LedgerUnavailable
 from sereno.errors import Refused as NotPossible
 from sereno.model import Json, Status
@@ -166,7 +167,7 @@ def read(body: bytes, slack: Slack, service: str) -> Press:
 def carry_out(watch: Watch, press: Press, mark: str, table: str) -> str:
     """Notes what was asked for; a sentence for who pressed. What cannot be leaves the ledger as it is. Raises Forged
     for a request that was taken before, and LedgerUnavailable."""
-    now, by = watch.clock.now(), f"{press.name} ({press.user})"
+    now, by = watch.clock.now(), people.by_slack(press.name, press.user)
     if press.verb == "mute":
         incident = watch.ledger.incidents.get(press.id)
         if incident is None or not incident.is_open:

@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 
 from remediators import flow
-from remediators.approvals import ask, same
+from remediators.approvals import ask
 from remediators.items import Settings
 from remediators.ledger import Ledger
 from remediators.round import RoundIncomplete
 from sereno.model import Mode, Reason, Refusal, Status, Verdict
+from sereno.people import by_token, same
 from sereno.service import Approvals
 
 NAME = "raise_concurrency"
@@ -150,6 +151,31 @@ def test_who_changes_their_name_in_slack_is_still_one_person(house, asked, say, 
     assert say(by="ana (U0123456789)").reason == "first"
     assert say(by=again).reason == "same-person"
     assert say(by="ana (U9876543210)").ok
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "said"),
+    [
+        (by_token("ana"), by_token("ben"), "Everybody who signs in with the shared token counts as one"),
+        ("oca", "\u043e\u0441\u0430", "looks like that one"),
+        ("Marla", "MarIa", "looks like that one"),
+    ],
+)
+def test_one_person_with_two_names_is_not_two(house, asked, say, first, again, said):
+    house.watch = replace(house.watch, service=replace(house.watch.service, approvals=Approvals(two_person=True)))
+    risky = replace(asked, plan=replace(asked.plan, high_risk=True))
+    house.books.save(risky, before=asked, now=house.clock.now())
+    assert say(by=first).reason == "first"
+    answer = say(by=again)
+    assert answer.reason == "same-person"
+    assert said in answer.text
+    assert say(by="lucia").ok
+
+
+def test_a_name_of_two_scripts_approves_nothing(say):
+    answer = say(by="m\u0430ria")
+    assert (answer.ok, answer.reason) == (False, "nobody")
+    assert "mixes Cyrillic and Latin letters" in answer.text
 
 
 def test_a_name_is_compared_as_it_is_seen():

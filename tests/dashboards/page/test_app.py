@@ -105,6 +105,9 @@ def test_a_press_from_elsewhere_changes_nothing(browser, shop):
         (form, {"origin": "http://evil.example"}),
         (form, {}),
         (form, {"origin": "null"}),
+        (form, {"origin": "http://["}),
+        (form, {"origin": "http://127.0.0.1:8750/x"}),
+        (form, {"origin": "http://evil.example@127.0.0.1:8750"}),
         (form, {**ORIGIN, "sec-fetch-site": "cross-site"}),
         ({**form, "csrf": "0" * 64}, ORIGIN),
         ({**form, "csrf": ""}, ORIGIN),
@@ -125,10 +128,15 @@ def test_a_name_that_points_here_from_outside_is_refused(browser, host):
 
 def test_after_a_press_the_browser_stays_here(browser):
     page = browser.get("/").text
-    for back in ("//evil.example/", "https://evil.example/", "/\\evil.example", "javascript:1"):
+    backs = ("//evil.example/", "https://evil.example/", "/\\evil.example", "javascript:1", "/\t//evil.example")
+    for back in (*backs, "/\t/[", "/a?b", "/\r\nx: y", "/" * 3, "/é", "/" + "a" * 1001, "/%0a\n"):
         (form,) = forms(page, "approve")
         said = browser.post("/act", data={**form, "back": back}, headers=ORIGIN, follow_redirects=False)
-        assert said.headers["location"] == "/"
+        assert (said.status_code, said.headers["location"]) == (303, "/"), back
+    (form,) = forms(page, "approve")
+    own = f"/incidents/{INCIDENT}"
+    said = browser.post("/act", data={**form, "back": own}, headers=ORIGIN, follow_redirects=False)
+    assert said.headers["location"] == own
 
 
 def test_behind_a_proxy_the_person_is_who_it_names(shop):
@@ -136,6 +144,10 @@ def test_behind_a_proxy_the_person_is_who_it_names(shop):
     inside = TestClient(app, base_url="https://watch.example", client=("127.0.0.1", 5))
     assert inside.get("/").status_code == 401
     assert inside.get("/", headers={"x-forwarded-user": "lucia@example.org"}).status_code == 200
+    twice = [("x-forwarded-user", "mallory"), ("x-forwarded-user", "lucia@example.org")]
+    assert inside.get("/", headers=twice).status_code == 401
+    for name in ("m\u0430ria", "ana (U0123456789)", "x" * 101, "maria (shared token)"):
+        assert inside.get("/", headers=[(b"x-forwarded-user", name.encode())]).status_code == 401
     outside = TestClient(app, base_url="https://watch.example", client=("10.0.0.9", 5))
     assert outside.get("/", headers={"x-forwarded-user": "lucia@example.org"}).status_code == 401
 
@@ -151,14 +163,15 @@ def test_with_a_token_nothing_is_shown_before_it(shop):
     wrong = browser.post("/sign-in", data={"name": "maria", "token": "guessed"}, headers=here)
     assert (wrong.status_code, token in wrong.text) == (403, False)
     page = browser.post("/sign-in", data={"name": "maria", "token": token}, headers=here)
-    assert "You are maria." in page.text
+    assert "You are maria (shared token)." in page.text
     assert token not in page.text
     (form,) = forms(page.text, "approve")
     browser.post("/act", data=form, headers=here)
-    assert shop.ledger.get(WAITS).wish_by == "maria"
-    browser.cookies.set("sereno", "00.6d61726961.00", domain="watch.example")
-    fresh = TestClient(app, base_url="https://watch.example", cookies={"sereno": "00.6d61726961.00"})
-    assert "shop-holds" not in fresh.get("/").text
+    assert shop.ledger.get(WAITS).wish_by == "maria (shared token)"
+    for forged in ("00.6d61726961.00", "00.6d61726961.9999999999.00", "00.zz.x.", "...", "", "é", "a.b.c.d.e"):
+        fresh = TestClient(app, base_url="https://watch.example")
+        page = fresh.get("/", headers=[(b"cookie", f"sereno={forged}".encode())])
+        assert "shop-holds" not in page.text
 
 
 def test_what_comes_from_outside_is_text_and_nothing_else(browser, shop):
@@ -173,7 +186,8 @@ def test_no_such_thing_is_a_page_too(browser):
     for path in ("/nothing", "/incidents/none", "/remediations/none", "/remediations/" + "x" * 5000):
         answer = browser.get(path)
         assert (answer.status_code, "There is no such" in answer.text) == (404, True)
-    assert browser.get("/timeline?before=yesterday").status_code == 200
+    for before in ("yesterday", "0001-01-01", "9999-12-31", "2026-11-24"):
+        assert browser.get(f"/timeline?before={before}").status_code == 200
 
 
 def test_a_ledger_out_of_reach_is_told_without_its_secrets(browser, shop, monkeypatch):

@@ -70,7 +70,7 @@ def request(night, verb="approve", *, signing=SIGNING, age_s=0, encoded=False, p
     value |= {name: one for name, one in changed.items() if name in value}
     whole = {
         "type": "block_actions",
-        "user": {"id": changed.get("user", USER), "username": "ana"},
+        "user": {"id": changed.get("user", USER), "username": changed.get("username", "ana")},
         "channel": {"id": changed.get("channel", CHANNEL)},
         "actions": [{"action_id": changed.get("action_id", f"sereno:{value['verb']}"), "value": json.dumps(value)}],
         "response_url": changed.get("response_url", "https://hooks.slack.com/actions/T0/1/x"),
@@ -98,6 +98,16 @@ def test_an_approval_by_button_is_carried_out_and_names_who_pressed(night, encod
     assert (night.get(night.asked.id).status, night.reserved()) == (Status.VERIFYING, 240)
     phases = {event.phase: event.by for event in night.books.events(night.asked.id)}
     assert phases["APPLYING"] == f"ana ({USER})"
+
+
+@pytest.mark.parametrize("username", ["x" * 93, "x" * 3000, "a\ud800b", "an\u202ea", "\x1b[2J", "m\u0430ria"])
+def test_whatever_somebody_calls_themselves_in_slack_their_id_approves(night, username):
+    assert press(night, username=username) == 200
+    assert night.told == [f"Noted: approve {night.asked.id}. The round sees to it within a minute."]
+    by = night.get(night.asked.id).wish_by
+    assert by.endswith(f"({USER})")
+    assert by.isprintable()
+    assert len(by) <= 100
 
 
 def test_a_refusal_and_a_revert_by_button(night):
