@@ -17,14 +17,22 @@ PATTERN_LIMIT = 2048
 # account and one of 12 was refused. What lies between is refused here: the emulator is never the more generous.
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html#eb-filtering-wildcard-matching-complexity
 COMPLEXITY_LIMIT = 9
+# All inline policies of a role together, a managed policy, managed policies of a role. White space is not counted.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+INLINE_LIMIT, MANAGED_LIMIT, ATTACHED_LIMIT = 10_240, 6_144, 10
 
 
 @lru_cache(maxsize=1)
 def install() -> None:
     """Makes moto enforce the limits, for this process."""
     from moto.events.models import EventsBackend
+    from moto.iam.models import IAMBackend
 
     EventsBackend.put_rule = _before(EventsBackend.put_rule, _check_rule)
+    IAMBackend.put_role_policy = _before(IAMBackend.put_role_policy, _check_inline)
+    IAMBackend.create_policy = _before(IAMBackend.create_policy, _check_managed)
+    IAMBackend.create_policy_version = _before(IAMBackend.create_policy_version, _check_managed)
+    IAMBackend.attach_role_policy = _before(IAMBackend.attach_role_policy, _check_attached)
 
 
 def _before(own: Callable[..., Any], check: Callable[[Any], None]) -> Callable[..., Any]:
@@ -79,3 +87,37 @@ def wildcards(pattern: Any) -> Iterator[str]:
     elif isinstance(pattern, list):
         for inner in pattern:
             yield from wildcards(inner)
+
+
+def _policy_size(document: str) -> int:
+    """The characters that IAM counts of a policy."""
+    try:
+        return len(json.dumps(json.loads(document), separators=(",", ":"), ensure_ascii=False))
+    except ValueError:
+        return len(document)  # moto refuses it in AWS's words
+
+
+def _check_inline(arguments: dict[str, Any]) -> None:
+    role_name, name = arguments["role_name"], arguments["policy_name"]
+    held: dict[str, str] = arguments["self"].get_role(role_name).policies
+    documents = {**held, name: arguments["policy_json"]}
+    if sum(map(_policy_size, documents.values())) > INLINE_LIMIT:
+        raise _limit_exceeded(f"Maximum policy size of {INLINE_LIMIT} bytes exceeded for role {role_name}")
+
+
+def _check_managed(arguments: dict[str, Any]) -> None:
+    if _policy_size(arguments["policy_document"]) > MANAGED_LIMIT:
+        raise _limit_exceeded(f"Cannot exceed quota for PolicySize: {MANAGED_LIMIT}")
+
+
+def _check_attached(arguments: dict[str, Any]) -> None:
+    held = arguments["self"].get_role(arguments["role_name"]).managed_policies
+    if len({*held, arguments["policy_arn"]}) > ATTACHED_LIMIT:
+        raise _limit_exceeded(f"Cannot exceed quota for PoliciesPerRole: {ATTACHED_LIMIT}")
+
+
+def _limit_exceeded(message: str) -> Exception:
+    from moto.iam.exceptions import LimitExceededException
+
+    refusal: Exception = LimitExceededException(message)
+    return refusal

@@ -13,7 +13,7 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/reference_pol
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cache, lru_cache
 from typing import Any
 
@@ -58,10 +58,11 @@ def problems(template: Json, given: Mapping[str, str] | None = None) -> list[Pro
     that cannot be decided are taken as they fall with the parameters' defaults."""
     found: list[Problem] = []
     resources = resolve.resources(template, given or {})
+    own_policies = {logical_id for logical_id, one in resources.items() if one["Type"] == "AWS::IAM::ManagedPolicy"}
     for logical_id, one in resources.items():
         place, kind, properties = f"Resources.{logical_id}", one["Type"], one["Properties"]
         if kind == "AWS::IAM::Role":
-            found += _role(place, one)
+            found += _role(place, one, own_policies)
         elif kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
             found += _identity(place, properties["PolicyDocument"], one.get("Metadata", {}))
         elif kind in ("AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy", "AWS::S3::BucketPolicy"):
@@ -73,7 +74,7 @@ def problems(template: Json, given: Mapping[str, str] | None = None) -> list[Pro
     return found
 
 
-def _role(place: str, role: Json) -> Iterator[Problem]:
+def _role(place: str, role: Json, own_policies: Collection[str]) -> Iterator[Problem]:
     properties = role["Properties"]
     for statement in _statements(properties["AssumeRolePolicyDocument"]):
         if statement.get("Principal") not in _MAY_ASSUME:
@@ -86,6 +87,8 @@ def _role(place: str, role: Json) -> Iterator[Problem]:
         if _listed(statement.get("Action")) != ["sts:AssumeRole"]:
             yield Problem(f"{place}.trust", statement.get("Action"), "must be sts:AssumeRole alone")
     for arn in properties.get("ManagedPolicyArns", []):
+        if isinstance(arn, dict) and arn.get("Ref") in own_policies:
+            continue  # its statements are held to the same
         yield Problem(f"{place}.ManagedPolicyArns", arn, "allows what nobody here has written (write statements)")
     for policy in properties.get("Policies", []):
         yield from _identity(f"{place}.{policy['PolicyName']}", policy["PolicyDocument"], role.get("Metadata", {}))

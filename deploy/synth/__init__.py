@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from alarms.packs import all_alarms
 from alarms.spec import AnySpec
@@ -21,6 +22,7 @@ from deploy.synth import (
     limits,
     names,
     notify,
+    policies,
     prober,
     rules,
     self_test,
@@ -84,22 +86,58 @@ def _whole(
     if witness.is_witness(service):
         found = witness.resources(service)
         return _template(service, compiled, f"Sereno looks at {service.name} from a third region", found, {})
-    hands = _hands(service, list(used.values())) | notify.resources(service) | boards.function(service)
-    hands |= prober.resources(service, used)
+    hands = _own_functions(service, used)
     if alarms is None:
         alarms = all_alarms(service, functions=_named(hands, FUNCTION), rules=_named(hands, RULE))
     _check_whats(service, alarms)
     found = {
         **store.resources(service, _named(hands, RULE)),
-        **hands,
+        **_fitted(service, used, hands),
         **alarm.resources(service, alarms),
         **boards.dashboards(service, alarms),
         **switch.resources(service),
-        **backups.resources(service),
+        **policies.fit(service, backups.resources(service)),
     }
     text = f"Sereno watches {service.name}: alarms, remediators, the ledger"
     outputs = _outputs(service) | _buttons_output(service) | switch.outputs(service)
     return _template(service, compiled, text, found, outputs)
+
+
+def _own_functions(service: Service, used: Mapping[str, Remediator]) -> Json:
+    """Every function of Sereno's own, with its role and what starts it."""
+    found = _hands(service, list(used.values())) | notify.resources(service) | boards.function(service)
+    return found | prober.resources(service, used)
+
+
+def _fitted(service: Service, used: Mapping[str, Remediator], found: Json) -> Json:
+    """The functions with roles of a size that IAM takes. Raises InvalidInput with the number of the service's
+    functions that would fit."""
+    try:
+        return policies.fit(service, found)
+    except policies.TooLarge as too_large:
+        number = _most_functions(service, used)
+        fix = f"functions are too many for one service: {too_large} ({number} of them fit: split the service)"
+        raise InvalidInput("sereno.yaml", [Problem("resources.functions", len(service.functions), fix)]) from None
+
+
+def _most_functions(service: Service, used: Mapping[str, Remediator]) -> int:
+    """How many of the service's functions fit into the roles: those that recovery fences, then in declared order."""
+    fenced = set(service.recovery.fence) if service.recovery else set()
+    ordered = sorted(service.functions, key=lambda key: key not in fenced)
+
+    def fits(number: int) -> bool:
+        fewer = replace(service, functions={key: service.functions[key] for key in ordered[:number]})
+        try:
+            policies.fit(fewer, _own_functions(fewer, used))
+        except policies.TooLarge:
+            return False
+        return True
+
+    low, high = len(fenced), len(ordered)
+    while low < high - 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low
 
 
 def _template(service: Service, compiled: Json, description: str, found: Json, outputs: Json) -> Json:

@@ -76,3 +76,43 @@ def test_an_array_of_an_event_matches_when_any_of_its_values_does(aws):
     assert not matches({"resources": ["arn:shop-eu/read/errors"], "detail": {"alarmName": "shop-eu/read/errors"}})
     assert not matches({"resources": [], "detail": {"alarmName": "shop/read/errors"}})
     assert not matches({"detail": {"alarmName": "shop/read/errors"}})
+
+
+def policy(size):
+    """A policy document of so many characters without white space, and with some."""
+    frame = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": ""}]}
+    arn = "arn:aws:s3:::".ljust(size - len(json.dumps(frame, separators=(",", ":"))), "x")
+    frame["Statement"][0]["Resource"] = arn
+    return json.dumps(frame, indent=4)
+
+
+def test_the_inline_policies_of_a_role_hold_10240_characters_together(aws):
+    iam = aws("iam")
+    iam.create_role(RoleName="role", AssumeRolePolicyDocument="{}")
+    iam.put_role_policy(RoleName="role", PolicyName="one", PolicyDocument=policy(6_000))
+    iam.put_role_policy(RoleName="role", PolicyName="one", PolicyDocument=policy(10_000))
+    iam.put_role_policy(RoleName="role", PolicyName="two", PolicyDocument=policy(240))
+    with pytest.raises(iam.exceptions.LimitExceededException, match="Maximum policy size of 10240 bytes exceeded"):
+        iam.put_role_policy(RoleName="role", PolicyName="two", PolicyDocument=policy(241))
+
+
+def test_a_managed_policy_holds_6144_characters(aws):
+    iam = aws("iam")
+    arn = iam.create_policy(PolicyName="fits", PolicyDocument=policy(6_144))["Policy"]["Arn"]
+    with pytest.raises(iam.exceptions.LimitExceededException, match="PolicySize: 6144"):
+        iam.create_policy(PolicyName="larger", PolicyDocument=policy(6_145))
+    with pytest.raises(iam.exceptions.LimitExceededException, match="PolicySize: 6144"):
+        iam.create_policy_version(PolicyArn=arn, PolicyDocument=policy(6_145), SetAsDefault=True)
+
+
+def test_a_role_attaches_ten_managed_policies(aws):
+    iam = aws("iam")
+    iam.create_role(RoleName="role", AssumeRolePolicyDocument="{}")
+    arns = [
+        iam.create_policy(PolicyName=f"p{number}", PolicyDocument=policy(200))["Policy"]["Arn"]
+        for number in range(11)
+    ]
+    for arn in [*arns[:10], arns[0]]:
+        iam.attach_role_policy(RoleName="role", PolicyArn=arn)
+    with pytest.raises(iam.exceptions.LimitExceededException, match="PoliciesPerRole: 10"):
+        iam.attach_role_policy(RoleName="role", PolicyArn=arns[10])
