@@ -376,8 +376,8 @@ class _Stage:
         run, cloud = self._run, self._cloud
         run.dead_letters = cloud.dead_letters()
         run.limits_after = self._settings(functions)
-        run.incidents = [{key: one[key] for key in ("OpsItemId", "Title")} for one in cloud.answers.ops_items]
         run.remediations = ledgers.ledger_rows(cloud, self._start, self._end)
+        run.incidents = ledgers.opened(run.remediations)
         run.ledger = ledgers.raw(cloud)
 
     def _settings(self, functions: list[str]) -> Json:

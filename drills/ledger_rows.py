@@ -50,3 +50,9 @@ def ledger_rows(cloud: Cloud, start: float, end: float) -> list[Json]:
             }
         )
     return rows
+
+
+def opened(rows: list[Json]) -> list[Json]:
+    """The incidents that were opened for a person, out of the result's remediations."""
+    pages = [one for one in rows if one["remediator"] == "open_incident" and one["status"] == "ESCALATED"]
+    return [{"id": one["incident"], "title": one["target"]["name"]} for one in pages]

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from remediators import aftermath, executor
+from remediators import aftermath, executor, paged
 from remediators.ledger import CostCeiling, VersionConflict
 from remediators.record import Gates, NotRecorded, all_ok, first_no, new, refuse, skip, tell
 from remediators.watch import Watch
@@ -89,8 +89,15 @@ def start(watch: Watch, signal: Signal, name: str, target: Target | None = None)
         remediation = replace(remediation, incident=thread.incident)
         if thread.group:
             book.join(thread, remediation, now)
-        # A planned event comes once: what cools down after something else does not keep it.
-        verdict, earlier = watch.ledger.admit(remediation, play, now, rested=not planned.began(signal))
+        pages = remediator.kind == "incident"
+        if pages:
+            gates = (*gates, ("page", paged.check(book, remediation)))
+            if not all_ok(gates):
+                return refuse(watch, remediation, gates)
+        # A planned event comes once: what cools down after something else does not keep it. Nor does a page wait, or
+        # count against a budget: it is the last resort, and `paged` keeps it to one for each symptom.
+        rested = not pages and not planned.began(signal)
+        verdict, earlier = watch.ledger.admit(remediation, play, now, rested=rested, counted=not pages)
         if verdict.reason is Reason.DUPLICATE and thread.group:
             book.release(thread)
     except LedgerUnavailable as error:
@@ -337,7 +344,7 @@ def _faulty(watch: Watch, remediation: Remediation, error: Exception) -> Remedia
 def _only_observe(watch: Watch, decided: Remediation, before: Remediation) -> Remediation:
     now = watch.clock.now()
     plan = decided.plan or Plan((), "")
-    moved = decided.move(Status.OBSERVED, now, f"would have: {_changes(plan)}. {plan.reason}")
+    moved = decided.move(Status.OBSERVED, now, f"would have: {_changes(plan) or 'paged people'}. {plan.reason}")
     moved = replace(moved, claim_until=None, due_at=now)
     return tell(watch, moved, before, release=True, cooldown=True, refund=True)
 

@@ -31,6 +31,8 @@ from sereno.service import Service
 
 # A part of the service whose incident nobody closed, because no round ran, begins a new one after this long.
 FORGOTTEN = timedelta(hours=24)
+# What the ids of remediations that page people have in them, as `remediation_id` makes them.
+PAGING = "-open-incident-"
 # How many months are looked through for the newest, a query each.
 MONTHS = 3
 
@@ -208,6 +210,12 @@ class IncidentBook:
         keys = [items.key(f"R#{one}", "STATE") for one in incident.members]
         rows = read_many(self._call, self._table, keys)
         return sorted((items.remediation_from(row) for row in rows), key=lambda one: (one.created, one.id))
+
+    def pages_of(self, incident: Incident, target: str) -> list[Remediation]:
+        """The remediations of an incident that page people for a target (its key)."""
+        ids = [one for one in incident.members if PAGING in one]
+        rows = read_many(self._call, self._table, [items.key(f"R#{one}", "STATE") for one in ids])
+        return [one for one in map(items.remediation_from, rows) if one.target.key == target]
 
     # -- the round's writes
 

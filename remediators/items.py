@@ -13,6 +13,8 @@ from sereno.model import Event, Json, Mode, Reason, Verdict, iso
 from sereno.service import Play
 
 MICRO = 1_000_000
+# More than a day can hold.
+UNLIMITED = 10**9
 
 
 class Admission(NamedTuple):
@@ -230,8 +232,10 @@ def change(table: str, stack: str, at: datetime, until: datetime | None, detail:
     }
 
 
-def spend(table: str, remediation: Remediation, per_day: int) -> Json:
-    """One of the actions of the day it was created on (UTC), if any is left. Kept for a week."""
+def spend(table: str, remediation: Remediation, per_day: int | None) -> Json:
+    """One of the actions of the day it was created on (UTC), if any is left (`per_day` None: without a limit). Kept
+    for a week."""
+    limit = UNLIMITED if per_day is None else per_day
     kept_until = int(remediation.created.timestamp()) + 7 * 86_400
     return {
         "Update": {
@@ -239,9 +243,9 @@ def spend(table: str, remediation: Remediation, per_day: int) -> Json:
             "Key": _budget_key(remediation),
             "UpdateExpression": "ADD used :one SET #ttl = :ttl",
             # A budget of 0 is none, on the first signal of the day too.
-            "ConditionExpression": "used < :limit" + (" OR attribute_not_exists(used)" if per_day > 0 else ""),
+            "ConditionExpression": "used < :limit" + (" OR attribute_not_exists(used)" if limit > 0 else ""),
             "ExpressionAttributeNames": {"#ttl": "ttl"},
-            "ExpressionAttributeValues": values(one=1, limit=per_day, ttl=kept_until),
+            "ExpressionAttributeValues": values(one=1, limit=limit, ttl=kept_until),
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
     }

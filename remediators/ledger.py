@@ -117,13 +117,15 @@ class Ledger:
 
     # -- admission
 
-    def admit(self, remediation: Remediation, play: Play, now: datetime, *, rested: bool = True) -> items.Admission:
+    def admit(
+        self, remediation: Remediation, play: Play, now: datetime, *, rested: bool = True, counted: bool = True
+    ) -> items.Admission:
         """Claims the target, or says which gate refused, in one transaction. Without `rested` the cooldown is no
-        gate. Raises LedgerUnavailable."""
+        gate, without `counted` the budget of the day is none. Raises LedgerUnavailable."""
         writes = [
             items.put_new(self._table, remediation, self._service),
             items.take_lock(self._table, remediation, now, rested=rested),
-            items.spend(self._table, remediation, play.per_day),
+            items.spend(self._table, remediation, play.per_day if counted else None),
             items.pointer(self._table, remediation),
             *items.history(self._table, remediation),
         ]

@@ -140,7 +140,7 @@ def untold(service: Service) -> AlarmSpec:
         "notices",
         "untold",
         "page",
-        f"A message in {queue} is older than five minutes: a channel (Slack, PagerDuty, email, OpsCenter) does not "
+        f"A message in {queue} is older than five minutes: a channel (Slack, PagerDuty, email) does not "
         "take it, or the notifier does not run. Nothing is lost, it is tried again and again; but who waits for "
         "Slack hears nothing. This alarm goes to the topic of people by itself, past the notifier, and stays for up "
         "to twenty minutes after the last message that waited.",

@@ -232,23 +232,11 @@ def _key(item: Json) -> str:
 
 
 class Quiet:
-    """CloudWatch and OpsCenter as far as the round and `open_incident` ask: no alarm rings, and an item is taken."""
-
-    def __init__(self) -> None:
-        self.items: list[Json] = []
+    """CloudWatch as far as the reconciler asks: no alarm is in ALARM."""
 
     def describe_alarms(self, **_: Any) -> Json:
         """None is in ALARM."""
         return {"MetricAlarms": [], "CompositeAlarms": []}
-
-    def create_ops_item(self, **params: Any) -> Json:
-        """An item of OpsCenter."""
-        self.items.append({**params, "OpsItemId": f"oi-{len(self.items) + 1:06d}"})
-        return {"OpsItemId": self.items[-1]["OpsItemId"]}
-
-    def describe_ops_items(self, **_: Any) -> Json:
-        """Nothing that was there before."""
-        return {"OpsItemSummaries": []}
 
 
 class Declared:

@@ -16,6 +16,7 @@ from functools import partial
 
 import numpy as np
 
+from drills import ledger_rows
 from drills.engine import DELIVERY_S, Happening
 from drills.function_model import stream
 from drills.regions.account import Account, Rules, opened
@@ -217,11 +218,11 @@ class _Stage:
 
     def _close(self) -> None:
         run, watch = self._run, self._watches[self._account.recovery.standby]
-        run.incidents = [{key: one.get(key) for key in ("OpsItemId", "Title")} for one in self._account.quiet.items]
         every: list[Remediation] = []
         for day in sorted({f"{datetime.fromtimestamp(self.start + at, UTC):%Y-%m-%d}" for at in (0.0, self._end)}):
             every += [found for one in watch.ledger.day(day) if (found := watch.ledger.get(one)) is not None]
         run.remediations = [self._row(watch, one) for one in every]
+        run.incidents = ledger_rows.opened(run.remediations)
 
     def _row(self, watch: Watch, found: Remediation) -> Json:
         return {

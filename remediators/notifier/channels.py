@@ -68,11 +68,12 @@ class Post:
 class Thread:
     """Where a channel keeps an incident: `ref` is its own name for it (a Slack timestamp, an OpsItem's id; empty
     before the first post). `unsure` says that an earlier delivery died between posting and recording, so that what is
-    posted now may be there already."""
+    posted now may be there already; `over` that the end of its incident has been shown."""
 
     id: str
     ref: str = ""
     unsure: bool = False
+    over: bool = False
 
     def at(self, ref: str) -> Thread:
         """The same thread, known to the channel by this name."""

@@ -6,7 +6,7 @@ remediation. Whatever else happens it goes back to the queue.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -14,7 +14,7 @@ from remediators.incidents import IncidentBook
 from remediators.notifier.book import Book, Digest, Shown, newer
 from remediators.notifier.channels import Channel, Post, RateLimited, Refused, Thread, Unavailable
 from remediators.notifier.notice import Notice
-from remediators.notifier.routing import route
+from remediators.notifier.routing import BEST_EFFORT, route
 from remediators.notifier.wording import Wording
 from sereno.errors import LedgerUnavailable, SerenoError
 from sereno.incident import SEVERITIES, Stage
@@ -27,6 +27,8 @@ PER_MINUTE = 10
 # A channel's answer may take ten seconds.
 MARGIN_S = 12.0
 FAULT_S = 60.0
+# A channel of `routing.BEST_EFFORT` is tried for this long: less than what makes a message count as untold.
+EFFORT_S = 240
 # A digest that nobody has read this long after its window began counts as untold.
 DIGEST_LATE_S = 600
 
@@ -100,7 +102,8 @@ class Notifier:
         """None when the channel has all of them; otherwise after how many seconds to try again. `what` is the alarm
         that news is of, by its key; how an incident goes on is not there, for that is never folded."""
         if name in self._closed:
-            return self._closed[name]
+            waits = Unavailable(f"{name} is left alone for now")
+            return None if self._gives_up(name, waits, posts.values()) else self._closed[name]
         if self.time_left() < MARGIN_S:
             return 1.0
         shown = self.book.open(thread, name, self.clock.now())
@@ -108,16 +111,30 @@ class Notifier:
             return 5.0  # another invocation posts there
         try:
             self._post_all(self.channels[name], shown, list(posts.values()), what, muted=muted)
-        except RateLimited as error:
-            self._closed[name] = error.retry_after_s
-            return self._not_delivered(name, thread, error, error.retry_after_s)
-        except Unavailable as error:
-            self._closed[name] = FAULT_S
-            return self._not_delivered(name, thread, error, FAULT_S, unsure=True)
-        except Refused as error:
-            return self._not_delivered(name, thread, error, 15 * 60.0)
+        except (RateLimited, Unavailable, Refused) as error:
+            after_s = self._failed(name, thread, error)
+            return None if self._gives_up(name, error, posts.values()) else after_s
         self.book.close(thread, name)
         return None
+
+    def _failed(self, name: str, thread: str, error: RateLimited | Unavailable | Refused) -> float:
+        """Notes that a channel did not take it; after how many seconds to try again."""
+        if isinstance(error, Refused):
+            return self._not_delivered(name, thread, error, 15 * 60.0)
+        self._closed[name] = error.retry_after_s if isinstance(error, RateLimited) else FAULT_S
+        unsure = isinstance(error, Unavailable)
+        return self._not_delivered(name, thread, error, self._closed[name], unsure=unsure)
+
+    def _gives_up(self, name: str, error: SerenoError, posts: Iterable[Post]) -> bool:
+        """Whether a channel that is best effort is left alone: it refuses, or has not taken it for minutes."""
+        if name not in BEST_EFFORT:
+            return False
+        if not isinstance(error, Refused):
+            newest = max((post.at for post in posts), default=0.0)
+            if self.clock.now().timestamp() - newest < EFFORT_S:
+                return False
+        self.telemetry.count("GivenUp", channel=name)
+        return True
 
     def _post_all(
         self, channel: Channel, shown: Shown, posts: Sequence[Post], what: Mapping[str, str], *, muted: bool
@@ -135,7 +152,8 @@ class Notifier:
                 continue
             late = over_at is not None and not post.over and post.at <= over_at
             try:
-                thread = channel.deliver(replace(post, late=late), thread)
+                where = replace(thread, over=over_at is not None)
+                thread = channel.deliver(replace(post, late=late), where)
             except Unavailable:
                 self.book.doubt(channel.name, post, now)
                 raise

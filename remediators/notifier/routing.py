@@ -10,6 +10,9 @@ from sereno.incident import SEVERITIES
 from sereno.service import Hours, Notices, Route
 
 EMAIL, SLACK, PAGERDUTY, OPS_CENTER = "email", "slack", "pagerduty", "opscenter"
+# What these do not take is given up after a few minutes: a record beside the pages, which must not look like a page
+# that reaches nobody.
+BEST_EFFORT = frozenset({OPS_CENTER})
 
 
 def channels(notices: Notices, emails: Sequence[str]) -> tuple[str, ...]:

@@ -106,7 +106,7 @@ READ = {"read": 1000.0}
         ("not-raised", "table", {"remediations": [remediation()]}, 0, True),
         ("not-raised", "table", {"remediations": [remediation("HOLDING", phases=("APPLYING", "HOLDING"))]}, 1, False),
         ("not-raised", "function", {"remediations": [remediation("HOLDING", phases=("APPLYING",))]}, 0, True),
-        ("told", "incident", {"incidents": [{"OpsItemId": "oi-1", "Title": "hurt"}]}, 1, True),
+        ("told", "incident", {"incidents": [{"id": "incident-1", "title": "hurt"}]}, 1, True),
         ("told", "incident", {"pages": [{"subject": "5xx"}]}, 0, False),
         ("told", "page", {"pages": [{"subject": "5xx"}]}, 1, True),
         (

@@ -331,11 +331,6 @@ def test_two_stacks_of_one_name_share_their_roles(emulator):
     assert named[0] == named[1]
 
 
-def test_it_has_no_ops_items(emulator):
-    with pytest.raises(ClientError, match="InvalidAction"):
-        emulator.client("ssm", attempts=1).describe_ops_items()
-
-
 def test_its_cloudformation_drops_reserved_concurrency(emulator):
     code = {"ZipFile": ECHO}
     role = f"arn:aws:iam::{ACCOUNT}:role/none"

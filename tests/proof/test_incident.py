@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from proving.shop import READ
 
 from sereno.model import Reason, Status
 
@@ -30,10 +29,9 @@ def test_a_stopped_function_stays_stopped_and_a_person_is_called(stopped, shop, 
     assert shop.reserved() == 0
 
     watch.round()
-    watch.remediation("open_incident", ALARM, Status.ESCALATED)
-    (incident,) = stand_in.incidents
-    assert incident["Title"] == f"[techmoda] {ALARM}"
-    assert incident["OperationalData"]["resource"]["Value"] == f"function {READ}"
+    opened = watch.remediation("open_incident", ALARM, Status.ESCALATED)
+    assert opened.target.name == ALARM
+    assert "OpsItem" not in "".join(stand_in.asked), "an OpsItem is the notifier's business"
     told = {(news["remediator"], news["status"]): news for news in watch.mail().news}
     assert told["open_incident", "ESCALATED"]["urgent"]
     assert told["raise_concurrency", "SKIPPED"]["detail"].startswith("OPERATOR_STOP")

@@ -109,21 +109,18 @@ class Metrics:
 
 class LittleAws:
     """moto behind botocore, with the answers moto cannot give: metrics and alarms at a moment of the test's clock,
-    account settings, OpsItems. `effects` keeps (before, after) of every change of a reserved concurrency."""
+    account settings. `effects` keeps (before, after) of every change of a reserved concurrency."""
 
     def __init__(self, real: BotocoreAws | Paper, metrics: Metrics) -> None:
         self.real = real
         self.metrics = metrics
         self.alarms: dict[str, dict[str, Any]] = {}
-        self.ops_items: list[dict[str, Any]] = []
         self.quota = 1000
         self.effects: list[tuple[int | None, int | None]] = []
         self.provisioned: dict[tuple[str, str], int] = {}
         self.products = Products()
 
     def client(self, name: str, region: str | None = None) -> Any:
-        if name == "ssm":
-            return _OpsCenter(self.ops_items)
         if name == "cloudwatch":
             return _CloudWatch(self.metrics, self.alarms)
         if name == "lambda":
@@ -281,18 +278,6 @@ class _DynamoDB:
 
 
 @dataclass
-class _OpsCenter:
-    items: list[dict[str, Any]]
-
-    def create_ops_item(self, **params: Any) -> Any:
-        self.items.append({**params, "OpsItemId": f"oi-{len(self.items):012d}", "Status": "Open"})
-        return {"OpsItemId": self.items[-1]["OpsItemId"]}
-
-    def describe_ops_items(self, **params: Any) -> Any:
-        return {"OpsItemSummaries": list(self.items)}
-
-
-@dataclass
 class _PaperLambda:
     """As much of Lambda as the remediators use, without moto."""
 
@@ -432,6 +417,11 @@ class House:
     def all(self) -> list[Remediation]:
         """Every remediation of the day, oldest first."""
         return [self.get(one) for one in self.books.day(f"{NOON:%Y-%m-%d}")]
+
+    @property
+    def opened(self) -> list[Remediation]:
+        """The incidents that were opened for a person: those of which a page was sent."""
+        return [one for one in self.all() if one.remediator == "open_incident" and one.status is Status.ESCALATED]
 
     def in_memory(self) -> House:
         """Moves the house, which must be as new, from moto to paper."""

@@ -26,7 +26,6 @@ CHANGES = (
     "lambda.delete_function_concurrency",
     "dynamodb.update_table",
     "service-quotas.request_service_quota_increase",
-    "ssm.create_ops_item",
 )
 WRITES = (*CHANGES, "dynamodb.transact_write_items", "sns.publish")
 LEDGER = ("batch_get_item", "transact_write_items", "get_item", "query", "put_item", "update_item")

@@ -125,7 +125,7 @@ def test_while_the_stack_changes_nothing_is_remediated(house):
 def test_people_are_told_of_a_symptom_in_the_midst_of_a_change_too(house):
     house.books.mark_change("techmoda", house.clock.now(), "UPDATE_IN_PROGRESS")
     flow.start(house.watch, house.signal("burn-fast"), "open_incident")
-    assert len(house.little.ops_items) == 1
+    assert len(house.opened) == 1
 
 
 def test_a_refusal_is_recorded_with_every_gate_that_was_passed(house):
@@ -154,9 +154,9 @@ def test_a_refusal_worth_a_person_goes_on_to_an_incident(house):
 
     assert [one.remediator for one in house.all()] == [NAME, "open_incident"]
     assert house.all()[1].status is Status.ESCALATED
-    (item,) = house.little.ops_items
-    assert item["Title"] == "[techmoda] techmoda/read/exhaustion"
-    assert "reserved concurrency is 0" in item["Description"]
+    (item,) = house.opened
+    assert item.target.name == "techmoda/read/exhaustion"
+    assert "reserved concurrency is 0" in item.plan.reason
     assert house.get(remediation.id).escalate_to == ()
 
 
@@ -165,8 +165,11 @@ def test_a_spent_budget_is_told_and_goes_on_to_an_incident(house):
     remediation = flow.start(house.watch, house.signal(), NAME)
     assert remediation.reason is Reason.BUDGET_SPENT
     house.rounds(1)
-    # The same budget holds for the incident: its refusal is news.
-    assert {message["reason"] for message in house.messages()} == {"BUDGET_SPENT"}
+    # The budget limits changes; it never keeps a page from people.
+    assert [(message["status"], message["severity"]) for message in house.messages()] == [
+        ("SKIPPED", "ticket"),
+        ("ESCALATED", "page"),
+    ]
 
 
 def test_a_remediator_of_another_kind_is_not_bound(house):
@@ -199,7 +202,7 @@ def test_a_fault_in_a_remediator_frees_its_target_and_a_person_is_told(house):
     assert (remediation.status, remediation.reason) == (Status.FAILED, Reason.FAULTY)
     assert house.books.holder(remediation.target.key) is None
     house.rounds(1)
-    assert len(house.little.ops_items) == 1
+    assert len(house.opened) == 1
 
 
 def fails(label, error, times=1):
@@ -232,7 +235,7 @@ def test_when_aws_cannot_be_asked_for_ten_minutes_a_person_is_told(house):
     remediation = flow.start(house.watch, house.signal(), NAME)
     house.rounds(12)
     assert house.get(remediation.id).reason is Reason.AWS_ERROR
-    assert len(house.little.ops_items) == 1
+    assert len(house.opened) == 1
 
 
 def test_who_may_not_look_does_not_try_again(house):
@@ -354,4 +357,4 @@ def test_a_person_is_told_although_the_mode_cannot_be_read(house):
     """To fail closed is to change nothing; telling people changes nothing."""
     house.aws.before = lambda number, label: ReadTimeoutError(endpoint_url="x") if "batch_get" in label else None
     assert flow.start(house.watch, house.signal("burn-fast"), "open_incident").status is Status.ESCALATED
-    assert len(house.little.ops_items) == 1
+    assert len(house.opened) == 1

@@ -101,7 +101,7 @@ def test_when_neither_can_help_the_next_rung_begins_once(house, products):
     assert [one.reason for one in surge(house)] == [Reason.OVER_CEILING] * 2
     house.rounds(2)
     assert [one.remediator for one in house.all()].count("open_incident") == 1
-    assert len(house.little.ops_items) == 1
+    assert len(house.opened) == 1
 
 
 def all_but(name):
@@ -147,7 +147,7 @@ def test_one_of_a_rung_that_cannot_be_started_does_not_keep_the_other_from_it(ho
         house.clock.forward(60)
         with pytest.raises(RoundIncomplete):
             round.make(house.watch)
-    assert len(house.little.ops_items) == 1
+    assert len(house.opened) == 1
     # It is tried again each minute, and people have long been told of the first.
     (first,) = [one for one in house.all() if one.remediator == FUNCTION]
     assert (first.escalate_to, first.unpublished) == (("request_quota", "open_incident"), ())

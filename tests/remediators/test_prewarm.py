@@ -233,7 +233,7 @@ def test_the_days_money_is_a_limit_for_events_too_and_a_person_is_told(house, pl
     later(house, 31)
     later(house, 1)
     assert sorted(str(one.reason) for one in house.all() if one.remediator == NAME) == ["BUDGET_SPENT", "OK"]
-    assert [one["Title"] for one in house.little.ops_items] == ["[techmoda] techmoda/Fashion Week/planned-event"]
+    assert [one.target.name for one in house.opened] == ["techmoda/Fashion Week/planned-event"]
 
 
 def test_what_an_event_spends_leaves_enough_for_what_nobody_planned(house, planned):
@@ -297,4 +297,4 @@ def test_throttles_in_spite_of_being_ready_are_a_persons_work(house, planned):
     (read,) = of(house)
     assert (read.status, read.reason, house.reserved()) == (Status.ESCALATED, Reason.SYMPTOM_PERSISTS, 303)
     calm_rounds(house, 1, Throttles=500)
-    assert len(house.little.ops_items) == 1
+    assert len(house.opened) == 1

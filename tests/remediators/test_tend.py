@@ -81,19 +81,19 @@ def test_a_symptom_that_stays_eight_minutes_goes_on_to_the_next_remediator(house
     assert (found.status, found.reason, house.reserved()) == (Status.ESCALATED, Reason.SYMPTOM_PERSISTS, 240)
     assert house.books.holder(raised.target.key) is None
     minutes(house, 1, Throttles=50)
-    (item,) = house.little.ops_items
-    assert "raise_concurrency ESCALATED" in item["Description"]
+    (item,) = house.opened
+    assert "raise_concurrency ESCALATED" in item.plan.reason
     assert "sereno revert" in next(m["do"] for m in house.messages() if m["status"] == "ESCALATED")
 
 
 def test_a_crash_between_the_next_remediators_start_and_its_note_starts_nothing_twice(house, raised):
     minutes(house, 8, Throttles=50)
-    house.aws.after = lambda number, label: Crash() if label == "ssm.create_ops_item" else None
+    house.aws.after = lambda number, label: Crash() if label == "sns.publish" else None
     with pytest.raises(Crash):
         minutes(house, 1, Throttles=50)
     house.aws.after = None
     minutes(house, 12, Throttles=50)
-    assert len(house.little.ops_items) == 1
+    assert len(house.opened) == 1
     assert [one.remediator for one in house.all()].count("open_incident") == 1
     assert house.get(raised.id).escalate_to == ()
 

@@ -1,5 +1,4 @@
-"""Stands in for the few operations that Sereno calls and the emulator has not: OpsItems, and who owns a table's
-capacity.
+"""Stands in for what Sereno calls and the emulator has not: who owns a table's capacity.
 
 The functions reach it by botocore's own setting of a service's endpoint, so their calls are signed and sent as ever.
 No role is held against what comes here: what a role must allow is held by `tests/remediators/test_permissions.py`.
@@ -18,15 +17,14 @@ from typing import Any
 Json = dict[str, Any]
 # The settings that lead a service's calls here.
 # https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
-SETTINGS = ("AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING")
+SETTINGS = ("AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING",)
 
 
 @dataclass(slots=True)
 class StandIn:
-    """What was asked, by operation, and the incidents that were opened."""
+    """What was asked, by operation."""
 
     asked: list[str] = field(default_factory=list)
-    incidents: list[Json] = field(default_factory=list)
     url: str = ""
 
     def answer(self, operation: str, request: Json) -> Json | None:
@@ -34,24 +32,8 @@ class StandIn:
         self.asked.append(operation)
         known: dict[str, Callable[[Json], Json]] = {
             "AnyScaleFrontendService.DescribeScalableTargets": lambda _: {"ScalableTargets": []},
-            "AmazonSSM.DescribeOpsItems": self._describe,
-            "AmazonSSM.CreateOpsItem": self._create,
         }
         return known[operation](request) if operation in known else None
-
-    def _describe(self, request: Json) -> Json:
-        wanted = {one["Key"]: one["Values"] for one in request["OpsItemFilters"]}
-        found = [
-            one
-            for one in self.incidents
-            if one["Source"] in wanted["Source"] and any(part in one["Title"] for part in wanted["Title"])
-        ]
-        return {"OpsItemSummaries": found}
-
-    def _create(self, request: Json) -> Json:
-        made = {**request, "OpsItemId": f"oi-{len(self.incidents):012x}", "Status": "Open"}
-        self.incidents.append(made)
-        return {"OpsItemId": made["OpsItemId"]}
 
 
 @contextmanager

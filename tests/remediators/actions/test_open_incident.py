@@ -1,13 +1,12 @@
-"""One symptom has one incident, and a person takes it from there."""
+"""Opening an incident is a write to the ledger: whatever AWS answers, the page goes out, once for each symptom."""
 
 from __future__ import annotations
 
-import json
-
 import pytest
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import EndpointConnectionError
 
 from remediators import flow
+from remediators.registry import load
 from sereno.model import Mode, Reason, Status
 
 NAME = "open_incident"
@@ -17,36 +16,77 @@ def opened(house, what="burn-fast"):
     return flow.start(house.watch, house.signal(what), NAME)
 
 
+def ended(house, incident):
+    """A person ends the incident in Sereno. (What stands open in OpsCenter or elsewhere is not looked at.)"""
+    return house.books.incidents.resolve(incident, "ana", house.clock.now())
+
+
 def test_an_incident_is_opened_and_is_then_a_persons(house):
     remediation = opened(house)
     assert remediation.status is Status.ESCALATED
-    (item,) = house.little.ops_items
-    assert item["Title"] == "[techmoda] techmoda/read/burn-fast"
-    assert (item["Source"], item["Severity"], item["Category"]) == ("sereno", "2", "Availability")
-    assert item["OperationalData"]["alarm"]["Value"] == "techmoda/read/burn-fast"
-    assert json.loads(item["OperationalData"]["/aws/dedup"]["Value"]) == {
-        "dedupString": "123456789012/eu-west-1/incident/techmoda/read/burn-fast"
-    }
+    assert remediation.plan.reason == house.signal("burn-fast").reason, "the measured reason"
     (message,) = house.messages()
-    assert message["urgent"]
+    assert (message["urgent"], message["severity"]) == (True, "page")
     assert message["do"] == f"sereno why {remediation.id}"
 
 
+def test_it_calls_no_aws_api_but_the_ledger_and_the_topic(house):
+    """OpsCenter can be refused, throttled or absent in the account: it is not asked."""
+    assert load(NAME).permissions == ()
+    calls = len(house.aws.calls)
+    assert opened(house).status is Status.ESCALATED
+    assert {call.split(".")[0] for call in house.aws.calls[calls:]} <= {"dynamodb", "sns"}
+
+
 def test_an_open_incident_is_not_opened_again(house):
-    opened(house)
+    first = opened(house)
     house.clock.forward(301)
     again = opened(house)
     assert (again.status, again.reason) == (Status.SKIPPED, Reason.NOTHING_TO_DO)
-    assert len(house.little.ops_items) == 1
+    assert first.incident in again.detail
+    assert len(house.opened) == 1
 
 
-@pytest.mark.parametrize("state", ["Resolved", "Closed"])
-def test_after_it_is_closed_the_symptom_may_open_another(house, state):
-    opened(house)
-    house.little.ops_items[0]["Status"] = state
-    house.clock.forward(301)
+@pytest.mark.parametrize("minutes", [1, 6])
+def test_the_next_incident_pages_again_though_it_comes_within_the_cooldown(house, minutes):
+    first = opened(house)
+    ended(house, first.incident)
+    house.clock.forward(60 * minutes)
+    again = opened(house)
+    assert (again.status, again.incident != first.incident) == (Status.ESCALATED, True)
+
+
+def test_a_symptom_that_was_gone_and_is_back_in_the_same_incident_pages_again(house):
+    lease = flow.start(house.watch, house.signal(), "raise_concurrency")
+    first = opened(house)
+    assert first.incident == lease.incident
+    house.rounds(5)  # nothing is in ALARM while the change is active
+    assert house.books.incidents.get(first.incident).stage == "MITIGATED"
     assert opened(house).status is Status.ESCALATED
-    assert len(house.little.ops_items) == 2
+    house.clock.forward(60)
+    assert opened(house).reason is Reason.NOTHING_TO_DO
+
+
+def test_another_alarm_of_the_same_incident_pages_for_itself(house):
+    first, second = opened(house), opened(house, "throttles")
+    assert first.incident == second.incident
+    assert [one.status for one in (first, second)] == [Status.ESCALATED] * 2
+
+
+def test_what_cannot_be_read_pages(house):
+    opened(house)
+    house.clock.forward(60)
+    broken = EndpointConnectionError(endpoint_url="https://dynamodb")
+    house.aws.before = lambda number, label: broken if label == "dynamodb.query" else None
+    assert opened(house).status is Status.ESCALATED
+
+
+def test_the_days_budget_does_not_keep_a_page(house):
+    for _ in range(14):  # a budget of 12 is the default
+        remediation = opened(house)
+        assert remediation.status is Status.ESCALATED
+        ended(house, remediation.incident)
+        house.clock.forward(400)
 
 
 def test_it_does_not_wait_for_a_lease_on_the_resource_itself(house):
@@ -56,23 +96,9 @@ def test_it_does_not_wait_for_a_lease_on_the_resource_itself(house):
 
 def test_in_observe_mode_it_tells_what_it_would_have_done(house):
     house.on(mode=Mode.OBSERVE)
-    assert opened(house).status is Status.OBSERVED
-    assert house.little.ops_items == []
-
-
-def test_no_answer_opens_one_incident_only(house):
-    silent = ReadTimeoutError(endpoint_url="https://ssm")
-    house.aws.after = lambda number, label: silent if label == "ssm.create_ops_item" else None
-    assert opened(house).status is Status.ESCALATED
-    assert len(house.little.ops_items) == 1
-
-
-def test_when_opscenter_refuses_people_are_told_by_the_topic(house):
-    denied = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "CreateOpsItem")
-    house.aws.before = lambda number, label: denied if label == "ssm.create_ops_item" else None
-    assert opened(house).status is Status.FAILED
-    (message,) = house.messages()
-    assert (message["status"], message["urgent"]) == ("FAILED", True)
+    remediation = opened(house)
+    assert (remediation.status, house.opened) == (Status.OBSERVED, [])
+    assert remediation.detail.startswith("would have: paged people. ")
 
 
 def test_what_a_person_has_been_told_is_not_taken_back(house):
@@ -81,4 +107,4 @@ def test_what_a_person_has_been_told_is_not_taken_back(house):
     house.rounds(1)
     found = house.get(remediation.id)
     assert (found.status, found.wish) == (Status.ESCALATED, None)
-    assert len(house.little.ops_items) == 1
+    assert len(house.opened) == 1

@@ -80,8 +80,8 @@ def test_there_is_a_sentence_for_every_status_stage_and_reason():
         (
             "ESCALATED",
             {"remediator": "open_incident"},
-            "A person must look: techmoda/read/exhaustion rang.",
-            "Una persona debe mirarlo: sonó techmoda/read/exhaustion.",
+            "A person must look: techmoda/read/exhaustion is in ALARM. reserved concurrency: 120 -> 240",
+            "Una persona debe mirarlo: techmoda/read/exhaustion está en ALARM. reserved concurrency: 120 -> 240",
         ),
         (
             "VERIFYING",

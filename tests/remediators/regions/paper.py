@@ -64,7 +64,7 @@ class Quiet:
     """Everything else answers that there is nothing."""
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        return lambda **_: {"MessageId": "1", "MetricAlarms": [], "OpsItemSummaries": [], "OpsItemId": "1"}
+        return lambda **_: {"MessageId": "1", "MetricAlarms": []}
 
 
 @dataclass
