@@ -163,6 +163,7 @@ WORTH_A_LOOK = frozenset(
         "OPERATOR_STOP",
         "APPROVAL_EXPIRED",
         "NOT_TAKEN",
+        "NOT_PERMITTED",
         "FAULTY",
         "AWS_ERROR",
     }

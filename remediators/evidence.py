@@ -28,6 +28,8 @@ from sereno.service import Service
 
 PK, PRIMARY, SWITCH, MOVED = "EVIDENCE", "primary", "switch", "moved"
 WITNESS, ASK = "witness#", "ask#"
+# The rows in which a plan may write that traffic is to be elsewhere.
+SWITCH_ROWS = frozenset({(PK, SWITCH)})
 # Whose word is no sighting: its number is what the standby wrote last and has come to the primary.
 BACK = "back"
 

@@ -1,7 +1,8 @@
 """The only place that changes AWS. It follows a recorded plan, step by step, and never plans.
 
 Most AWS APIs have no revision to lock on, so the value is read again just before it is written, and every step knows
-the absolute value before and after: a replay finds its own effect and does not act twice.
+the absolute value before and after: a replay finds its own effect and does not act twice. A call that the remediator
+does not declare, or that names anything but the remediation's target, is never sent (`bounds`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
+from remediators import bounds
 from remediators.ledger import VersionConflict
 from remediators.watch import MARGIN_S, Watch
 from sereno.errors import LedgerUnavailable, StillChanging
@@ -85,6 +87,10 @@ def apply(
     """
     plan = _plan_of(remediation)
     done = remediation.steps_done
+    # The whole of it at once: a plan of which one call is out of bounds is not begun.
+    bound = bounds.check_plan(remediator, context, plan)
+    if not bound.ok:
+        return Outcome(done, bound)
     try:
         for step in plan.steps[done:]:
             if done > remediation.steps_done:
@@ -115,6 +121,9 @@ def undo(
     """
     plan = _plan_of(remediation)
     count = remediation.steps_done if steps is None else steps
+    bound = bounds.check_plan(remediator, context, plan)
+    if not bound.ok:
+        return Outcome(0, bound)
     undone = 0
     try:
         for step in reversed(plan.steps[:count]):
@@ -163,7 +172,11 @@ def _do(
     expected: Any,
     wanted: Any,
 ) -> Verdict:
-    """One call, if the live value is still the expected one; nothing if it is already the wanted one."""
+    """One call, if it is within the bounds and the live value is still the expected one; nothing if it is
+    already the wanted one."""
+    bound = bounds.check_call(remediator, context, call)
+    if not bound.ok:
+        return bound
     live: Json = remediator.read(watch.aws, context)
     if live.get(step.setting) == wanted:
         return Verdict.yes(f"{step.setting} is {wanted} already")

@@ -273,6 +273,8 @@ def _applied(watch: Watch, before: Remediation, done: int) -> Remediation:
 
 def _not_applied(watch: Watch, before: Remediation, remediator: Remediator, outcome: executor.Outcome) -> Remediation:
     """Tries again while that may help, then takes back what was done. FAILED means that nothing stays in force."""
+    if outcome.verdict.reason is Reason.NOT_PERMITTED:
+        return _out_of_bounds(watch, before, outcome.verdict)
     now = watch.clock.now()
     partly = replace(before, steps_done=outcome.done)
     give_up = partly.escalate_at or partly.created + APPLY_WITHIN
@@ -299,6 +301,27 @@ def _not_applied(watch: Watch, before: Remediation, remediator: Remediator, outc
     if status is not Status.KEPT:
         moved = replace(moved, escalate_to=watch.play(partly).after(partly.remediator))
     return tell(watch, moved, before, release=True, cooldown=True)
+
+
+def _out_of_bounds(watch: Watch, before: Remediation, verdict: Verdict) -> Remediation:
+    """A plan that this remediator cannot have made: a person must look at who wrote it. Nothing of it is sent, not
+    even its way back; steps that were done before stay as they are."""
+    now = watch.clock.now()
+    watch.telemetry.count("Refused", reason=str(verdict.reason))
+    watch.telemetry.log("error", "a recorded plan is out of bounds", id=before.id, why=verdict.detail)
+    stays = f"; {before.steps_done} steps done before stay as they are" if before.steps_done else ""
+    status = Status.ESCALATED if before.steps_done else Status.FAILED
+    moved = before.move(status, now, f"{verdict.reason}: {verdict.detail}; nothing was sent{stays}")
+    moved = replace(
+        moved,
+        reason=verdict.reason,
+        claim_until=None,
+        due_at=now,
+        escalate_to=watch.play(before).after(before.remediator),
+    )
+    # A row that somebody has written need not hold the target that it names.
+    holds = watch.ledger.holder(before.target.key) == before.id
+    return tell(watch, moved, before, release=holds, cooldown=holds)
 
 
 def _try_again(watch: Watch, partly: Remediation, before: Remediation, why: str) -> Remediation:

@@ -381,7 +381,10 @@ def _escalate(watch: Watch, remediation: Remediation, verdict: Verdict, symptom:
         due_at=now,
         escalate_to=watch.play(remediation).after(remediation.remediator),
     )
-    return tell(watch, moved, remediation, release=True, cooldown=True)
+    # A row that somebody has forged need not hold the target that it names.
+    forged = verdict.reason is Reason.NOT_PERMITTED
+    holds = not forged or watch.ledger.holder(remediation.target.key) == remediation.id
+    return tell(watch, moved, remediation, release=holds, cooldown=holds)
 
 
 def _plan(remediation: Remediation) -> Plan:

@@ -34,6 +34,7 @@ WORTH_A_PERSON = frozenset(
         Reason.AWS_ERROR,
         Reason.FAULTY,
         Reason.NOT_TAKEN,
+        Reason.NOT_PERMITTED,
         Reason.STANDBY_NOT_READY,
     }
 )

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ParamValidationError, ReadTimeoutError
 
-from remediators import executor, flow
+from remediators import bounds, executor, flow
 from remediators.registry import load
 from sereno.errors import LedgerUnavailable
 from sereno.lifecycle import CLAIM, Remediation
 from sereno.model import Call, Plan, Reason, Status, Step
+from sereno.ports import Permission
 
 
 def error(code: str, status: int = 400) -> ClientError:
@@ -61,9 +62,15 @@ def dials():
 
 
 @pytest.fixture
-def run(house, dials):
+def run(house, dials, monkeypatch):
     """`run(executor.apply)` or `run(executor.undo)` on a plan of the dials a, b and c."""
-    remediator = replace(load("raise_concurrency"), read=lambda aws, context: dials.read())
+    turning = bounds.Rule(frozenset({"dial", "to"}), lambda params, target: "*")
+    monkeypatch.setattr(bounds, "RULES", {"dials.set": turning})
+    remediator = replace(
+        load("raise_concurrency"),
+        permissions=(Permission("dials.set", "*", "a dial has no ARN"),),
+        read=lambda aws, context: dials.read(),
+    )
     signal, now = house.signal(), house.clock.now()
     plan = Plan((step("a"), step("b"), step("c")), "turn them")
     one = Remediation(
