@@ -5,6 +5,7 @@
     EVIDENCE  witness#back    what the standby wrote last and has come to the primary
     EVIDENCE  switch          that traffic is to be elsewhere, where a metric and no object says so
     EVIDENCE  moved           when customers were moved last, and how long they had gone without
+    EVIDENCE  share           the primary's share of the records, while anything changes it
     EVIDENCE  ask#<what>      that a person wants traffic moved, or back
 
 The rows of other regions come by a write from there into this table: the standby asks nobody.
@@ -25,8 +26,9 @@ from sereno.model import Json, instant, iso
 from sereno.ports import Aws
 from sereno.recovery import Evidence
 from sereno.service import Service
+from sereno.serving import active
 
-PK, PRIMARY, SWITCH, MOVED = "EVIDENCE", "primary", "switch", "moved"
+PK, PRIMARY, SWITCH, MOVED, SHARE = "EVIDENCE", "primary", "switch", "moved", "share"
 WITNESS, ASK = "witness#", "ask#"
 # The rows in which a plan may write that traffic is to be elsewhere.
 SWITCH_ROWS = frozenset({(PK, SWITCH)})
@@ -64,8 +66,8 @@ class Moved:
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Everything that is known: the evidence (None before the first try), the last numbers that went into it, the
-    words of others, what people asked for, whether the switch row says that traffic is to be elsewhere, and the last
-    move (None: there was none)."""
+    words of others, what people asked for, whether the switch row says that traffic is to be elsewhere, the last
+    move (None: there was none), and the primary's share (percent, None: nothing has changed it)."""
 
     evidence: Evidence | None = None
     heard: Mapping[str, int] = field(default_factory=dict)
@@ -74,6 +76,7 @@ class Rows:
     out: bool = False
     asks: tuple[Ask, ...] = ()
     moved: Moved | None = None
+    share: int | None = None
 
 
 def table_of(service: Service) -> str:
@@ -102,11 +105,12 @@ def read(client: Any, service: Service) -> Rows:
         if name.startswith(ASK)
     )
     moved = _moved(json.loads(found[MOVED]["doc"]["S"])) if MOVED in found else None
+    share = int(found[SHARE]["share"]["N"]) if SHARE in found else None
     if own is None:
-        return Rows(words=words, out=SWITCH in found, asks=asks, moved=moved)
+        return Rows(words=words, out=SWITCH in found, asks=asks, moved=moved, share=share)
     heard = {str(name): int(number) for name, number in own["heard"].items()}
     known, canary = Evidence.from_json(own["evidence"]), int(own.get("canary", 0))
-    return Rows(known, heard, words, canary, SWITCH in found, asks, moved)
+    return Rows(known, heard, words, canary, SWITCH in found, asks, moved, share)
 
 
 def _moved(data: Mapping[str, Any]) -> Moved:
@@ -119,6 +123,11 @@ def note_move(client: Any, service: Service, moved: Moved) -> None:
     client.put_item(TableName=table_of(service), Item=items.item(PK, MOVED, doc=doc))
 
 
+def note_share(client: Any, service: Service, share: int) -> None:
+    """Keeps the primary's share of the records, as it was read last (percent). Raises what AWS raises."""
+    client.put_item(TableName=table_of(service), Item=items.item(PK, SHARE, share=share))
+
+
 def _word(data: Mapping[str, Any]) -> Word:
     ok = data["ok"]
     return Word(int(data["number"]), None if ok is None else bool(ok), str(data.get("detail", "")))
@@ -127,8 +136,22 @@ def _word(data: Mapping[str, Any]) -> Word:
 def write(client: Any, service: Service, evidence: Evidence, heard: Mapping[str, int], canary: int) -> None:
     """Notes the evidence. Only the standby's prober does, and it runs alone. Raises what AWS raises."""
     doc = json.dumps({"evidence": evidence.to_json(), "heard": dict(heard), "canary": canary}, separators=(",", ":"))
-    row = items.item(PK, PRIMARY, doc=doc, serving=evidence.serving)
+    serves = active(evidence, service.recovery) if service.recovery else evidence.serving
+    row = items.item(PK, PRIMARY, doc=doc, serving=serves, number=int(evidence.at.timestamp() * 1000))
     client.put_item(TableName=table_of(service), Item=row)
+
+
+def who_serves(client: Any, service: Service) -> tuple[str, int]:
+    """The region that serves, as the standby noted it last, and a number that grows with each of its notes. Empty and
+    0 where it has noted nothing. `client` is of the standby's region. Raises what AWS raises."""
+    answer = client.get_item(
+        TableName=table_of(service),
+        Key=items.key(PK, PRIMARY),
+        ProjectionExpression="serving, #number",
+        ExpressionAttributeNames={"#number": "number"},
+    )
+    row = answer.get("Item", {})
+    return row.get("serving", {}).get("S", ""), int(row.get("number", {}).get("N", "0"))
 
 
 def tell(client: Any, service: Service, witness: str, word: Word) -> None:

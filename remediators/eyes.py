@@ -14,17 +14,28 @@ import urllib3
 # A customer who waits longer has gone; three tries fit between two looks even then.
 TIMEOUT_S = 3.0
 BODY_LIMIT = 64 * 1024
+TEXT_LIMIT = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look: whether all paths were served, what failed, which region says that it answered (empty: none did),
-    and how long each path took (milliseconds)."""
+    """One HTTP probe: whether all paths were served, what failed, which region says that it answered (empty: none
+    did), how long each path took (milliseconds), and the status and the first text of the last answer (0: there was
+    none)."""
 
     ok: bool
     detail: str = ""
     region: str = ""
     latency_ms: Mapping[str, float] | None = None
+    status: int = 0
+    text: str = ""
+
+    def has(self, word: str) -> bool | None:
+        """Whether a public object holds a text. False also where the object is not there or is not public (403, 404:
+        Route 53 does not see it either); None when nothing can be said."""
+        if self.status == 200:
+            return word in self.text
+        return False if self.status in (403, 404) else None
 
 
 class Eyes(Protocol):
@@ -41,7 +52,7 @@ class HttpEyes:
     def look(self, url: str, paths: Sequence[str]) -> Look:
         """All paths of one address, until one fails. Never raises."""
         took: dict[str, float] = {}
-        region = ""
+        region, status, text = "", 0, ""
         with urllib3.PoolManager(num_pools=1, retries=False, timeout=urllib3.Timeout(total=TIMEOUT_S)) as pool:
             for path in paths:
                 began = perf_counter()
@@ -53,8 +64,9 @@ class HttpEyes:
                 took[path] = (perf_counter() - began) * 1000
                 region = region or _region(body)
                 if answer.status >= 500 or answer.status == 429:
-                    return Look(False, f"{path}: {answer.status}", region, took)
-        return Look(True, "", region, took)
+                    return Look(False, f"{path}: {answer.status}", region, took, answer.status)
+                status, text = answer.status, body[:TEXT_LIMIT].decode("ascii", "replace")
+        return Look(True, "", region, took, status, text)
 
     def look_all(self, wanted: Mapping[str, tuple[str, Sequence[str]]]) -> dict[str, Look]:
         """Several addresses at once, for one that hangs must not make the others late."""

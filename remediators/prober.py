@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import takewhile
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -23,7 +22,7 @@ from remediators.evidence import Moved, Rows, Word
 from remediators.eyes import Eyes, HttpEyes, Look
 from remediators.handler import invocation
 from remediators.watch import Watch
-from sereno import recovery
+from sereno import recovery, serving
 from sereno.errors import LedgerUnavailable
 from sereno.model import Json
 from sereno.ports import Permission
@@ -35,7 +34,7 @@ CANARY, CANARY_BACK = "sereno-canary", "sereno-canary-back"
 # In a minute: the last try begins at 55 s, and the next minute's invocation finds this one ended.
 TRIES = 12
 RUNS_S = PROBE_EVERY_S * TRIES - 2.0
-PRIMARY_SEEN, STANDBY_SEEN, CUSTOMERS = "primary", "standby", "customers"
+PRIMARY_SEEN, STANDBY_SEEN, CUSTOMERS, SWITCH_SEEN = "primary", "standby", "customers", "switch"
 
 _STANDBY_LEDGER = "arn:{partition}:dynamodb:{standby}:{account}:table/sereno-{service}-ledger"
 _CANARY_TABLE = "arn:{partition}:dynamodb:{region}:{account}:table/{canary}"
@@ -51,6 +50,7 @@ WITNESS: tuple[Permission, ...] = (Permission("dynamodb.put_item", _STANDBY_LEDG
 
 PRIMARY: tuple[Permission, ...] = (
     *WITNESS,
+    Permission("dynamodb.get_item", _STANDBY_LEDGER),
     Permission("dynamodb.put_item", _CANARY_TABLE, condition=_only(CANARY)),
     Permission("dynamodb.get_item", _CANARY_TABLE, condition=_only(CANARY_BACK)),
     Permission("dynamodb.put_item", "arn:{partition}:dynamodb:{region}:{account}:table/sereno-{service}-ledger"),
@@ -105,17 +105,26 @@ def _in_witness(watch: Watch, wanted: Recovery, eyes: Eyes) -> None:
 
 def _in_primary(watch: Watch, wanted: Recovery, eyes: Eyes) -> Evidence:
     """The sign of life comes first: what is slow afterwards must not make it late."""
+    region, number = "", 0
     try:
         _leave_word(watch, wanted, Witness.HEARTBEAT, None, "")
+        region, number = evidence.who_serves(watch.aws.client("dynamodb", wanted.standby), watch.service)
     except (ClientError, BotoCoreError) as error:
         watch.telemetry.log("warning", "the standby cannot be told", error=str(error))
     _write_canary(watch, wanted, CANARY)
     _tell_of_the_way_back(watch, wanted)
-    looks = eyes.look_all({CUSTOMERS: (wanted.url, wanted.paths[:1])})
+    look = eyes.look_all({CUSTOMERS: (wanted.url, wanted.paths[:1])})[CUSTOMERS]
     rows = evidence.read(watch.aws.client("dynamodb"), watch.service)
     now = watch.clock.now()
-    found = recovery.noted(rows.evidence, now, primary={}, serving=looks[CUSTOMERS].region or None)
-    evidence.write(watch.aws.client("dynamodb"), watch.service, found, rows.heard, rows.canary)
+    new = number != rows.heard.get(STANDBY_SEEN, 0)
+    found = recovery.noted(rows.evidence, now, primary={}, standby=Sighting(now, new, "" if new else "silent"))
+    route = serving.told(found, now, wanted, region if new else "")
+    if route and route != found.sent:
+        # The standby has waited for DNS already.
+        found = replace(found, sent=route, sent_since=now, serving=route, serving_since=now)
+    found = serving.reached(found, wanted, named=look.region, answers=look.ok)
+    heard = {**rows.heard, STANDBY_SEEN: number or rows.heard.get(STANDBY_SEEN, 0)}
+    evidence.write(watch.aws.client("dynamodb"), watch.service, found, heard, rows.canary)
     return found
 
 
@@ -159,18 +168,20 @@ def _read_canary(watch: Watch, wanted: Recovery, name: str) -> int:
 
 
 def _in_standby(watch: Watch, wanted: Recovery, eyes: Eyes) -> Evidence:
-    looks = eyes.look_all(
-        {
-            PRIMARY_SEEN: (wanted.urls[wanted.primary], wanted.paths),
-            STANDBY_SEEN: (wanted.urls[wanted.standby], wanted.paths),
-            CUSTOMERS: (wanted.url, wanted.paths[:1]),
-        }
-    )
+    places: dict[str, tuple[str, Sequence[str]]] = {
+        PRIMARY_SEEN: (wanted.urls[wanted.primary], wanted.paths),
+        STANDBY_SEEN: (wanted.urls[wanted.standby], wanted.paths),
+        CUSTOMERS: (wanted.url, wanted.paths[:1]),
+    }
+    if wanted.bucket:
+        # As Route 53 sees it: a switch that it cannot read sends nobody anywhere.
+        places[SWITCH_SEEN] = (wanted.bucket_url, (f"/{watch.service.name}/primary-out",))
+    looks = eyes.look_all(places)
     client = watch.aws.client("dynamodb")
     seen = _Seen(looks, evidence.read(client, watch.service))
     canary = _read_canary(watch, wanted, CANARY)
     _write_canary(watch, wanted, CANARY_BACK)
-    found, heard = _fold(watch, seen, canary)
+    found, heard = _fold(watch, wanted, seen, canary)
     evidence.write(client, watch.service, found, heard, max(canary, seen.rows.canary))
     _publish(watch, wanted.primary, Witness.STANDBY, looks[PRIMARY_SEEN])
     _publish(watch, wanted.standby, Witness.STANDBY, looks[STANDBY_SEEN])
@@ -179,10 +190,10 @@ def _in_standby(watch: Watch, wanted: Recovery, eyes: Eyes) -> Evidence:
     if found.lag_s is not None:
         watch.telemetry.count("ReplicationDelay", found.lag_s)
         watch.telemetry.count("RpoNow", found.lag_s)
-    moved = _arrived(seen.rows.evidence, found, wanted)
-    if moved is not None:
-        evidence.note_move(client, watch.service, moved)
-        watch.telemetry.count("RecoveryTime", moved.took_s)
+    took_s = serving.recovery_time(seen.rows.evidence, found, wanted)
+    if took_s is not None:
+        evidence.note_move(client, watch.service, Moved(found.at, took_s))
+        watch.telemetry.count("RecoveryTime", took_s)
     behind = evidence.behind(seen.rows, found.at)
     if behind is not None:
         watch.telemetry.count("ReplicationDelayBack", behind)
@@ -194,7 +205,7 @@ def _in_standby(watch: Watch, wanted: Recovery, eyes: Eyes) -> Evidence:
     return found
 
 
-def _fold(watch: Watch, seen: _Seen, canary: int) -> tuple[Evidence, dict[str, int]]:
+def _fold(watch: Watch, wanted: Recovery, seen: _Seen, canary: int) -> tuple[Evidence, dict[str, int]]:
     """What is known now. What others wrote is dated by this clock, when it is first seen: theirs may be wrong."""
     now, before = watch.clock.now(), seen.rows.evidence
     look, own = seen.looks[PRIMARY_SEEN], seen.looks[STANDBY_SEEN]
@@ -209,29 +220,23 @@ def _fold(watch: Watch, seen: _Seen, canary: int) -> tuple[Evidence, dict[str, i
             primary[name] = Sighting(now, new, "" if new else "silent")
         elif new and word.ok is not None and name in set(map(str, Witness)):
             primary[name] = Sighting(now, word.ok, word.detail)
-    found = recovery.noted(
-        before,
-        now,
-        primary=primary,
-        standby=Sighting(now, own.ok, own.detail),
-        serving=seen.looks[CUSTOMERS].region or None,
-    )
+    found = recovery.noted(before, now, primary=primary, standby=Sighting(now, own.ok, own.detail))
+    customers = seen.looks[CUSTOMERS]
+    found = serving.sent(found, wanted, _route(seen, wanted))
+    found = serving.reached(found, wanted, named=customers.region, answers=customers.ok)
     # While the primary is out, or its prober, nothing new is written there, and the delay stays what it was.
     if canary and (canary != seen.rows.canary or beats or _cut_off(found, now)):
         found = replace(found, lag_s=max(0.0, now.timestamp() - canary / 1000))
     return found, heard
 
 
-def _arrived(before: Evidence | None, found: Evidence, wanted: Recovery) -> Moved | None:
-    """That customers have come to the standby just now, and after how long: from the first failing try of who found
-    the primary out. None when they were moved for another reason."""
-    if before is None or before.serving != wanted.primary or found.serving != wanted.standby or not found.down_since:
-        return None
-    began = [*found.down_since.values()]
-    for name in recovery.ACTIVE:
-        failing = list(takewhile(lambda one: not one.ok, reversed(found.primary.get(str(name), ()))))
-        began += [failing[-1].at] if failing else []
-    return Moved(found.at, (found.at - min(began)).total_seconds())
+def _route(seen: _Seen, wanted: Recovery) -> serving.Route:
+    """Where the switch and the records send customers, as they were read last."""
+    if wanted.strategy == "metric-switch":
+        return serving.Route(seen.rows.out, seen.rows.share)
+    if not wanted.bucket:
+        return serving.Route(False, seen.rows.share)
+    return serving.Route(seen.looks[SWITCH_SEEN].has(serving.OUT_WORD), seen.rows.share)
 
 
 def _cut_off(known: Evidence, now: datetime) -> bool:

@@ -3,7 +3,10 @@ everything that answers that is started, should the prober have died or been bea
 
 from __future__ import annotations
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from remediators import evidence, flow
+from remediators.actions._switch import FULL, primary_share
 from remediators.evidence import Ask, Rows
 from remediators.watch import MARGIN_S, Watch
 from sereno import recovery
@@ -15,9 +18,29 @@ from sereno.model import Signal, Target
 def tend(watch: Watch) -> int:
     """How many remediations it started. Raises LedgerUnavailable, and what AWS raises."""
     rows = evidence.of(watch.aws, watch.service)
+    _note_share(watch, rows)
     started = sum(answer(watch, one) for one in rows.asks)
     signal = _out(watch, rows)
     return started + (start_missing(watch, signal) if signal else 0)
+
+
+def _note_share(watch: Watch, rows: Rows) -> None:
+    """Reads the primary's share of the records while something changes it, and notes it for the prober, which never
+    asks Route 53's control plane. A share that cannot be read stays what it was."""
+    service, wanted = watch.service, watch.service.recovery
+    if wanted is None or not wanted.zone:
+        return
+    traffic = Target("traffic", wanted.primary, service.region, service.account)
+    settled = rows.share in (None, FULL) and wanted.strategy != "weighted"
+    if settled and not watch.ledger.held([traffic.key]):
+        return
+    try:
+        share = primary_share(watch.aws, service)
+    except (ClientError, BotoCoreError) as error:
+        watch.telemetry.log("warning", "could not read the primary's share of the records", error=str(error))
+        return
+    if share is not None and share != rows.share:
+        evidence.note_share(watch.aws.client("dynamodb"), service, share)
 
 
 def answer(watch: Watch, asked: Ask) -> int:

@@ -95,7 +95,9 @@ class Evidence:
     """What the standby knows at a moment: the sightings of the primary by witness (oldest first), those of the
     standby itself, since when each witness has seen the primary serve without a break, and since when not, which
     region customers reach (by the name they use) and since when, and the replication delay (seconds, None: not
-    measured). `at` is when it was noted."""
+    measured). `sent` is the region to which the switch and the records send them, `sent_since` since when, and
+    `out_since` when the outage began because of which they were sent to the standby (None: there was none). `at` is
+    when it was noted."""
 
     at: datetime
     primary: Mapping[str, tuple[Sighting, ...]] = field(default_factory=dict)
@@ -105,6 +107,9 @@ class Evidence:
     serving: str = ""
     serving_since: datetime | None = None
     lag_s: float | None = None
+    sent: str = ""
+    sent_since: datetime | None = None
+    out_since: datetime | None = None
 
     def to_json(self) -> Json:
         return {
@@ -116,6 +121,9 @@ class Evidence:
             "serving": self.serving,
             "serving_since": iso(self.serving_since) if self.serving_since else None,
             "lag_s": self.lag_s,
+            "sent": self.sent,
+            "sent_since": iso(self.sent_since) if self.sent_since else None,
+            "out_since": iso(self.out_since) if self.out_since else None,
         }
 
     @staticmethod
@@ -129,6 +137,9 @@ class Evidence:
             data.get("serving", ""),
             instant(data["serving_since"]) if data.get("serving_since") else None,
             data.get("lag_s"),
+            data.get("sent", ""),
+            instant(data["sent_since"]) if data.get("sent_since") else None,
+            instant(data["out_since"]) if data.get("out_since") else None,
         )
 
 
@@ -168,6 +179,9 @@ def noted(
         old.serving if serving is None else serving,
         old.serving_since if serving in (None, old.serving) else now,
         old.lag_s if lag_s is None else lag_s,
+        old.sent,
+        old.sent_since,
+        old.out_since,
     )
 
 

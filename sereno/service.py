@@ -282,6 +282,12 @@ class Recovery:
     fence: tuple[str, ...] = ()
     compare: tuple[str, ...] = ()
 
+    @property
+    def bucket_url(self) -> str:
+        """Where the switch's bucket answers over HTTPS (empty: the strategy has no public bucket)."""
+        suffix = ".cn" if self.standby.startswith("cn-") else ""
+        return f"https://{self.bucket}.s3.{self.standby}.amazonaws.com{suffix}" if self.bucket else ""
+
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Recovery:
         listed = {name: tuple(data.get(name, ())) for name in ("paths", "fence", "compare")}

@@ -14,11 +14,10 @@ from deploy.iam import partition
 from deploy.synth import store
 from sereno.model import Json
 from sereno.service import Recovery, Service
+from sereno.serving import OUT_WORD
 
 # Route 53's checkers ask for the object like anybody else.
 OPEN: Json = {"Open": "https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/health-checks-creating-values.html"}
-# What `fail_over` writes into the object, and what the checkers search for in its first 5,120 bytes.
-WORD = "sereno: primary out"
 # Ten seconds is the shortest. An outage must last three looks, the switch two: nobody writes it by mistake.
 INTERVAL_S, LOOKS, SWITCH_LOOKS = 10, 3, 2
 TTL_S = 20
@@ -148,7 +147,7 @@ def _switch(service: Service, recovery: Recovery) -> Json:
         "FullyQualifiedDomainName": f"{recovery.bucket}.s3.{recovery.standby}.amazonaws.com",
         "Port": 443,
         "ResourcePath": f"/{key(service)}",
-        "SearchString": WORD,
+        "SearchString": OUT_WORD,
         "Inverted": True,
         "EnableSNI": True,
         "RequestInterval": INTERVAL_S,

@@ -28,7 +28,7 @@ from remediators import round as rounds
 from remediators.ledger import Ledger
 from remediators.outbox import Outbox
 from remediators.watch import Watch
-from sereno import recovery
+from sereno import recovery, serving
 from sereno.errors import SerenoError
 from sereno.lifecycle import Remediation
 from sereno.model import Json
@@ -56,6 +56,11 @@ class Run:
     rounds: int = 0
     # When the standby's prober found the primary out for the first time in each outage (seconds since the start).
     confirmed: list[float] = field(default_factory=list)
+    # When (seconds since the start) the stack of a region (second) took another region (third) for the one that
+    # serves.
+    serving: list[tuple[float, str, str]] = field(default_factory=list)
+    # The recovery times that the standby published (seconds).
+    recovery_times: list[float] = field(default_factory=list)
 
 
 @dataclass
@@ -103,7 +108,8 @@ class _Stage:
         homes = (wanted.standby, wanted.witness, wanted.primary)
         self._said = {one: CollectedTelemetry() for one in homes}
         self._watches = {one: self._watch(one) for one in homes}
-        self._eyes = {one: WorldEyes(one, wanted, self._world, rng) for one in self._watches}
+        names = engine.scenario.health_names_region
+        self._eyes = {one: WorldEyes(one, wanted, self._world, rng, names=names) for one in self._watches}
         self._published = 0
 
     def _watch(self, region: str) -> Watch:
@@ -174,8 +180,16 @@ class _Stage:
         eyes.at = at
         self._run.tries += 1
         found = prober.try_once(self._watches[region], eyes)
-        if found is not None and region == self._account.recovery.standby:
+        if found is None:
+            return
+        self._keep_serving(region, serving.active(found, self._account.recovery))
+        if region == self._account.recovery.standby:
             self._keep_confirmed(found)
+
+    def _keep_serving(self, region: str, serves: str) -> None:
+        earlier = [one for _, where, one in self._run.serving if where == region]
+        if serves and (not earlier or earlier[-1] != serves):
+            self._run.serving.append((self.now, region, serves))
 
     def _keep_confirmed(self, found: recovery.Evidence) -> None:
         confirmed, outages = self._run.confirmed, self._engine.scenario.outages(self._engine.seed)
@@ -221,6 +235,8 @@ class _Stage:
         every: list[Remediation] = []
         for day in sorted({f"{datetime.fromtimestamp(self.start + at, UTC):%Y-%m-%d}" for at in (0.0, self._end)}):
             every += [found for one in watch.ledger.day(day) if (found := watch.ledger.get(one)) is not None]
+        counts = self._said[self._account.recovery.standby].counts
+        run.recovery_times = [value for name, value, _ in counts if name == "RecoveryTime"]
         run.remediations = [self._row(watch, one) for one in every]
         run.incidents = ledger_rows.opened(run.remediations)
 

@@ -12,6 +12,7 @@ from drills.regions.resolvers import TTL_S
 from drills.regions.world import World
 from remediators.eyes import TIMEOUT_S, Look
 from sereno.service import Recovery
+from sereno.serving import OUT_WORD
 
 # What an answer takes from another region and a look at one path, in milliseconds.
 ANSWER_MS = (40.0, 220.0)
@@ -19,30 +20,42 @@ ANSWER_MS = (40.0, 220.0)
 
 @dataclass
 class WorldEyes:
-    """How the prober of one region sees. `at` is the moment of its look (seconds since the start)."""
+    """How the prober of one region sees. `at` is the moment of its probe (seconds since the start), `names` whether a
+    health answer says which region gave it."""
 
     home: str
     wanted: Recovery
     world: World
     rng: np.random.Generator
     at: float = 0.0
+    names: bool = True
     _resolved: tuple[float, str] = (-1.0, "")
 
     def look(self, url: str, paths: Sequence[str]) -> Look:
         """All paths of one address, until one fails."""
+        if url == self.wanted.bucket_url:
+            return self._object()
         region = self._leads_to(url)
         regions: Regions = self.world.regions
         condition = regions.at(region, self.at)
         took: dict[str, float] = {}
+        name = region if self.names else ""
         for number, path in enumerate(paths):
             lost = condition.first_fails and self.rng.random() < condition.first_fails
             if lost or not regions.reachable(region, self.home, self.at):
-                return Look(False, f"{path}: no answer in {TIMEOUT_S:g} s", region if number else "", took)
+                return Look(False, f"{path}: no answer in {TIMEOUT_S:g} s", name if number else "", took)
             took[path] = float(self.rng.uniform(*ANSWER_MS)) * condition.slower
             # A gray region's health check is fine: it is the other paths that fail.
             if number and condition.fails and self.rng.random() < condition.fails:
-                return Look(False, f"{path}: 503", region, took)
-        return Look(True, "", region, took)
+                return Look(False, f"{path}: 503", name, took)
+        return Look(True, "", name, took)
+
+    def _object(self) -> Look:
+        """The public object of the switch: not there and not public are one answer."""
+        if not self.world.regions.reachable(self.wanted.standby, self.home, self.at):
+            return Look(False, f"no answer in {TIMEOUT_S:g} s")
+        there = self.world.object_there(self.at)
+        return Look(True, status=200 if there else 403, text=OUT_WORD if there else "")
 
     def look_all(self, wanted: Mapping[str, tuple[str, Sequence[str]]]) -> dict[str, Look]:
         """Several addresses at once."""

@@ -14,6 +14,8 @@ from drills.scenario import Objective
 from sereno.model import Json
 
 LEAST_MOVES = 1
+# A probe is dated when it ends, and DNS's answer by whole seconds.
+CLOCK_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,54 @@ def _no_control_plane_calls(case: Case, _: object) -> Finding:
     return Finding(len(made), not made, told, 0)
 
 
+def _verified(case: Case, _: object) -> Finding:
+    moved = _failovers(case)
+    words = [f"{event['phase']} at {event['at_s']:.0f} s" for one in moved for event in one["events"]]
+    held = [word for word in words if word.startswith("HOLDING")]
+    return Finding(moved[-1]["status"] if moved else None, bool(held), held[0] if held else "", "HOLDING")
+
+
+def _failovers(case: Case) -> list[Json]:
+    found = case.run.remediations if case.run else []
+    return [one for one in found if one["remediator"] == "fail_over" and one["plan"]]
+
+
+def _recovery_time_measured(case: Case, _: object) -> Finding:
+    """The published figure must not promise more than customers got: it is no less than what DNS took."""
+    published = case.run.recovery_times if case.run else []
+    answered = case.parts.answered
+    once = len(published) == 1 and answered is not None
+    honest = once and answered is not None and published[0] >= answered - CLOCK_S
+    detail = (
+        f"DNS first answered with the standby {answered:.0f} s in" if answered is not None else "nobody was moved"
+    )
+    return Finding(published[0] if published else None, honest, detail)
+
+
+def _knows_who_serves(case: Case, target: object) -> Finding:
+    """The standby takes over as soon as the switch is set; both regions know of the way back."""
+    if case.run is None or not case.world.switchings:
+        return Finding(None, False, "the switch was never set")
+    place, set_at = case.world.place, case.world.switchings[0][0]
+    took = next((at - set_at for at, *who in case.run.serving if who == [place.standby] * 2 and at >= set_at), None)
+    last = {home: serves for _, home, serves in case.run.serving}
+    ends = case.world.moves[-1].chances if case.world.moves else {}
+    right = place.primary if ends.get(place.primary, 0.0) == 1.0 else place.standby
+    wrong = [home for home, serves in last.items() if serves != right]
+    detail = f"at the end {' and '.join(wrong)} does not know that {right} serves" if wrong else ""
+    return Finding(took, took is not None and took <= float(str(target)) and not wrong, detail)
+
+
+def _minimum_stay(case: Case, _: object) -> Finding:
+    if case.run is None or case.run.service.recovery is None or not case.world.switchings:
+        return Finding(None, False, "the switch was never set")
+    least, set_at = case.run.service.recovery.minimum_stay_s, case.world.switchings[0][0]
+    back = [one.at_s for one in case.world.moves if one.at_s > set_at and one.chances.get(case.world.place.primary)]
+    refused = [one["detail"] for one in case.run.remediations if one["reason"] == "TOO_SOON"]
+    stay = back[0] - set_at if back else float(case.world.second) - set_at
+    return Finding(stay, stay >= least, "; ".join(refused), least)
+
+
 def _told(case: Case, _: object) -> Finding:
     if case.run is None:
         return Finding(None, False)
@@ -124,6 +174,10 @@ JUDGES: Mapping[str, Callable[[Case, object], Finding]] = {
     "back-gradually": _back_gradually,
     "no-control-plane-calls": _no_control_plane_calls,
     "told": _told,
+    "verified": _verified,
+    "recovery-time-measured": _recovery_time_measured,
+    "knows-who-serves": _knows_who_serves,
+    "minimum-stay": _minimum_stay,
 }
 # What can be told of a world without Sereno: the others speak of a watch that it does not have.
 OF_THE_WORLD = ("served-within", "availability", "lost-writes-within", "moved-once", "never-moved")

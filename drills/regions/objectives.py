@@ -15,6 +15,10 @@ OBJECTIVES: Mapping[str, str] = {
     "back-gradually": "percent",  # the largest share of the customers that is sent back to the primary at once
     "no-control-plane-calls": "",  # nothing on the way of the failover called Route 53, IAM, or the primary
     "told": "",  # people are told that traffic was moved
+    "verified": "",  # fail_over saw customers reach the standby, and did not ask a person instead
+    "recovery-time-measured": "",  # the recovery time is published once for the outage, and is no less than it was
+    "knows-who-serves": "duration",  # from the switch until the standby acts as who serves, and back again
+    "minimum-stay": "",  # nobody is sent back before the configured minimum stay is over
     "no-false-moves": "",  # in a year of noise nothing moves without an outage
     "none-missed": "",  # in a year of noise no outage goes without a move
 }

@@ -33,6 +33,7 @@ _KEYS = (
     "resolvers",
     "jitter",
     "global_control_plane",
+    "health_names_region",
     "objectives",
 )
 _ROLES = ("primary", "standby", "witness")
@@ -79,6 +80,7 @@ def _scenario(reading: Reading, stem: str) -> Json:
         "resolvers": _resolvers(reading),
         "jitter": take(raw, "jitter", values.duration, "", 0.0, needed=False),
         "global_control_plane": take(raw, "global_control_plane", values.flag, "", True, needed=False),
+        "health_names_region": take(raw, "health_names_region", values.flag, "", True, needed=False),
         "objectives": _objectives(reading),
     }
     if checked["name"] and checked["name"] != stem:

@@ -46,7 +46,7 @@ class Wish:
 class RegionScenario:
     """One rehearsal. Times are seconds since `start`; `peak` is requests a second at the busiest hour. The regions of
     `troubles` are roles: primary, standby, witness. With `global_away` the control planes of Route 53 and IAM fail
-    throughout."""
+    throughout. Without `health_names_region` no health answer says which region gave it."""
 
     name: str
     title: str
@@ -61,6 +61,7 @@ class RegionScenario:
     habits: Habits = USUAL
     jitter_s: float = 0.0
     global_control_plane: bool = True
+    health_names_region: bool = True
     objectives: tuple[Objective, ...] = ()
 
     @property
@@ -166,6 +167,7 @@ def load(name_or_path: str | Path) -> RegionScenario:
         habits=Habits(**checked["resolvers"]),
         jitter_s=checked["jitter"],
         global_control_plane=checked["global_control_plane"],
+        health_names_region=checked["health_names_region"],
         objectives=tuple(Objective(*one) for one in checked["objectives"]),
     )
 

@@ -15,11 +15,11 @@ from typing import Any
 from remediators import evidence, items
 from sereno.model import Call, Json, Step
 from sereno.ports import Aws, Context, Permission
-from sereno.service import Recovery
+from sereno.service import Recovery, Service
+from sereno.serving import OUT_WORD
 
 SWITCH, SHARE = "switch", "primary's share"
 OUT = "out"
-WORD = "sereno: primary out"
 FULL = 100
 
 # https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-conditions-route53.html
@@ -103,16 +103,21 @@ def _calls(context: Context) -> tuple[Call, Call]:
     if recovery.strategy == "weighted":
         return _weights(context, 0), _weights(context, FULL)
     place = {"Bucket": recovery.bucket, "Key": key(context)}
-    put = {**place, "Body": f"{WORD}\n", "ContentType": "text/plain", "CacheControl": "no-store"}
+    put = {**place, "Body": f"{OUT_WORD}\n", "ContentType": "text/plain", "CacheControl": "no-store"}
     return Call("s3", "put_object", put), Call("s3", "delete_object", place)
 
 
 def share(aws: Aws, context: Context) -> int | None:
     """How much of the traffic the primary gets where the switch is not set, in percent; None without such records."""
-    recovery = recovery_of(context)
-    if not recovery.zone:
+    return primary_share(aws, context.service)
+
+
+def primary_share(aws: Aws, service: Service) -> int | None:
+    """The same, for a service. Raises what AWS raises."""
+    recovery = service.recovery
+    if recovery is None or not recovery.zone:
         return None
-    client = aws.client("route53", context.service.region)
+    client = aws.client("route53", service.region)
     answer = client.list_resource_record_sets(
         HostedZoneId=recovery.zone, StartRecordName=recovery.shares, StartRecordType="CNAME", MaxItems="2"
     )

@@ -13,7 +13,7 @@ from datetime import timedelta
 from remediators import evidence, sample
 from remediators.actions import _switch
 from remediators.sample import Compared
-from sereno import recovery
+from sereno import recovery, serving
 from sereno.model import Json, Plan, Reason, Refusal, Step, Verdict
 from sereno.ports import Aws, Context, Param, Permission, Remediator
 from sereno.recovery import Evidence, View
@@ -102,13 +102,13 @@ def plan(observation: Json, context: Context) -> Plan | Refusal:
 def _stayed(known: Evidence, context: Context) -> Verdict:
     """Traffic that goes to and fro is worse than either place."""
     wanted = _switch.recovery_of(context)
-    if known.serving != wanted.standby or known.serving_since is None:
-        return Verdict.yes("nothing tells since when")
-    stayed = (context.now - known.serving_since).total_seconds()
-    if stayed < wanted.minimum_stay_s:
-        detail = f"in {wanted.standby} for {stayed / 60:.0f} min of {wanted.minimum_stay_s / 60:.0f}"
+    seconds = serving.stayed(known, wanted, context.now)
+    if seconds is None:
+        return Verdict.no(Reason.TOO_SOON, f"nothing says yet since when customers are in {wanted.standby}")
+    if seconds < wanted.minimum_stay_s:
+        detail = f"in {wanted.standby} for {seconds / 60:.0f} min of {wanted.minimum_stay_s / 60:.0f}"
         return Verdict.no(Reason.TOO_SOON, detail)
-    return Verdict.yes(f"{stayed / 60:.0f} min in {wanted.standby}")
+    return Verdict.yes(f"{seconds / 60:.0f} min in {wanted.standby}")
 
 
 def _caught_up(observation: Json, context: Context) -> Verdict:

@@ -19,7 +19,7 @@ from console.regional_page import page
 from deploy import config as configuration
 from remediators import evidence
 from remediators.actions import _switch
-from sereno import recovery
+from sereno import recovery, serving
 from sereno.ports import Context
 from sereno.recovery import Evidence, Sighting
 from sereno.service import Play
@@ -192,7 +192,7 @@ def test_what_the_page_says_does_what_sereno_would_do(house, tmp_path, strategy)
     assert _switch.read(Aws(), context) == _switch.OUT
     if strategy == "health-switch":
         body = boto3.client("s3", STANDBY).get_object(Bucket=service.recovery.bucket, Key=_switch.key(context))
-        assert _switch.WORD in body["Body"].read().decode()
+        assert serving.OUT_WORD in body["Body"].read().decode()
     by_hand(text, "Give", tmp_path)
     assert _switch.read(Aws(), context) is None
 

@@ -10,9 +10,9 @@ from alarms.packs import all_alarms
 from console.on_paper import paper_of
 from dashboards import cloudwatch
 from deploy import config, golden, policy_lint, synth
-from deploy.synth import names, prober, rules, switch
+from deploy.synth import names, prober, rules
 from remediators import registry
-from remediators.actions import _switch
+from sereno import serving
 from sereno.service import Service
 
 HOUSE = registry.all_remediators()
@@ -190,8 +190,7 @@ def test_traffic_stays_while_the_region_answers_and_the_switch_is_not_set():
 
 
 def test_the_checkers_search_for_what_fail_over_writes():
-    assert switch.WORD == _switch.WORD
-    assert properties(WATCHES[STANDBY][1], "SwitchCheck")["HealthCheckConfig"]["SearchString"] in _switch.WORD
+    assert properties(WATCHES[STANDBY][1], "SwitchCheck")["HealthCheckConfig"]["SearchString"] == serving.OUT_WORD
 
 
 def test_the_records_send_customers_to_the_shares_and_else_to_the_standby():

@@ -13,13 +13,14 @@ import pytest
 from drills.regions import drill, scenario
 from drills.regions.engine import Engine, Run
 from drills.regions.ground import prepared
+from sereno import serving
 
 pytestmark = [pytest.mark.drill, pytest.mark.xdist_group("drill-regions")]
 PRIMARY, STANDBY = "eu-west-1", "eu-central-1"
 SEEDS = (1,)
 # What moves nothing takes a second, and is rehearsed under another seed too.
 STAY = ("az-loss", "flapping-region", "partition")
-LEAVE = ("control-plane-down", "gray-failure", "region-outage")
+LEAVE = ("control-plane-down", "gray-failure", "health-without-region", "region-outage")
 
 
 @lru_cache
@@ -93,6 +94,14 @@ def test_lost_are_exactly_the_writes_that_were_on_their_way(name, seed):
     assert lost["count"] == on_their_way == len(lost["list"]) > 0
     assert all(one["at_s"] < begins + 1e-3 and one["at_s"] + one["lag_s"] > begins - 2e-3 for one in lost["list"])
     assert lost["superseded"] + lost["arrived_late"] == lost["count"], "once it is back, each has come or is too old"
+
+
+def test_a_plain_health_answer_verifies_nothing_where_the_switch_is_not_looked_at(monkeypatch):
+    """The control: without the switch as evidence the drill misses exactly what it is about."""
+    monkeypatch.setattr(serving, "sent", lambda known, *_: known)
+    result = drill.run(scenario.load("health-without-region"), 1)
+    missed = {one["name"] for one in result["objectives"] if not one["met"]}
+    assert missed >= {"verified", "recovery-time-measured", "knows-who-serves"}
 
 
 @pytest.mark.parametrize("seed", SEEDS)

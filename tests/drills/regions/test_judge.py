@@ -137,3 +137,43 @@ def test_every_objective_of_a_region_has_its_judge_and_those_of_the_year_have_no
 def test_what_is_judged_of_the_world_is_the_same_with_and_without_a_watch(name):
     target, of = 0.5 if name == "availability" else 120, world(DARK_FOR_40, GIVEN_BACK)
     assert judged(name, target, of, run=None) == judged(name, target, of, run=run([130.0], [CALLED], [TOLD]))
+
+
+# -- who serves
+
+
+def with_run(**facts: Any) -> Any:
+    recovery = SimpleNamespace(minimum_stay_s=100)
+    known = {"remediations": [], "recovery_times": [], "serving": [], "service": SimpleNamespace(recovery=recovery)}
+    return SimpleNamespace(confirmed=[], **{**known, **facts})
+
+
+def failover(*phases: str, status: str = "HOLDING") -> dict[str, Any]:
+    events = [{"phase": phase, "at_s": 130.0} for phase in phases]
+    return {"remediator": "fail_over", "plan": {}, "status": status, "events": events, "reason": "OK", "detail": ""}
+
+
+@pytest.mark.parametrize(("phases", "met"), [(("APPLYING", "HOLDING"), True), (("APPLYING", "ESCALATED"), False)])
+def test_a_failover_is_verified_when_it_was_held(phases, met):
+    assert judged("verified", None, world(), run=with_run(remediations=[failover(*phases)]))["met"] is met
+
+
+@pytest.mark.parametrize(("times", "met"), [([12.0], True), ([3.0], False), ([12.0, 14.0], False), ([], False)])
+def test_a_recovery_time_is_published_once_and_not_too_short(times, met):
+    of = world(moves=((110.0, THERE),))
+    assert judged("recovery-time-measured", None, of, run=with_run(recovery_times=times))["met"] is met
+
+
+@pytest.mark.parametrize(
+    ("at", "last", "met"), [(150.0, PRIMARY, True), (190.0, PRIMARY, False), (150.0, STANDBY, False)]
+)
+def test_both_regions_know_who_serves_in_time_and_at_the_end(at, last, met):
+    told = [(0.0, STANDBY, PRIMARY), (at, STANDBY, STANDBY), (270.0, STANDBY, PRIMARY), (280.0, PRIMARY, last)]
+    of = world(moves=GIVEN_BACK, switchings=[(105.0, True)])
+    assert judged("knows-who-serves", 60, of, run=with_run(serving=told))["met"] is met
+
+
+@pytest.mark.parametrize(("back", "met"), [(250.0, True), (150.0, False)])
+def test_a_minimum_stay_counts_from_the_switch(back, met):
+    of = world(moves=((110.0, THERE), (back, TENTH)), switchings=[(105.0, True)])
+    assert judged("minimum-stay", None, of, run=with_run())["met"] is met

@@ -19,6 +19,7 @@ HOUSE = (
     "control-plane-down",
     "flapping-region",
     "gray-failure",
+    "health-without-region",
     "partition",
     "region-outage",
 )

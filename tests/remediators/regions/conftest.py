@@ -23,6 +23,7 @@ from sereno.lifecycle import Remediation
 from sereno.model import Mode
 from sereno.recovery import Evidence
 from sereno.service import REGION_BACK, REGION_OUT, Function, Objectives, Play, Recovery, Service, Table
+from sereno.serving import OUT_WORD
 from sereno.testing import CollectedTelemetry, ManualClock
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -112,6 +113,10 @@ class World:
     down: dict[str, str] = field(default_factory=dict)
     serving: str = PRIMARY
     unseen: set[tuple[str, str]] = field(default_factory=set)
+    # Whether a health answer names the region that gave it.
+    names: bool = True
+    # The public object of the switch, as Route 53 reads it; None where it cannot be read.
+    switch: Callable[[], bool | None] = lambda: False
 
 
 @dataclass
@@ -122,12 +127,15 @@ class FakeEyes:
     home: str
 
     def look(self, url: str, paths: Sequence[str]) -> Look:
+        if BUCKET in url:
+            there = self.world.switch()
+            return Look(True, status={None: 0, True: 200, False: 403}[there], text=OUT_WORD if there else "")
         region = self.world.serving if url == CUSTOMERS else next(one for one, at in URLS.items() if at == url)
         if (self.home, region) in self.world.unseen:
             return Look(False, "no way there")
         if region in self.world.down:
             return Look(False, f"{paths[0]}: {self.world.down[region]}")
-        return Look(True, "", region, dict.fromkeys(paths, 50.0))
+        return Look(True, "", region if self.world.names else "", dict.fromkeys(paths, 50.0))
 
     def look_all(self, wanted: Mapping[str, tuple[str, Sequence[str]]]) -> dict[str, Look]:
         return {name: self.look(url, paths) for name, (url, paths) in wanted.items()}
@@ -325,4 +333,6 @@ def regions(ground: dict[str, BotocoreAws]) -> Regions:
             telemetry=told,
             owner=region,
         )
-    return Regions(ground, clock, world, watches, called, zone, told)
+    found = Regions(ground, clock, world, watches, called, zone, told)
+    world.switch = lambda: found.switched
+    return found
