@@ -150,7 +150,14 @@ def with_run(**facts: Any) -> Any:
 
 def failover(*phases: str, status: str = "HOLDING") -> dict[str, Any]:
     events = [{"phase": phase, "at_s": 130.0} for phase in phases]
-    return {"remediator": "fail_over", "plan": {}, "status": status, "events": events, "reason": "OK", "detail": ""}
+    return {
+        "remediator": "fail_over",
+        "plan": {"steps": []},
+        "status": status,
+        "events": events,
+        "reason": "OK",
+        "detail": "",
+    }
 
 
 @pytest.mark.parametrize(("phases", "met"), [(("APPLYING", "HOLDING"), True), (("APPLYING", "ESCALATED"), False)])
