@@ -11,6 +11,7 @@ import importlib
 import io
 import json
 import os
+import random
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, redirect_stdout
@@ -25,6 +26,7 @@ from moto import mock_aws
 
 from alarms.spec import AlarmSpec, CompositeSpec
 from deploy import embedded, sam
+from deploy.embedded_throttling import Throttle, limited
 from deploy.synth import synthesise
 from drills import shims
 from drills.metrics import MetricStore
@@ -66,11 +68,35 @@ class Invocation:
 
     aws_request_id: str
     function_name: str
-    timeout_s: float
+    deadline: float
+    now: Callable[[], float]
 
     def get_remaining_time_in_millis(self) -> int:
-        """Time stands still while a handler runs here, so all of it is left."""
-        return int(self.timeout_s * 1000)
+        """What its calls to AWS have left of its timeout."""
+        return max(0, round((self.deadline - self.now()) * 1000))
+
+
+class TimedOut(BaseException):
+    """Lambda ends an invocation at its timeout, wherever it is."""
+
+
+@dataclass
+class Travelling:
+    """The virtual clock: a call of a handler moves it on, up to the handler's deadline (epoch seconds)."""
+
+    traveller: time_machine.Traveller
+    deadline: float = float("inf")
+
+    def now(self) -> float:
+        """Epoch seconds."""
+        return datetime.now(UTC).timestamp()
+
+    def wait(self, seconds: float) -> None:
+        """Time passes. Raises TimedOut."""
+        at = self.now() + seconds
+        self.traveller.move_to(min(at, self.deadline))
+        if at > self.deadline:
+            raise TimedOut
 
 
 @dataclass
@@ -79,7 +105,8 @@ class Cloud:
 
     service: Service
     answers: shims.Answers
-    traveller: time_machine.Traveller
+    throttle: Throttle
+    clock: Travelling
     config_path: Path
     created: embedded.Created
     clients: Callable[[str], Any]
@@ -97,7 +124,7 @@ class Cloud:
 
     def at(self, moment: float) -> None:
         """Moves the clock of everything in this process (epoch seconds)."""
-        self.traveller.move_to(moment)
+        self.clock.traveller.move_to(moment)
 
     def ring(self, name: str, state: str, reason: str) -> None:
         """A metric alarm's new state, as DescribeAlarms will tell it."""
@@ -113,19 +140,28 @@ class Cloud:
         ]
 
     def invoke(self, function: str, event: Json) -> Failure | None:
-        """Runs a deployed function's handler on an event, now. An exception is a failed invocation."""
+        """Runs a deployed function's handler on an event, from now on; its calls take time, and what is over when it
+        returns is told by `clock`. An exception is a failed invocation, and so is the end of its timeout."""
         self.invocations += 1
         if function not in self.deployed:
             self.deployed[function] = self.clients("lambda").get_function_configuration(FunctionName=function)
         deployed = self.deployed[function]
         module, _, name = deployed["Handler"].rpartition(".")
-        context = Invocation(f"{function}-{self.invocations}", function, deployed["Timeout"])
+        self.clock.deadline = self.clock.now() + deployed["Timeout"]
+        request = f"{function}-{self.invocations}"
+        context = Invocation(request, function, self.clock.deadline, self.clock.now)
         environment = {**deployed["Environment"]["Variables"], "SERENO_CONFIG": str(self.config_path)}
+        self.throttle.counts = True
         with _environment(environment), redirect_stdout(_STDOUT):
             try:
                 getattr(importlib.import_module(module), name)(event, context)
+            except TimedOut:
+                return Failure(event, f"Task timed out after {deployed['Timeout']}.00 seconds")
             except Exception as error:
                 return Failure(event, f"{type(error).__name__}: {error}")
+            finally:
+                self.throttle.counts = False
+                self.clock.deadline = float("inf")
         return None
 
     def printed(self) -> Iterator[Json]:
@@ -190,17 +226,24 @@ def embedded_aws(
     *,
     fast: bool,
     quota: int,
+    seed: int = 1,
     prepare: Callable[[Cloud], None] = lambda _: None,
 ) -> Iterator[Cloud]:
     """An account with the service and its watch, at the moment `start` (epoch seconds).
 
     The service comes from its SAM template, the watch from the synthesised one; what the embedded AWS cannot create
-    is an error (see `deploy.embedded`). `prepare` makes of the account what a scenario wants, before the watch looks.
+    is an error (see `deploy.embedded`). Its control planes turn callers away as AWS's do (`deploy.embedded_rates`);
+    the seed draws how long these wait before they try again. `prepare` makes of the account what a scenario wants,
+    before the watch looks.
     """
     with ExitStack() as stack:
         stack.enter_context(credentials(service.account))
         traveller = stack.enter_context(time_machine.travel(datetime.fromtimestamp(start, UTC), tick=False))
         stack.enter_context(mock_aws(config=embedded.MOCK_CONFIG))
+        clock = Travelling(traveller)
+        # Only what handlers ask for counts: the drill itself reads its account without being a caller in it.
+        throttle = Throttle(time=clock, draw=random.Random(seed).random, counts=False)
+        stack.enter_context(limited(throttle))
         clients = _clients(service.region)
         answers = shims.Answers(store, lambda: datetime.now(UTC).timestamp(), lambda: clients("lambda"), quota)
         stack.enter_context(shims.installed(answers))
@@ -210,7 +253,7 @@ def embedded_aws(
         _stack("service", translated(service_template, service, fast=fast), service)
         template = synthesise(service, compiled, remediators=registry.all_remediators())
         created = _stack("sereno", template, service, PARAMETERS)
-        cloud = Cloud(service, answers, traveller, config_path, created, clients)
+        cloud = Cloud(service, answers, throttle, clock, config_path, created, clients)
         _look_around(cloud, template)
         prepare(cloud)
         stack.callback(entry._watches.clear)

@@ -123,6 +123,7 @@ class Engine:
             start,
             fast=self.scenario.demand_metric,
             quota=quota,
+            seed=self.seed,
             prepare=lambda cloud: cloud_tables.prepare(cloud, self.scenario),
         )
         with account as cloud:
@@ -261,7 +262,7 @@ class _Stage:
         self._count_invocation(function, failed=failure is not None)
         self._read_output()
         self._take_limits()
-        self._tables.after_work(self._now)
+        self._tables.after_work(self._cloud.clock.now())
         if failure is None:
             return
         self._run.failures.append(failure)
@@ -277,17 +278,17 @@ class _Stage:
             self._start_function(function, {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}})
 
     def _take_limits(self) -> None:
-        """What the account says about concurrency takes effect in the world a moment later."""
+        """What the account says about concurrency takes effect in the world a moment after the handler's calls."""
         if not self._cloud.answers.limits_touched:
             return
         self._cloud.answers.limits_touched = False
         for name in self._world.functions:
             wanted = self._cloud.reserved(name)
             if wanted != self._world.reserved(name):
-                before = self._world.reserved(name)
-                self._at(self._now + EFFECT_S, partial(self._set, name, wanted))
+                before, at = self._world.reserved(name), self._cloud.clock.now() + EFFECT_S
+                self._at(at, partial(self._set, name, wanted))
                 if (wanted or 0) > (before or 0):
-                    self._run.raised_at.setdefault(name, self._now + EFFECT_S)
+                    self._run.raised_at.setdefault(name, at)
 
     def _set(self, name: str, value: int | None) -> None:
         before = self._world.reserved(name)

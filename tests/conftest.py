@@ -39,6 +39,15 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", guarded)
 
 
+@pytest.fixture(autouse=True)
+def _callers_are_throttled() -> Iterator[None]:
+    """Whoever calls the embedded AWS meets the request rates that AWS documents, in virtual time."""
+    from deploy.embedded_throttling import Throttle, limited
+
+    with limited(Throttle()):
+        yield
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _models_read_once() -> Iterator[None]:
     """Every session of botocore would read the services' models anew, and nearly every test makes one. They are read

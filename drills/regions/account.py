@@ -21,11 +21,13 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
 
 from deploy.embedded import MOCK_CONFIG
+from deploy.embedded_throttling import OwnTime, Throttle, answer_of, api_name, attempts_of, exempt
 from drills.cloud import credentials
 from drills.regions.region import Regions
 from drills.regions.replication import LAG_S, MOST_S, SPREAD
 from drills.regions.world import World
 from remediators import evidence
+from remediators.clients import CONFIG
 from remediators.testing import MemoryTable, MemoryTopic
 from sereno.model import Json
 from sereno.service import Recovery, Service
@@ -49,6 +51,8 @@ DATA_PLANES: Mapping[str, tuple[str, ...]] = {
     "sns": ("publish",),
     "cloudwatch": ("get_metric_data", "describe_alarms"),
 }
+# How often a function of Sereno's tries a call that is throttled.
+ATTEMPTS = attempts_of(CONFIG, "any")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +128,10 @@ class RuledAws:
         rules: Rules,
         made: Callable[[str, str], Any],
         changed: Callable[[str, str, Json], None],
+        throttle: Throttle | None = None,
     ) -> None:
         self._home, self._rules, self._made, self._changed = home, rules, made, changed
+        self._throttle = throttle or Throttle(time=OwnTime(rules.now))
         self._clients: dict[tuple[str, str], Any] = {}
 
     def client(self, service: str, region: str | None = None) -> Any:
@@ -138,7 +144,11 @@ class RuledAws:
     def call(self, service: str, region: str, operation: str, params: Json) -> Any:
         """One call, if the rules let it through."""
         self._rules.check(self._home, service, operation, region)
-        answer = getattr(self._made(service, region), operation)(**params)
+        refused = self._throttle.admit(service, api_name(operation), region, params, ATTEMPTS)
+        if refused is not None:
+            raise ClientError(answer_of(refused.refusal), api_name(operation))
+        with exempt():
+            answer = getattr(self._made(service, region), operation)(**params)
         self._changed(service, operation, params)
         return answer
 
@@ -300,6 +310,7 @@ class Account:
     quiet: Quiet
     declared: Declared
     moto: Callable[[str, str], Any]
+    throttle: Throttle
 
     def at(self, moment: float) -> None:
         """Moves the clock (seconds since the start)."""
@@ -319,7 +330,7 @@ class Account:
 
     def aws(self, region: str) -> RuledAws:
         """The way of one region's watch."""
-        return RuledAws(region, self.rules, self.made, self._changed)
+        return RuledAws(region, self.rules, self.made, self._changed, self.throttle)
 
     def _changed(self, service: str, operation: str, params: Json) -> None:
         """What Sereno has changed takes effect in the world."""
@@ -363,6 +374,8 @@ def opened(service: Service, world: World, rules: Rules, start: float, rng: np.r
             quiet=Quiet(),
             declared=declared,
             moto=made,
+            # What is waited moves no clock here: tries are five seconds apart, and calls take milliseconds.
+            throttle=Throttle(time=OwnTime(lambda: start + rules.now())),
         )
 
 

@@ -56,7 +56,8 @@ def test_on_an_ordinary_day_seconds_pass_from_the_alarm_to_the_limit(ordinary):
     passed = limit.at_s - rung_at(result)
     least = DELIVERY_S[0] + EFFECT_S
     assert least < passed < 5
-    assert [one["at_s"] for one in leases(result)] == pytest.approx([limit.at_s - EFFECT_S], abs=0.1)
+    (lease,) = leases(result)
+    assert 0 < limit.at_s - EFFECT_S - lease["at_s"] < 0.3, "its calls take that long"
     assert limit.text == f"{READ}: reserved concurrency 120 -> {result['limits']['after'][READ]}"
 
 

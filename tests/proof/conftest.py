@@ -21,6 +21,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="the emulator is not installed: make proof"))
 
 
+@pytest.fixture(autouse=True)
+def _callers_are_throttled() -> None:
+    """The emulator of the proof runs on a clock that nobody moves by waiting: no request rates here."""
+
+
 @pytest.fixture(scope="package")
 def stand_in() -> Iterator[StandIn]:
     with standing_in() as here:

@@ -18,6 +18,7 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 from moto import mock_aws
 
+from deploy.embedded_throttling import Attempts, LimitedAws, OwnTime, Throttle
 from remediators import flow, round
 from remediators.clients import BotocoreAws
 from remediators.items import remediation_from
@@ -465,11 +466,17 @@ class House:
         self.metrics.minutes(self.clock, Invocations=106 * 60, Throttles=0, Duration=150, ConcurrentExecutions=35)
 
 
+def throttled(little: LittleAws, clock: ManualClock) -> LimitedAws:
+    """The account's request rates before it, for clients that try as Sereno's do. Waiting does not move `clock`."""
+    time = OwnTime(lambda: clock.now().timestamp())
+    return LimitedAws(little, Throttle(time=time), REGION, Attempts(3, "standard"))
+
+
 def paper_house() -> House:
     """A house as new without moto: the declared limits, an hour of metrics."""
     clock, metrics = ManualClock(NOON), Metrics()
     little = LittleAws(Paper(), metrics)
-    aws, telemetry = WatchedAws(little), CollectedTelemetry()
+    aws, telemetry = WatchedAws(throttled(little, clock)), CollectedTelemetry()
     watch = Watch(
         service=service(),
         ledger=Ledger(aws.client("dynamodb"), TABLE, "techmoda", sleep=lambda _: None),
@@ -571,7 +578,7 @@ def build_house(ground: Ground | None = None) -> House:
     dynamodb.delete_table(TableName=TABLE)
     create_ledger(dynamodb)
     little = LittleAws(real, metrics)
-    aws, telemetry = WatchedAws(little), CollectedTelemetry()
+    aws, telemetry = WatchedAws(throttled(little, clock)), CollectedTelemetry()
     watch = Watch(
         service=service(),
         ledger=Ledger(aws.client("dynamodb"), TABLE, "techmoda", sleep=lambda _: None),
