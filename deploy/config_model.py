@@ -41,6 +41,7 @@ from deploy.config_types import (
     ServiceName,
     Severity,
     SlackChannel,
+    SlackMention,
     SlackUser,
     TableName,
     Url,
@@ -207,12 +208,17 @@ class SlackConfig(Model):
     channel: SlackChannel
     secret: SecretName
     approvers: tuple[SlackUser, ...] = ()
+    mention: dict[Severity, tuple[SlackMention, ...]] = Field(
+        default_factory=dict,
+        description="Whom the first message of a severity notifies: ids of users and user groups, here, channel.",
+    )
 
 
 class PagerDutyConfig(Model):
     """A PagerDuty service by its Events API v2 integration."""
 
     secret: SecretName
+    region: Literal["us", "eu"] = Field(default="us", description="The service region of the PagerDuty account.")
 
 
 class RouteConfig(Model):

@@ -28,10 +28,13 @@ def compiled(config: NotificationsConfig) -> Json:
             "channel": config.slack.channel,
             "secret": config.slack.secret,
             "approvers": list(config.slack.approvers),
+            "mention": {severity: list(names) for severity, names in config.slack.mention.items()},
         }
         if config.slack
         else None,
-        "pagerduty": {"secret": config.pagerduty.secret} if config.pagerduty else None,
+        "pagerduty": {"secret": config.pagerduty.secret, "region": config.pagerduty.region}
+        if config.pagerduty
+        else None,
         "ops_center": config.opscenter,
         "routes": [
             {"severities": list(one.severity), "to": list(one.to), "hours": _hours(one.hours)}

@@ -161,6 +161,13 @@ SlackChannel = Annotated[
     str, *text_like("[CG][A-Z0-9]{8,}", "is no channel id (Slack shows it at the end of the channel's details)")
 ]
 SlackUser = Annotated[str, *text_like("[UW][A-Z0-9]{8,}", "is no user id (Slack: profile, Copy member ID)")]
+SlackMention = Annotated[
+    str,
+    *text_like(
+        "[UWS][A-Z0-9]{8,}|here|channel",
+        "is nobody to mention (a user id U..., a user group id S..., here or channel)",
+    ),
+]
 Severity = Literal["page", "ticket", "info"]
 Channel = Literal["slack", "pagerduty", "email", "opscenter"]
 

@@ -21,6 +21,7 @@ from sereno.model import Event, Json, Reason, Status, iso
 VERSION = 1
 SUBJECT_LIMIT = 100  # SNS: ASCII, fewer than 100 characters
 EVENTS_LIMIT = 50  # a message stays far below SNS's 256 KB, however long the topic was away
+LISTED = 100  # alarms and remediations that an incident's message names
 URGENT = frozenset({Status.ESCALATED, Status.FAILED, Status.AWAITING_APPROVAL})
 
 
@@ -132,6 +133,8 @@ def message(remediation: Remediation) -> Json:
         "plan": remediation.plan.digest if asks and remediation.plan else None,
         "expires": iso(remediation.escalate_at) if asks and remediation.escalate_at else None,
         "high_risk": bool(remediation.plan and remediation.plan.high_risk),
+        "by": _approved_by(remediation),
+        "cost_per_month": max(0.0, remediation.plan.monthly_cost) if remediation.plan else 0.0,
     }
 
 
@@ -154,11 +157,22 @@ def incident_message(incident: Incident, region: str, account: str, event: Event
         "urgent": False,
         "phase": event.phase,
         "by": event.by,
+        "owner": incident.owner,
         "detail": event.detail,
         "opened": iso(incident.opened),
-        "alarms": list(incident.alarms),
-        "remediations": list(incident.members),
+        # SNS takes 256 KB: names and ids of a storm would pass that.
+        # https://docs.aws.amazon.com/sns/latest/dg/large-message-payloads.html
+        "alarms": list(incident.alarms[:LISTED]),
+        "remediations": list(incident.members[-LISTED:]),
+        "alarms_total": len(incident.alarms),
+        "remediations_total": len(incident.members),
     }
+
+
+def _approved_by(remediation: Remediation) -> str:
+    """Who let the plan go on, while that is news."""
+    applying = [one.by for one in remediation.unpublished if one.phase == Status.APPLYING and one.by != "sereno"]
+    return applying[-1] if applying else ""
 
 
 def _ascii(subject: str) -> str:

@@ -12,7 +12,7 @@ from remediators.ledger import TargetBusy, VersionConflict
 from remediators.record import all_ok, first_no, skip, tell
 from remediators.watch import Watch
 from sereno import planned
-from sereno.errors import LedgerUnavailable, StillChanging
+from sereno.errors import LedgerUnavailable, Refused, StillChanging
 from sereno.guard import check_drift
 from sereno.lifecycle import (
     ESCALATE_AFTER,
@@ -156,6 +156,8 @@ def _carry_out_wish(watch: Watch, remediation: Remediation) -> Remediation | Non
     """What an operator asked for. A wish that no longer fits is answered, not ignored."""
     now, by, wish = watch.clock.now(), remediation.wish_by or "an operator", remediation.wish
     status = remediation.status
+    if wish in ("approve", "revert") and status is Status.AWAITING_APPROVAL:
+        _acknowledge(watch, remediation, by)
     if wish == "approve" and status is Status.AWAITING_APPROVAL:
         return _approve(watch, remediation)
     if wish == "keep" and status in (Status.VERIFYING, Status.HOLDING, Status.ESCALATED):
@@ -180,6 +182,18 @@ def _carry_out_wish(watch: Watch, remediation: Remediation) -> Remediation | Non
         return _work(watch, remediation)  # the wish stays in the row until the work in hand is done
     watch.telemetry.log("warning", "a wish does not fit", id=remediation.id, wish=wish, status=str(status))
     return watch.ledger.save(remediation, before=remediation, now=now, clear_wish=True)
+
+
+def _acknowledge(watch: Watch, remediation: Remediation, by: str) -> None:
+    """Who answers what an incident asks has the incident: nobody else must be called for it."""
+    book = watch.ledger.incidents
+    incident = book.get(remediation.incident) if remediation.incident else None
+    if incident is None or incident.owner or not incident.is_open:
+        return
+    try:
+        book.acknowledge(incident.id, by, watch.clock.now())
+    except Refused as error:
+        watch.telemetry.log("info", "not acknowledged", incident=incident.id, why=str(error))
 
 
 def _approve(watch: Watch, remediation: Remediation) -> Remediation | None:

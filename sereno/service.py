@@ -159,18 +159,27 @@ class PlannedEvent:
 @dataclass(frozen=True, slots=True)
 class Slack:
     """A Slack channel by its id, the secret of Secrets Manager that holds `{"token": ..., "signing_secret": ...}`,
-    and the ids of the users who may press its buttons."""
+    the ids of the users who may press its buttons, and by severity whom the first message that is so loud notifies
+    (ids of users and user groups, `here`, `channel`)."""
 
     channel: str
     secret: str
     approvers: tuple[str, ...] = ()
+    mention: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> Slack:
+        mention = {severity: tuple(names) for severity, names in data.get("mention", {}).items()}
+        return Slack(data["channel"], data["secret"], tuple(data.get("approvers", ())), mention)
 
 
 @dataclass(frozen=True, slots=True)
 class PagerDuty:
-    """The secret of Secrets Manager that holds `{"routing_key": ...}` of an Events API v2 integration."""
+    """The secret of Secrets Manager that holds `{"routing_key": ...}` of an Events API v2 integration, and the
+    service region of the PagerDuty account (`us` or `eu`)."""
 
     secret: str
+    region: str = "us"
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +222,7 @@ class Notices:
         return Notices(
             language=data.get("language", "en"),
             timezone=data.get("timezone", "UTC"),
-            slack=Slack(**{**slack, "approvers": tuple(slack.get("approvers", ()))}) if slack else None,
+            slack=Slack.from_json(slack) if slack else None,
             pagerduty=PagerDuty(**pagerduty) if pagerduty else None,
             ops_center=data.get("ops_center", False),
             routes=tuple(

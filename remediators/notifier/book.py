@@ -1,7 +1,9 @@
 """What has been shown where: rows of the ledger's table that let news be delivered often and shown once.
 
-    N#<thread>#<channel>  THREAD     the channel's own name of the thread (`ref`), and who posts to it now (`lock`)
-    N#<thread>#<channel>  S#<id>     the newest news of this id that was shown there, by its number
+    N#<thread>#<channel>  THREAD     the channel's own name of the thread (`ref`), who posts to it now (`lock`), and
+                                     what its first message is made of (`state`)
+    N#<thread>#<channel>  S#<id>     the newest news of this id that was shown there, by its number, and what may be
+                                     answered about it (`ask`)
     N#rate#<channel>      M#<minute> how much was shown in a minute
     N#digest#<channel>    W#<start>  what was folded together in a window; `sealed` before it is told: from then on
                                      nothing is added; `told` once people have read it
@@ -13,6 +15,7 @@ and the next one knows that the last post may be there already.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +25,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from remediators import items
 from remediators.notifier.channels import Post, Thread
+from remediators.notifier.state import Kept, ask_from_json, ask_of, ask_to_json, from_json, to_json
 from remediators.reading import pages
 from sereno.errors import LedgerUnavailable
 from sereno.model import Json
@@ -33,19 +37,21 @@ RATE_KEPT_S = 3_600
 WINDOW_S = 120
 # Windows that are looked through for digests nobody has read: more than a day of storms.
 WINDOWS = 1000
+NOTHING = Kept()
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
     """A thread as a channel has it: its name there, and by id the newest news shown, and the newest that may be there
     though the channel gave no answer. `paged`: it shows that a person must look. `over_at`: when its incident ended
-    (epoch seconds), once that is shown."""
+    (epoch seconds), once that is shown. `kept` is what its first message is made of."""
 
     thread: Thread
     newest: dict[str, int]
     tried: dict[str, int]
     paged: bool = False
     over_at: float | None = None
+    kept: Kept = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +105,17 @@ class Book:
             unsure = True
             self._remember_doubt(place)
         over_at = float(old["over_at"]["N"]) if "over_at" in old else None
-        return Shown(Thread(thread, old.get("ref", {}).get("S", ""), unsure), newest, tried, "paged" in old, over_at)
+        where = Thread(thread, old.get("ref", {}).get("S", ""), unsure, over_at is not None, "moved" in old)
+        asks = {one: ask_from_json(json.loads(row["ask"]["S"])) for one, row in news.items() if "ask" in row}
+        kept = from_json(json.loads(old["state"]["S"]), asks) if "state" in old else Kept(asks=asks)
+        return Shown(where, newest, tried, "paged" in old, over_at, kept)
+
+    def has_paged(self, thread: str, channel: str) -> bool:
+        """Whether a page of this thread is, or may be, in a channel."""
+        row = self._call(
+            "get_item", TableName=self._table, Key=items.key(_place(thread, channel), "THREAD"), ConsistentRead=True
+        ).get("Item", {})
+        return "paged" in row or "unsure" in row
 
     def _remember_doubt(self, place: str) -> None:
         """What a dead one left in doubt stays so until something is shown, whoever lets the thread go before."""
@@ -111,12 +127,17 @@ class Book:
             ExpressionAttributeValues=items.values(one=1),
         )
 
-    def shown(self, channel: str, post: Post, thread: Thread, now: datetime) -> None:
-        """A post is there: its number, and where its thread is."""
+    def shown(self, channel: str, post: Post, thread: Thread, now: datetime, kept: Kept | None = None) -> None:
+        """A post is there: its number, where its thread is, and what the thread's first message is made of."""
         place, ttl = _place(post.thread, channel), int(now.timestamp()) + KEPT_S
-        more = {"paged": 1.0} if post.severity == "page" else {}
+        more: dict[str, float | str] = {"paged": 1.0} if post.severity == "page" else {}
         more |= {"over_at": post.at} if post.over else {}
+        more |= {"moved": 1.0} if thread.moved else {}
+        names = {"#ref": "ref"} | ({"#state": "state"} if kept else {})
         expression = ", ".join(["#ref = :ref", *(f"{name} = :{name}" for name in more)])
+        if kept:
+            expression += ", #state = :state"
+            more["state"] = json.dumps(to_json(kept))
         self._call(
             "transact_write_items",
             TransactItems=[
@@ -125,8 +146,8 @@ class Book:
                     "Update": {
                         "TableName": self._table,
                         "Key": items.key(place, "THREAD"),
-                        "UpdateExpression": f"SET {expression} REMOVE unsure",
-                        "ExpressionAttributeNames": {"#ref": "ref"},
+                        "UpdateExpression": f"SET {expression} REMOVE unsure" + ("" if thread.moved else ", moved"),
+                        "ExpressionAttributeNames": names,
                         "ExpressionAttributeValues": items.values(ref=thread.ref, **more),
                     }
                 },
@@ -275,11 +296,13 @@ def _place(thread: str, channel: str) -> str:
 
 def _seen(place: str, post: Post, ttl: int, *, only_newer: bool = False) -> Json:
     condition = {"ConditionExpression": "attribute_not_exists(shown) OR shown < :shown"} if only_newer else {}
+    ask = ask_of(post)
+    rest = {"ask": json.dumps(ask_to_json(ask))} if ask else {}
     return {
         "Key": items.key(place, f"S#{post.id}"),
-        "UpdateExpression": "SET shown = :shown, #ttl = :ttl",
+        "UpdateExpression": "SET shown = :shown, #ttl = :ttl" + (", ask = :ask" if ask else " REMOVE ask"),
         "ExpressionAttributeNames": {"#ttl": "ttl"},
-        "ExpressionAttributeValues": items.values(shown=post.sequence, ttl=ttl),
+        "ExpressionAttributeValues": items.values(shown=post.sequence, ttl=ttl, **rest),
         **condition,
     }
 

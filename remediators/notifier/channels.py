@@ -37,12 +37,40 @@ class Button:
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """An open question, or an active change: what a remediation waits for or has changed, and how to answer."""
+
+    text: str
+    facts: tuple[tuple[str, str], ...] = ()
+    buttons: tuple[Button, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """An incident as it stands, which is what a thread's first message shows. `title` says what it is about and how
+    far it is, `holder` who has it, `severity` the loudest that was shown; `text`, `facts` and `do` are of the
+    remediation that was first so loud. `mute` is the button that silences it."""
+
+    title: str
+    severity: str
+    text: str
+    holder: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+    do: str = ""
+    link: str = ""
+    asks: tuple[Ask, ...] = ()
+    mute: Button | None = None
+    over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Post:
     """News as people read it, in their language. `head` is the thread's first line as it stands now (what it is
     about, and how far it is), `text` this news in a sentence, `facts` label and value, `do` a command. `over` ends
     the thread, `taken` says that a person has it. `digest` says that it is about many things and belongs to no
     thread. `at` is when it happened (epoch seconds); `late` says that the thread's end, which came after, is shown
-    already."""
+    already; `louder` that nothing so loud has been shown in its thread. `state` is the incident as it stands with
+    this news."""
 
     key: str
     thread: str
@@ -62,18 +90,22 @@ class Post:
     digest: bool = False
     at: float = 0.0
     late: bool = False
+    louder: bool = False
+    state: State | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Thread:
     """Where a channel keeps an incident: `ref` is its own name for it (a Slack timestamp, an OpsItem's id; empty
     before the first post). `unsure` says that an earlier delivery died between posting and recording, so that what is
-    posted now may be there already; `over` that the end of its incident has been shown."""
+    posted now may be there already; `over` that the end of its incident has been shown; `moved` that the channel
+    refused to change what it shows, and shows it anew since."""
 
     id: str
     ref: str = ""
     unsure: bool = False
     over: bool = False
+    moved: bool = False
 
     def at(self, ref: str) -> Thread:
         """The same thread, known to the channel by this name."""

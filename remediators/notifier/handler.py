@@ -21,14 +21,15 @@ from remediators.notifier.email import Email
 from remediators.notifier.notice import Notice, read
 from remediators.notifier.notifier import Left, Notifier
 from remediators.notifier.ops_center import OpsCenter
-from remediators.notifier.pagerduty import PagerDuty
+from remediators.notifier.pagerduty import ENDPOINTS, PagerDuty
 from remediators.notifier.secrets import Secrets
 from remediators.notifier.slack import SlackChannel
 from remediators.notifier.wording import Wording
 from remediators.watch import Watch
 from sereno.errors import LedgerUnavailable, MalformedEvent
+from sereno.incident import SEVERITIES
 from sereno.model import Json
-from sereno.service import Notices
+from sereno.service import Notices, Slack
 
 TICK = "digest"
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html
@@ -74,10 +75,19 @@ def channels(watch: Watch, environment: Mapping[str, str]) -> dict[str, Channel]
         elif name == routing.OPS_CENTER:
             found[name] = OpsCenter(watch.aws.client("ssm"))
         elif name == routing.SLACK and notices.slack:
-            found[name] = SlackChannel(secrets, notices.slack.secret, notices.slack.channel, labels(notices))
+            found[name] = slack_channel(secrets, notices, notices.slack)
         elif name == routing.PAGERDUTY and notices.pagerduty:
-            found[name] = PagerDuty(secrets, notices.pagerduty.secret)
+            endpoint = ENDPOINTS[notices.pagerduty.region]
+            found[name] = PagerDuty(secrets, notices.pagerduty.secret, endpoint=endpoint)
     return found
+
+
+def slack_channel(secrets: Secrets, notices: Notices, slack: Slack) -> SlackChannel:
+    """The channel of Slack, with its words in the notifications' language."""
+    wording = Wording(notices)
+    words = {severity: wording.word(f"severity.{severity}") for severity in SEVERITIES}
+    words |= {"answer": wording.word("reply.answer"), "moved": wording.word("moved")}
+    return SlackChannel(secrets, slack.secret, slack.channel, labels(notices), words=words, mentions=slack.mention)
 
 
 def labels(notices: Notices) -> dict[str, str]:

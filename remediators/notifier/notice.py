@@ -51,6 +51,7 @@ class Notice:
     code: str = ""
     detail: str = ""
     by: str = ""
+    owner: str = ""
     title: str = ""
     changes: tuple[Change, ...] = ()
     phase: str = ""
@@ -59,6 +60,7 @@ class Notice:
     plan: str | None = None
     expires: datetime | None = None
     high_risk: bool = False
+    cost_per_month: float = 0.0
 
     @property
     def is_over(self) -> bool:
@@ -115,6 +117,7 @@ def of(body: Mapping[str, Any]) -> Notice:
         code=_text(body, "code", needed=False),
         detail=_text(body, "detail", needed=False),
         by=_text(body, "by", needed=False),
+        owner=_text(body, "owner", needed=False),
         title=_text(body, "title", needed=False),
         changes=tuple(_change(one) for one in _list(body, "changes")),
         phase=_text(body, "phase", needed=False),
@@ -123,6 +126,7 @@ def of(body: Mapping[str, Any]) -> Notice:
         plan=_text(body, "plan", needed=False) or None,
         expires=_moment(body, "expires") if body.get("expires") else None,
         high_risk=body.get("high_risk") is True,
+        cost_per_month=_amount(body, "cost_per_month"),
     )
 
 
@@ -146,6 +150,13 @@ def _number(body: Mapping[str, Any], field: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise MalformedEvent(f"message.{field}: {value!r} is no number")
     return value
+
+
+def _amount(body: Mapping[str, Any], field: str) -> float:
+    value = body.get(field, 0)
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 1e12:
+        raise MalformedEvent(f"message.{field}: {value!r} is no amount")
+    return float(value)
 
 
 def _one_of(body: Mapping[str, Any], field: str, known: Sequence[str]) -> str:
@@ -205,15 +216,20 @@ def schema() -> Json:
         "plan": {"type": ["string", "null"], "description": "Digest of the plan that asks for approval."},
         "expires": {"type": ["string", "null"], "description": "Until when it may be approved."},
         "high_risk": {"type": "boolean"},
+        "by": {**text, "description": "Who approved it; empty when nobody had to."},
+        "cost_per_month": {"type": "number", "minimum": 0, "description": "USD a month while the change is active."},
     }
     incident: Json = {
         "status": {"enum": sorted(Stage)},
         "title": text,
         "phase": {**text, "description": "What happened: a stage, or MUTED."},
         "by": text,
+        "owner": {**text, "description": "Who has it; empty while nobody has."},
         "opened": moment,
-        "alarms": {"type": "array", "items": text},
-        "remediations": {"type": "array", "items": text},
+        "alarms": {"type": "array", "items": text, "description": "At most 100 of them."},
+        "remediations": {"type": "array", "items": text, "description": "Their ids, at most the newest 100."},
+        "alarms_total": {"type": "integer", "minimum": 0},
+        "remediations_total": {"type": "integer", "minimum": 0},
         "region": text,
         "account": text,
     }

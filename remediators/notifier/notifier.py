@@ -11,13 +11,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from remediators.incidents import IncidentBook
+from remediators.notifier import state
 from remediators.notifier.book import Book, Digest, Shown, newer
 from remediators.notifier.channels import Channel, Post, RateLimited, Refused, Thread, Unavailable
 from remediators.notifier.notice import Notice
 from remediators.notifier.routing import BEST_EFFORT, route
 from remediators.notifier.wording import Wording
 from sereno.errors import LedgerUnavailable, SerenoError
-from sereno.incident import SEVERITIES, Stage
+from sereno.incident import SEVERITIES, Incident
 from sereno.model import Status
 from sereno.ports import Clock, Telemetry
 from sereno.service import Notices
@@ -84,20 +85,20 @@ class Notifier:
         self, thread: str, news: Sequence[tuple[int, Notice]], wording: Wording, left: dict[int, float]
     ) -> None:
         now = self.clock.now()
-        muted = self._is_muted(thread, now)
+        incident = self._incident(thread)
         to: dict[str, list[tuple[int, Notice]]] = {}
         for number, notice in news:
-            for name in route(self.notices, self.emails, notice.severity, now, over=notice.is_over):
+            for name in self._channels_for(notice, now):
                 to.setdefault(name, []).append((number, notice))
         for name, these in to.items():
             posts = {number: wording.post(notice) for number, notice in these}
             what = {notice.key: notice.alarm or notice.id for _, notice in these if notice.kind != "incident"}
-            after_s = self._to_channel(name, thread, posts, what, muted=muted)
+            after_s = self._to_channel(name, thread, posts, what, incident)
             for number in posts if after_s is not None else ():
                 left[number] = max(left.get(number, 0.0), after_s or 0.0)
 
     def _to_channel(
-        self, name: str, thread: str, posts: Mapping[int, Post], what: Mapping[str, str], *, muted: bool
+        self, name: str, thread: str, posts: Mapping[int, Post], what: Mapping[str, str], incident: Incident | None
     ) -> float | None:
         """None when the channel has all of them; otherwise after how many seconds to try again. `what` is the alarm
         that news is of, by its key; how an incident goes on is not there, for that is never folded."""
@@ -110,7 +111,7 @@ class Notifier:
         if shown is None:
             return 5.0  # another invocation posts there
         try:
-            self._post_all(self.channels[name], shown, list(posts.values()), what, muted=muted)
+            self._post_all(self.channels[name], shown, list(posts.values()), what, incident)
         except (RateLimited, Unavailable, Refused) as error:
             after_s = self._failed(name, thread, error)
             return None if self._gives_up(name, error, posts.values()) else after_s
@@ -137,9 +138,15 @@ class Notifier:
         return True
 
     def _post_all(
-        self, channel: Channel, shown: Shown, posts: Sequence[Post], what: Mapping[str, str], *, muted: bool
+        self,
+        channel: Channel,
+        shown: Shown,
+        posts: Sequence[Post],
+        what: Mapping[str, str],
+        incident: Incident | None,
     ) -> None:
-        thread, paged, over_at = shown.thread, shown.paged, shown.over_at
+        thread, paged, over_at, kept = shown.thread, shown.paged, shown.over_at, shown.kept
+        muted, wording = _is_muted(incident, self.clock.now()), Wording(self.notices)
         for post in newer(posts, shown):
             now = self.clock.now()
             if muted and not post.over:
@@ -151,14 +158,17 @@ class Notifier:
                 self.telemetry.count("Folded", channel=channel.name)
                 continue
             late = over_at is not None and not post.over and post.at <= over_at
+            louder = kept.is_louder(post)
+            kept = kept.after(replace(post, late=late))
+            full = replace(post, late=late, louder=louder, state=state.shown(kept, incident, wording))
             try:
-                where = replace(thread, over=over_at is not None)
-                thread = channel.deliver(replace(post, late=late), where)
+                thread = channel.deliver(full, replace(thread, over=over_at is not None))
             except Unavailable:
                 self.book.doubt(channel.name, post, now)
                 raise
-            self.book.shown(channel.name, post, thread, self.clock.now())
-            thread, paged = Thread(thread.id, thread.ref), paged or post.severity == "page"
+            self.book.shown(channel.name, post, thread, self.clock.now(), kept)
+            thread = Thread(thread.id, thread.ref, moved=thread.moved)
+            paged = paged or post.severity == "page"
             over_at = post.at if post.over else over_at
             self.telemetry.count("Notified", channel=channel.name)
 
@@ -193,16 +203,29 @@ class Notifier:
         self.book.close(thread, channel.name)
         return told
 
-    def _is_muted(self, thread: str, now: datetime) -> bool:
+    def _channels_for(self, notice: Notice, now: datetime) -> list[str]:
+        """The channels that hear of a notice. That somebody has an incident is for every channel where a page of it
+        may stand, whatever the hour and however loud it is now."""
+        found = route(self.notices, self.emails, notice.severity, now, over=notice.is_over)
+        if notice.kind != "incident" or notice.is_over:
+            return found
+        rest = [name for name in self.channels if name not in found]
+        return [*found, *(name for name in rest if self.book.has_paged(notice.thread, name))]
+
+    def _incident(self, thread: str) -> Incident | None:
+        """The incident as the ledger has it; None for other threads, and where it cannot be read."""
         if not thread.startswith("incident-"):
-            return False
+            return None
         try:
-            incident = self.incidents.get(thread)
+            return self.incidents.get(thread)
         except LedgerUnavailable:
-            return False
-        if incident is None or incident.muted_until is None or incident.stage is Stage.RESOLVED:
-            return False
-        return now < incident.muted_until
+            return None
+
+
+def _is_muted(incident: Incident | None, now: datetime) -> bool:
+    if incident is None or incident.muted_until is None or not incident.is_open:
+        return False
+    return now < incident.muted_until
 
 
 def digest_key(digest: Digest) -> str:

@@ -14,9 +14,14 @@ import urllib3
 from remediators.notifier.channels import Post, RateLimited, Refused, Thread, Unavailable
 from remediators.notifier.routing import PAGERDUTY
 from remediators.notifier.secrets import Secrets
+from sereno.incident import Stage
 from sereno.model import Json
 
-ENDPOINT = "https://events.pagerduty.com/v2/enqueue"
+# By service region. https://support.pagerduty.com/main/docs/service-regions
+ENDPOINTS = {
+    "us": "https://events.pagerduty.com/v2/enqueue",
+    "eu": "https://events.eu.pagerduty.com/v2/enqueue",
+}
 # https://developer.pagerduty.com/docs/pd-cef: summary 1024 characters.
 SUMMARY_LIMIT = 1024
 DEDUP_LIMIT = 255
@@ -34,7 +39,12 @@ class PagerDuty:
     name = PAGERDUTY
 
     def __init__(
-        self, secrets: Secrets, secret: str, *, endpoint: str = ENDPOINT, pool: urllib3.PoolManager | None = None
+        self,
+        secrets: Secrets,
+        secret: str,
+        *,
+        endpoint: str = ENDPOINTS["us"],
+        pool: urllib3.PoolManager | None = None,
     ) -> None:
         self._secrets = secrets
         self._secret = secret
@@ -43,9 +53,10 @@ class PagerDuty:
 
     def deliver(self, post: Post, thread: Thread) -> Thread:
         """Raises RateLimited, Unavailable, Refused."""
-        woke = bool(thread.ref) or (post.over and thread.unsure)  # a page may have arrived though no answer came
-        if post.digest or (not woke and post.severity != "page"):
-            return thread  # a digest, or the end of what never woke anybody
+        woke = bool(thread.ref) or thread.unsure  # a page may have arrived though no answer came
+        ends = post.over or post.taken
+        if post.digest or (ends and not woke) or not (ends or _pages(post)):
+            return thread  # a digest, the end of what never woke anybody, or news that must not wake anybody
         if post.late:
             return thread  # its incident is over: a new alert would wake somebody, and nothing would end it
         routing_key = self._secrets.value(self._secret, "routing_key")
@@ -75,8 +86,14 @@ class PagerDuty:
         raise Refused(f"PagerDuty answered {answer.status}: {_errors(answer.data)}")
 
 
+def _pages(post: Post) -> bool:
+    """Whether a post triggers: a page does. How an incident goes on never does: once somebody has resolved the alert
+    in PagerDuty, the same key would open a new one."""
+    return post.severity == "page" and post.status not in frozenset(Stage)
+
+
 def event(post: Post, routing_key: str) -> Json:
-    """The event of a post: acknowledged and resolved by what people did, triggered by everything else."""
+    """The event of a post: acknowledged and resolved by what people did, triggered by a page."""
     action = "resolve" if post.over else "acknowledge" if post.taken else "trigger"
     found: Json = {"routing_key": routing_key, "event_action": action, "dedup_key": dedup_key(post)}
     if action != "trigger":

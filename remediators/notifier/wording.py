@@ -16,6 +16,7 @@ from typing import Any
 from remediators.notifier.channels import Button, Post
 from remediators.notifier.notice import Change, Notice
 from remediators.notifier.routing import local_time
+from sereno.incident import Incident
 from sereno.model import Reason, Status
 from sereno.service import Notices
 
@@ -76,7 +77,8 @@ class Wording:
             link=self._link(notice),
             do=notice.do,
             over=notice.is_over,
-            taken=notice.kind == "incident" and notice.status == "ACKNOWLEDGED",
+            # What happened next may have hidden the news that somebody has taken it.
+            taken=notice.kind == "incident" and (notice.phase == "ACKNOWLEDGED" or bool(notice.owner)),
             at=notice.at.timestamp(),
         )
 
@@ -87,7 +89,7 @@ class Wording:
             return self.word(key, by=notice.by, detail=_flat(notice.detail))
         if notice.kind == "watch":
             return self.word(f"watch.{notice.status}", remediator=notice.remediator, detail=_flat(notice.detail))
-        return self.word(
+        text = self.word(
             self._key(notice),
             target=notice.target,
             alarm=notice.alarm,
@@ -95,6 +97,7 @@ class Wording:
             undone=self.changes([Change(one.setting, one.after, one.before) for one in notice.changes]),
             why=self._why(notice),
         )
+        return f"{text} {self.word('approved', by=notice.by)}" if notice.by else text
 
     def _key(self, notice: Notice) -> str:
         """The sentence of a status; some remediators and reasons have one of their own."""
@@ -122,6 +125,14 @@ class Wording:
             return f"{told} ({detail})"
         return told or detail or self.reason("OK")
 
+    def title(self, incident: Incident) -> str:
+        """What an incident is about, and how far it is."""
+        return f"{incident.title}: {self.word(f'stage.{incident.stage}', by=incident.owner or 'sereno')}"
+
+    def holder(self, incident: Incident) -> str:
+        """Who has it."""
+        return self.word("holder.some", by=incident.owner) if incident.owner else self.word("holder.none")
+
     def _head(self, notice: Notice) -> str:
         if notice.kind == "incident":
             return f"{notice.title}: {self.word(f'stage.{notice.status}', by=notice.by)}"
@@ -137,6 +148,8 @@ class Wording:
             facts.append((self.word("label.why"), _flat(notice.reason)))
         if notice.high_risk:
             facts.append((self.word("label.risk"), self.word("risk.two")))
+        if notice.cost_per_month:
+            facts.append((self.word("label.cost"), self.word("cost.month", usd=f"{notice.cost_per_month:,.2f}")))
         if notice.expires:
             facts.append((self.word("label.until"), self.time(notice.expires)))
         return facts

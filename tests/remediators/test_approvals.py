@@ -51,6 +51,22 @@ def world(house):
     return copy.deepcopy(house.little.real.client("dynamodb").rows), house.reserved()
 
 
+@pytest.mark.parametrize("verb", ["approve", "revert"])
+def test_who_answers_a_question_has_its_incident_and_everybody_is_told(house, asked, say, verb):
+    say(verb)
+    house.rounds(1)
+    incident = house.books.incidents.get(asked.incident)
+    assert incident.owner == "ana"
+    assert {one["owner"] for one in house.messages("incident")} == {"ana"}
+
+
+def test_who_approved_stands_in_the_message(house, asked, say):
+    assert house.messages()[0]["by"] == ""
+    say()
+    house.rounds(1)
+    assert [(one["status"], one["by"]) for one in house.messages()] == [("VERIFYING", "ana")]
+
+
 def test_an_approved_plan_is_carried_out_by_the_next_round_in_the_name_of_who_approved(house, asked, say):
     assert say().text == f"Noted: approve {asked.id}. The round sees to it within a minute."
     assert house.reserved() == 120

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
+
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from remediators import flow
-from remediators.outbox import message
-from sereno.model import Mode, Status
+from remediators.outbox import incident_message, message
+from sereno.incident import Incident
+from sereno.model import Event, Mode, Status
 from sereno.testing import Crash
 
 NAME = "raise_concurrency"
@@ -99,3 +103,15 @@ def test_a_message_is_short_enough_for_a_phone_and_whole_enough_to_act_on(house)
     assert (body["what"], body["alarm"]) == ("exhaustion", "techmoda/read/exhaustion")
     assert body["do"] == f"sereno why {remediation.id}"
     assert not body["urgent"]
+
+
+def test_a_message_of_an_incident_with_ten_thousand_members_fits_in_sns():
+    """SNS takes 256 KB. https://docs.aws.amazon.com/sns/latest/dg/large-message-payloads.html"""
+    names = tuple(f"20260929T120000-raise-concurrency-{number:010x}" for number in range(10_000))
+    alarms = tuple(f"techmoda/{'x' * 200}-{number}/exhaustion" for number in range(10_000))
+    now = datetime(2026, 9, 29, 12, 0, tzinfo=UTC)
+    incident = Incident("incident-1", "techmoda", "g", "t" * 500, now, members=names, alarms=alarms)
+    body = incident_message(incident, "eu-west-1", "123456789012", Event(now, "OPEN", "d" * 1000), "page")
+    assert len(json.dumps(body).encode()) < 256 * 1024 / 2
+    assert (body["remediations_total"], body["alarms_total"]) == (10_000, 10_000)
+    assert body["remediations"][-1] == names[-1], "the newest are named"

@@ -105,6 +105,7 @@ class SlackServer(Server):
         super().__init__()
         self.messages: dict[str, dict[str, Any]] = {}
         self.refused: dict[str, str] = {}  # by method, the error that Slack answers
+        self.refused_blocks: dict[str, str] = {}  # likewise, to what has blocks
 
     def answer(self, request: BaseHTTPRequestHandler, body: bytes) -> tuple[int, Any]:
         if request.headers.get("Authorization") != f"Bearer {TOKEN}":
@@ -120,6 +121,8 @@ class SlackServer(Server):
         method = place.path.strip("/").replace(".", "_")
         if method in self.refused:
             return 200, {"ok": False, "error": self.refused[method]}
+        if method in self.refused_blocks and asked.get("blocks", "[]") not in ("[]", []):
+            return 200, {"ok": False, "error": self.refused_blocks[method]}
         return 200, getattr(self, method)(asked)
 
     def chat_postMessage(self, asked: dict[str, Any]) -> dict[str, Any]:
@@ -381,6 +384,7 @@ def incident_body(status: str = "RESOLVED", sequence: int = 1, **changed: Any) -
         "urgent": False,
         "phase": status,
         "by": "sereno",
+        "owner": "",
         "detail": "nothing has been red since 12:15 UTC",
         "opened": "2026-09-29T12:00:00.000Z",
         "alarms": ["techmoda/read/exhaustion"],

@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from remediators.notifier.notice import of
-from remediators.notifier.pagerduty import PagerDuty
+from remediators.notifier.pagerduty import ENDPOINTS, PagerDuty
 from remediators.notifier.secrets import Secrets
-from sereno.service import Notices, Route
+from sereno.service import Hours, Notices, Route
 from sereno.service import PagerDuty as Declared
 
 NOTICES = Notices(pagerduty=Declared("shop/pagerduty"), page_url="https://on-call.example.com")
@@ -127,3 +127,69 @@ def test_a_page_that_arrived_though_no_answer_came_is_ended_with_its_incident(
     assert tell(one, incident_message("RESOLVED", 1), owner="over") == {}
     assert tell(one, message("ESCALATED", 3), owner="again") == {}
     assert [alert["state"] for alert in pagerduty_server.alerts.values()] == ["resolved"]
+
+
+def test_an_acknowledgement_reaches_the_page_though_nothing_is_loud_any_more(
+    station, pagerduty_server, message, incident_message
+):
+    """The approved change made the incident quiet: its loudest remediation is good to know, and PagerDuty's route is
+    for pages."""
+    one = station()
+    tell(one, message("AWAITING_APPROVAL", 3), message("VERIFYING", 5, by="ana"))
+    tell(one, incident_message("ACKNOWLEDGED", 1, severity="info", by="ana"))
+    assert [alert["state"] for alert in pagerduty_server.alerts.values()] == ["acknowledged"]
+
+
+def test_an_acknowledgement_reaches_the_page_after_the_routes_hours(
+    station, pagerduty_server, message, incident_message
+):
+    one = station()
+    by_day = Hours((0, 1, 2, 3, 4), 8 * 60, 13 * 60)
+    one.notices = replace(NOTICES, routes=(Route(("page",), ("pagerduty",), by_day),))
+    tell(one, message("ESCALATED", 3))
+    one.clock.forward(2 * 3600)  # 14:00
+    tell(one, incident_message("ACKNOWLEDGED", 1, severity="page", by="ana"))
+    assert [alert["state"] for alert in pagerduty_server.alerts.values()] == ["acknowledged"]
+
+
+def test_a_mitigated_incident_that_a_person_takes_is_acknowledged(
+    station, pagerduty_server, message, incident_message
+):
+    one = station()
+    tell(one, message("ESCALATED", 3))
+    tell(one, incident_message("MITIGATED", 1, owner="ana"))
+    assert [alert["state"] for alert in pagerduty_server.alerts.values()] == ["acknowledged"]
+
+
+def test_after_somebody_resolved_it_in_pagerduty_later_news_opens_no_new_one(
+    station, pagerduty_server, message, incident_message
+):
+    one = station()
+    one.notices = replace(NOTICES, routes=(Route(("page", "ticket", "info"), ("pagerduty",)),))
+    tell(one, message("ESCALATED", 3))
+    (alert,) = pagerduty_server.alerts.values()
+    alert["state"] = "resolved"  # by hand, in PagerDuty
+    for news in (
+        message("SKIPPED", 2, id="r2", key="r2#2"),
+        message("VERIFYING", 2, id="r3", key="r3#2"),
+        incident_message("MITIGATED", 1, severity="page"),
+        incident_message("OPEN", 2, severity="page", phase="MUTED"),
+    ):
+        assert tell(one, news) == {}
+    assert (alert["state"], len(alert["triggers"])) == ("resolved", 1)
+
+
+def test_only_pages_trigger_whatever_is_routed_there(station, pagerduty_server, message):
+    one = station()
+    one.notices = replace(NOTICES, routes=(Route(("page", "ticket", "info"), ("pagerduty",)),))
+    tell(one, message("VERIFYING", 2), message("SKIPPED", 2, id="r2", key="r2#2"))
+    assert pagerduty_server.alerts == {}
+    tell(one, message("ESCALATED", 3))
+    tell(one, message("HOLDING", 2, id="r4", key="r4#2"))
+    assert [len(alert["triggers"]) for alert in pagerduty_server.alerts.values()] == [1]
+
+
+@pytest.mark.parametrize(("region", "host"), [("us", "events.pagerduty.com"), ("eu", "events.eu.pagerduty.com")])
+def test_an_account_of_either_service_region_is_reached_at_its_own_address(region, host):
+    declared = Notices.from_json({"pagerduty": {"secret": "shop/pagerduty", "region": region}}).pagerduty
+    assert ENDPOINTS[declared.region] == f"https://{host}/v2/enqueue"
