@@ -35,9 +35,14 @@ class Burn:
     severity: str
 
 
-# The rates spend 2 % of the budget in an hour, and 5 % in six hours.
+# The rates spend 2 % of the budget in an hour, 5 % in six hours and 10 % in three days: table 5-8 of the chapter,
+# with its severities. CloudWatch takes a period of three days (at most 7 days for periods from an hour on) and
+# evaluates windows of more than a day once an hour.
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
 FAST = Burn("burn-fast", 14.4, 3600, 300, "page")
-SLOW = Burn("burn-slow", 6.0, 21_600, 1800, "ticket")
+SLOW = Burn("burn-slow", 6.0, 21_600, 1800, "page")
+STEADY = Burn("burn-steady", 1.0, 259_200, 21_600, "ticket")
+BURNS = (FAST, SLOW, STEADY)
 
 
 def ratio(errors: MetricQuery, requests: MetricQuery, floor: int, label: str) -> tuple[MetricQuery, ...]:
@@ -96,7 +101,7 @@ def burn_alarms(service: Service, api: Api, burn: Burn) -> tuple[AnySpec, ...]:
             name=f"{name}-{length}",
             description=(
                 f"Share of requests to {api.name} ({api.stage}) answered with 5xx in {_spoken(seconds)}: "
-                f"{_percent(threshold)} or more spends the error budget {burn.rate:g} times too fast. "
+                f"{_percent(threshold)} or more spends the error budget {_too_fast(burn)}. "
                 f"Fewer than {FLOOR} failures count as none. One half of {burn.what}; it tells nobody by itself."
             ),
             metrics=ratio(*api_errors(api, seconds), FLOOR, "share of failed requests"),
@@ -130,7 +135,7 @@ def _arithmetic(api: Api, burn: Burn, objective: float, budget: float, threshold
     """How the threshold follows from the objective, for the person who was woken."""
     spent = burn.rate * burn.long_s / (MONTH_MINUTES * 60)
     return (
-        f"{api.name} ({api.stage}) spends its error budget {burn.rate:g} times too fast. "
+        f"{api.name} ({api.stage}) spends its error budget {_too_fast(burn)}. "
         f"The objective of {_percent(objective)} leaves {_percent(budget)} of requests, "
         f"or {budget * MONTH_MINUTES:.1f} minutes of full outage in 30 days. "
         f"{burn.rate:g} x {_percent(budget)} = {_percent(threshold)} failed requests over {_spoken(burn.long_s)} "
@@ -140,8 +145,15 @@ def _arithmetic(api: Api, burn: Burn, objective: float, budget: float, threshold
     )
 
 
+def _too_fast(burn: Burn) -> str:
+    """How fast, in words: at a rate of 1 the budget of a month is gone exactly when the month is."""
+    return "until nothing is left of the month" if burn.rate == 1 else f"{burn.rate:g} times too fast"
+
+
 def _spoken(seconds: int) -> str:
     hours, minutes = divmod(seconds // 60, 60)
+    if hours >= 48:
+        return f"{hours // 24} days"
     if hours:
         return "1 hour" if hours == 1 else f"{hours} hours"
     return f"{minutes} minutes"

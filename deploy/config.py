@@ -45,9 +45,21 @@ USUAL_PLAYS: Mapping[str, Ladder] = {
     "account-requests": _ASK,
     "errors": _TELL,
     "latency": _TELL,
+    "latency-p90": _TELL,
     "table-errors": _TELL,
+    "hot-key": _TELL,
     "5xx": _TELL,
+    "outage": _TELL,
+    "rejected": _TELL,
+    "traffic-stopped": _TELL,
+    "traffic-quiet": _TELL,
+    "events-lost": _TELL,
+    "iterator-age": _TELL,
+    "queue-age": _TELL,
+    "queue-dead-letters": _TELL,
     "burn-fast": _TELL,
+    "burn-slow": _TELL,
+    "burn-steady": _TELL,
     "customers-hurt": _TELL,
     REGION_OUT: _OUT,
     REGION_BACK: (("fail_back",),),
@@ -56,8 +68,17 @@ USUAL_PLAYS: Mapping[str, Ladder] = {
 everything else."""
 # What tells nothing, and who has nothing to do, in a service without tables.
 _OF_TABLES = frozenset(
-    {"read-capacity", "write-capacity", "read-throttles", "write-throttles", "account-capacity", "table-errors"}
+    {
+        "read-capacity",
+        "write-capacity",
+        "read-throttles",
+        "write-throttles",
+        "account-capacity",
+        "table-errors",
+        "hot-key",
+    }
 )
+_OF_QUEUES = frozenset({"queue-age", "queue-dead-letters"})
 _RAISES_TABLES = frozenset({"raise_capacity"})
 # What only a service with a second region has.
 _OF_REGIONS = frozenset({REGION_OUT, REGION_BACK})
@@ -129,6 +150,7 @@ def compile_config(config: Config) -> Json:
                 "kind": one.kind,
                 "id": one.ids.get(regions[0], one.id),
                 **({"ids": dict(one.ids)} if one.ids else {}),
+                **({"pause_s": one.pause} if one.pause is not None else {}),
             }
             for key, one in resources.apis.items()
         },
@@ -155,6 +177,16 @@ def compile_config(config: Config) -> Json:
             }
             for key, one in resources.tables.items()
         },
+        **(
+            {
+                "queues": {
+                    key: {"name": one.name, "age_s": one.age, "dead_letters": one.dead_letters}
+                    for key, one in resources.queues.items()
+                }
+            }
+            if resources.queues
+            else {}
+        ),
         "quotas": {"concurrency": config.quotas.concurrency, "requests": config.quotas.requests},
         "playbook": _playbook(config),
         "events": [
@@ -228,7 +260,9 @@ def _usual_ladders(config: Config) -> dict[str, Ladder]:
     usual = {
         what: ladder
         for what, ladder in USUAL_PLAYS.items()
-        if (what != PLANNED_EVENT or config.events) and (what not in _OF_REGIONS or config.recovery)
+        if (what != PLANNED_EVENT or config.events)
+        and (what not in _OF_REGIONS or config.recovery)
+        and (what not in _OF_QUEUES or config.resources.queues)
     }
     if config.recovery and config.recovery.fence:
         first, *rest = usual[REGION_OUT]

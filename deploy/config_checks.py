@@ -13,7 +13,7 @@ from typing import Any
 from deploy import config_events, config_notices, config_recovery
 from sereno.errors import Problem
 
-_KINDS = {"apis": "api", "functions": "function", "tables": "table"}
+_KINDS = {"apis": "api", "functions": "function", "tables": "table", "queues": "queue"}
 
 
 def nearest(word: str, known: Collection[str]) -> str:

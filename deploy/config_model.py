@@ -34,6 +34,7 @@ from deploy.config_types import (
     Milliseconds,
     Minutes,
     Moment,
+    QueueName,
     Region,
     Scalar,
     Seconds,
@@ -78,6 +79,11 @@ class ApiConfig(Model):
     id: ApiId | None = Field(default=None, description="The API's id: an HTTP API's metrics are keyed by it.")
     ids: dict[str, ApiId] = Field(
         default_factory=dict, description="Instead of id, in each region of a service with a second one: its own."
+    )
+    pause: Annotated[Minutes, between(300, 86_400, "must lie between 5m and 24h")] | None = Field(
+        default=None,
+        description="The longest ordinary time between two requests. Silence of that length pages; left out: silence "
+        "of 15 minutes in busy hours is a ticket.",
     )
 
 
@@ -126,12 +132,23 @@ class TableConfig(CapacityConfig):
     indexes: dict[IndexName, CapacityConfig] = {}
 
 
+class QueueConfig(Model):
+    """An SQS queue under watch."""
+
+    name: QueueName
+    age: Annotated[Minutes, between(60, 1_209_600, "must lie between 1m and 14 days")] = Field(
+        default=900, description="How old its oldest message may ordinarily be."
+    )
+    dead_letters: QueueName | None = Field(default=None, description="The queue of what could not be handled.")
+
+
 class ResourcesConfig(Model):
     """What is watched, by keys that alarm names carry."""
 
     apis: dict[Key, ApiConfig] = {}
     functions: dict[Key, FunctionConfig] = {}
     tables: dict[Key, TableConfig] = {}
+    queues: dict[Key, QueueConfig] = {}
 
 
 class LimitsConfig(BaseModel):

@@ -1,8 +1,8 @@
 """CloudWatch's side of a drill: the deployed alarms are evaluated on the world's metrics, and ring.
 
-An alarm whose period is a minute or longer is evaluated once a minute, a high-resolution one every ten seconds
-(CloudWatch User Guide, "Alarm evaluation"). At which second of the minute is not published: each alarm has a phase of
-its own, drawn from the seed.
+An alarm whose period is a minute or longer is evaluated once a minute (once an hour where its window is longer than a
+day), a high-resolution one every ten seconds (CloudWatch User Guide, "Alarm evaluation"). At which second of the
+minute is not published: each alarm has a phase of its own, drawn from the seed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from alarms.spec import AlarmSpec, CompositeSpec
 from drills.metrics import MetricStore
 from sereno.model import Json
 
-MINUTE = 60.0
+MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 INITIAL = "INSUFFICIENT_DATA"
 
 
@@ -79,7 +79,7 @@ class Belfry:
         """Every alarm with its phase. The phase follows from the alarm's name, not from the other alarms."""
         belfry = Belfry(store, start, assume)
         for spec in sorted(metric_alarms, key=lambda one: one.name):
-            every = 10.0 if spec.period_seconds < MINUTE else MINUTE
+            every = _every(spec)
             draw = float(np.random.default_rng([seed, *spec.name.encode()]).uniform(0, every))
             phase = draw if assume.phase_s is None else assume.phase_s % every
             belfry.bells.append(_Bell(spec, phase, every, since=start))
@@ -135,7 +135,7 @@ class Belfry:
         period = spec.period_seconds
         extra = self.assume.range_extra
         size = evaluation_range(spec.evaluation_periods) if extra is None else spec.evaluation_periods + extra
-        grid = min(bell.every, period)
+        grid = min(MINUTE, period)
         # The window ends now, on the grid of the metric's resolution: a five-minute period slides by the minute.
         end = now - now % grid
         lead = self.assume.lead if spec.metrics else 0
@@ -156,6 +156,14 @@ class Belfry:
             )
         at = datetime.fromtimestamp(end - period, UTC)
         return evaluate(spec, points[lead:], bell.state, samples=samples, at=at)
+
+
+def _every(spec: AlarmSpec) -> float:
+    """Seconds between two evaluations. A window of more than a day is evaluated once an hour.
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html"""
+    if spec.period_seconds < MINUTE:
+        return 10.0
+    return HOUR if spec.period_seconds * spec.evaluation_periods > DAY else MINUTE
 
 
 def _described(one: _Bell | _Composite, arn: str) -> Json:

@@ -48,7 +48,7 @@ class Quotas:
 class Api:
     """A stage of an API. `kind` is `rest` or `http`: CloudWatch keys the metrics of a REST API by its name, those of
     an HTTP API by its `id` (None: not declared, which only a REST API may be). `ids` are those of each region of a
-    service with a second one."""
+    service with a second one. `pause_s` is the longest ordinary time between two requests (None: not declared)."""
 
     key: str
     name: str
@@ -56,6 +56,7 @@ class Api:
     kind: str = "rest"
     id: str | None = None
     ids: Mapping[str, str] = field(default_factory=dict)
+    pause_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,17 @@ class Table:
     def provisioned(self) -> bool:
         """Whether its capacity is set in units, and so can be too small."""
         return self.billing == "provisioned"
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """An SQS queue of the service. `age_s` is how old its oldest message may ordinarily be (seconds); `dead_letters`
+    the name of the queue that keeps what could not be handled (None: not declared)."""
+
+    key: str
+    name: str
+    age_s: int = 900
+    dead_letters: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +338,7 @@ class Service:
     approvals: Approvals = field(default_factory=Approvals)
     demotion: Demotion = field(default_factory=Demotion)
     recovery: Recovery | None = None
+    queues: Mapping[str, Queue] = field(default_factory=dict)
 
     @property
     def region(self) -> str:
@@ -334,9 +347,15 @@ class Service:
 
     def target(self, resource: str) -> Target | None:
         """The target that a resource key of the configuration names, or None."""
-        for kind, known in (("function", self.functions), ("table", self.tables), ("api", self.apis)):
-            if resource in known:
-                return Target(kind, known[resource].name, self.region, self.account)
+        known: Mapping[str, Mapping[str, Function | Table | Api | Queue]] = {
+            "function": self.functions,
+            "table": self.tables,
+            "api": self.apis,
+            "queue": self.queues,
+        }
+        for kind, resources in known.items():
+            if resource in resources:
+                return Target(kind, resources[resource].name, self.region, self.account)
         if self.recovery and resource == self.recovery.primary:
             return Target("region", resource, self.region, self.account)
         if resource == self.name:
@@ -386,6 +405,7 @@ class Service:
                 for key, one in data.get("functions", {}).items()
             },
             tables={key: _table(key, one) for key, one in data.get("tables", {}).items()},
+            queues={key: Queue(key=key, **one) for key, one in data.get("queues", {}).items()},
             playbook={
                 what: Play(
                     what=what,

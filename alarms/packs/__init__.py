@@ -1,7 +1,7 @@
 """The packs: what to watch for each kind of resource.
 
 A pack is a module in this folder with `alarms(service) -> list[AlarmSpec | CompositeSpec]`. It is found by being
-there; nothing else has to be edited.
+there; nothing else has to be edited. `customers` comes last: it watches the alarms of all the others.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from importlib import import_module
 from types import ModuleType
 
 from alarms.catalogue import check_all
-from alarms.packs import watchman
+from alarms.packs import customers, watchman
 from alarms.spec import AnySpec
 from sereno.errors import InvalidInput
 from sereno.service import Service
@@ -43,8 +43,9 @@ def all_alarms(
     for pack in packs():
         if pack is watchman:
             found += watchman.alarms(service, functions=functions, rules=rules)
-        else:
+        elif pack is not customers:
             found += pack.alarms(service)
+    found += customers.alarms(service, found)
     specs = tuple(sorted(found, key=lambda spec: spec.name))
     if problems := check_all(specs):
         raise InvalidInput(f"alarms of {service.name}", problems)

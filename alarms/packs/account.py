@@ -89,7 +89,11 @@ def requests(service: Service) -> AlarmSpec:
 
 def capacity(service: Service) -> AlarmSpec:
     """DynamoDB's capacity of the account is nearly provisioned."""
-    names = ("AccountProvisionedReadCapacityUtilization", "AccountProvisionedWriteCapacityUtilization")
+    names = tuple(
+        f"{which}{kind}CapacityUtilization"
+        for which in ("AccountProvisioned", "MaxProvisionedTable")
+        for kind in ("Read", "Write")
+    )
     queries = [
         MetricQuery(f"m{number}", None, "AWS/DynamoDB", name, (), 300, "Maximum", return_data=False)
         for number, name in enumerate(names)
@@ -98,9 +102,9 @@ def capacity(service: Service) -> AlarmSpec:
         **_named(service, "account-capacity", "ticket"),
         description=(
             f"{NEARLY:.0%} or more of the read or write capacity that the account may provision in DynamoDB are "
-            "provisioned, over all its tables. Beyond it no table can be raised, by hand, by auto scaling or by "
-            "Sereno. CloudWatch tells it as a percentage of the account's own quota, every five minutes: one of "
-            "three periods is enough, so that the pause in between does not read as relief."
+            "provisioned, over all its tables, or of what one table may have. Beyond it no table, or not that one, "
+            "can be raised, by hand, by auto scaling or by Sereno. CloudWatch gives it as a percentage of the quota, "
+            "every five minutes: one of three periods is enough, so that a pause in between does not read as relief."
         ),
         metrics=(MetricQuery("used", "MAX(METRICS())", label="percent of the quota"), *queries),
         comparison_operator="GreaterThanOrEqualToThreshold",

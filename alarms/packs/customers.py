@@ -1,7 +1,9 @@
 """One alarm for the whole service: customers are hurt, whatever the cause.
 
-A rule watches a hundred alarms at most. A service with more symptoms gets an alarm for each part of them, which tells
-nobody anything by itself, and one over all the parts.
+It watches every alarm of the service that pages, and is the only one of them that notifies people directly: one page
+an incident, past Sereno's own code. Metric alarms cannot be suppressed by another alarm, so the symptoms below it
+have no action for people at all. A rule watches a hundred alarms at most. A service with more symptoms gets an alarm
+for each part of them, which notifies nobody by itself, and one over all the parts.
 """
 
 from __future__ import annotations
@@ -9,19 +11,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from alarms.composite import CHILD_LIMIT, RULE_LIMIT
-from alarms.slo import FAST, reachable, runbook_link
+from alarms.slo import runbook_link
 from alarms.spec import AnySpec, CompositeSpec
 from alarms.wire import alarm_name
 from sereno.service import Service
 
 WHAT = "customers-hurt"
+PAGE = "page"
 
 
-def alarms(service: Service) -> list[AnySpec]:
-    """`customers-hurt`; nothing for a service that has neither an API nor a function."""
-    burns = reachable(service, FAST)
-    symptoms = [alarm_name(service.name, api.key, FAST.what if burns else "5xx") for api in service.apis.values()]
-    symptoms += [alarm_name(service.name, function.key, "throttles") for function in service.functions.values()]
+def alarms(service: Service, others: Iterable[AnySpec]) -> list[AnySpec]:
+    """`customers-hurt` over the alarms of the other packs; nothing where none of them pages."""
+    symptoms = sorted(spec.name for spec in others if is_symptom(service, spec))
     if not symptoms:
         return []
     parts = [
@@ -29,12 +30,18 @@ def alarms(service: Service) -> list[AnySpec]:
         for number, chunk in enumerate(_chunks(symptoms), start=1)
     ]
     description = (
-        f"Customers of {service.name} are hurt: an error budget burns fast, or requests are turned away. "
-        "It becomes OK when the last of these symptoms is gone."
+        f"Customers of {service.name} are hurt: one of its alarms that page is in ALARM, such as failing requests or "
+        "an error budget that burns fast. It notifies people directly, and the symptoms do not. It becomes OK when "
+        "the last of these symptoms is gone."
     )
     if len(parts) == 1:
-        return [_either(service, WHAT, symptoms, "page", description)]
-    return [*parts, _either(service, WHAT, [one.name for one in parts], "page", description)]
+        return [_either(service, WHAT, symptoms, PAGE, description)]
+    return [*parts, _either(service, WHAT, [one.name for one in parts], PAGE, description)]
+
+
+def is_symptom(service: Service, spec: AnySpec) -> bool:
+    """Whether an alarm pages for what customers see; self-monitoring (`sereno-<service>/`) is not among them."""
+    return spec.severity == PAGE and spec.name.startswith(f"{service.name}/") and spec.what != WHAT
 
 
 def _either(service: Service, what: str, watched: Sequence[str], severity: str, description: str) -> CompositeSpec:

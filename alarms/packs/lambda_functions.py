@@ -6,6 +6,14 @@ All alarms watch FunctionName alone, which counts every version and alias: a con
 from __future__ import annotations
 
 from alarms.forecast import FORECAST_POINTS, two_minute_slope, with_slope
+from alarms.low_traffic import (
+    OUTAGE_FLOOR,
+    OUTAGE_PERIOD_S,
+    OUTAGE_SHARE,
+    OUTAGE_WINDOWS,
+    QUIET_PERIOD_S,
+    gated_percentile,
+)
 from alarms.slo import failing_share, ratio, runbook_link
 from alarms.spec import AlarmSpec, AnySpec, MetricQuery, dimensions
 from alarms.wire import Api, alarm_name
@@ -14,6 +22,8 @@ from sereno.service import Function, Service
 
 NAMESPACE = "AWS/Lambda"
 ERRORS_FLOOR = 5  # errors in a minute, below which a share says more about the traffic than about the function
+LOST_PERIOD_S = 300
+BEHIND = 0.5  # of the recovery point, for the age of a stream's records
 SATURATED = 0.85  # of the limit, in the busiest instant of a minute
 # Requests come at random: a mean whose peaks, so many standard deviations up, meet the limit exhausts it.
 SIGMAS = 6.0
@@ -27,7 +37,17 @@ def alarms(service: Service) -> list[AnySpec]:
     """The alarms of all functions of the service."""
     found: list[AnySpec] = []
     for function in service.functions.values():
-        found += [errors(service, function), latency(service, function), throttles(service, function)]
+        found += [
+            errors(service, function),
+            outage(service, function),
+            latency(service, function),
+            latency_at_low_traffic(service, function),
+            throttles(service, function),
+            events_lost(service, function),
+            iterator_age(service, function),
+        ]
+        if not service.apis:
+            found.append(rejected(service, function))
         if function.reserved is not None and function.reserved >= SMALLEST_LIMIT:
             found += [
                 saturation(service, function, function.reserved),
@@ -63,27 +83,49 @@ def errors(service: Service, function: Function) -> AlarmSpec:
     )
 
 
+def outage(service: Service, function: Function) -> AlarmSpec:
+    """Nothing works, however few invocations there are."""
+    queries = ratio(
+        _stat("errors", function, "Errors", "Sum", OUTAGE_PERIOD_S),
+        _stat("requests", function, "Invocations", "Sum", OUTAGE_PERIOD_S),
+        OUTAGE_FLOOR,
+        "share of failed invocations",
+    )
+    return AlarmSpec(
+        **_named(service, function, "outage", "page"),
+        description=(
+            f"{OUTAGE_SHARE:.0%} or more of the invocations of {function.name} failed, and at least {OUTAGE_FLOOR} "
+            "of them, in five minutes. It needs one invocation a minute only; errors needs five that fail."
+        ),
+        metrics=queries,
+        comparison_operator="GreaterThanOrEqualToThreshold",
+        threshold=OUTAGE_SHARE,
+        evaluation_periods=OUTAGE_WINDOWS,
+        datapoints_to_alarm=1,
+        treat_missing_data="notBreaching",
+    )
+
+
+def _promised(service: Service, function: Function) -> tuple[float, str]:
+    """(the milliseconds that a call may take, where the figure is from)."""
+    promised, timeout = service.objectives.p99_ms, 800.0 * function.timeout_s
+    if promised <= timeout:
+        return promised, f"the service's objective of {promised:g} ms"
+    return timeout, (
+        f"80 % of its timeout of {function.timeout_s} s, which ends invocations before the objective is passed"
+    )
+
+
 def latency(service: Service, function: Function) -> AlarmSpec:
     """The slowest hundredth of invocations is slower than promised."""
-    promised, timeout = service.objectives.p99_ms, 800.0 * function.timeout_s
-    limit = min(promised, timeout)
-    source = (
-        f"the service's objective of {promised:g} ms"
-        if promised <= timeout
-        else f"80 % of its timeout of {function.timeout_s} s, which ends invocations before the objective is passed"
-    )
+    limit, source = _promised(service, function)
     return AlarmSpec(
         **_named(service, function, "latency", "ticket"),
         description=(
             f"The 99th percentile of Duration of {function.name} is over {limit:g} ms: {source}. Three of five "
-            "minutes. With fewer than 1,000 invocations in a minute a 99th percentile is chance: the state is kept."
+            "minutes. A minute with fewer than 1,000 invocations does not count: see latency-p90."
         ),
-        namespace=NAMESPACE,
-        metric_name="Duration",
-        dimensions=_where(function),
-        extended_statistic="p99",
-        evaluate_low_sample_count_percentile="ignore",
-        period=60,
+        metrics=gated_percentile(_stat("p99", function, "Duration", "p99"), "p99 of busy minutes", low_traffic=False),
         comparison_operator="GreaterThanThreshold",
         threshold=limit,
         evaluation_periods=5,
@@ -92,14 +134,36 @@ def latency(service: Service, function: Function) -> AlarmSpec:
     )
 
 
-def throttles(service: Service, function: Function) -> AlarmSpec:
-    """Requests are turned away: customers are hurt now."""
+def latency_at_low_traffic(service: Service, function: Function) -> AlarmSpec:
+    """A tenth of the invocations is slower than promised, where there are too few for a 99th percentile."""
+    limit, source = _promised(service, function)
     return AlarmSpec(
-        **_named(service, function, "throttles", "page"),
+        **_named(service, function, "latency-p90", "ticket"),
         description=(
-            f"Lambda turned away requests to {function.name}: it met its concurrency limit, or the account's. Each "
-            "throttle is a failed request of a customer, so a single one in a minute is enough. Throttled requests "
-            "count neither as Invocations nor as Errors."
+            f"The 90th percentile of Duration of {function.name} is over {limit:g} ms: {source}. Three windows of "
+            "five minutes, one after the other. It counts where there are fewer than 1,000 invocations a minute, too "
+            "few for a 99th percentile."
+        ),
+        metrics=gated_percentile(
+            _stat("p90", function, "Duration", "p90", QUIET_PERIOD_S), "p90 of quiet minutes", low_traffic=True
+        ),
+        comparison_operator="GreaterThanThreshold",
+        threshold=limit,
+        evaluation_periods=3,
+        datapoints_to_alarm=3,
+        treat_missing_data="notBreaching",
+    )
+
+
+def throttles(service: Service, function: Function) -> AlarmSpec:
+    """Lambda throttles the function: room must be made at once."""
+    return AlarmSpec(
+        **_named(service, function, "throttles", "ticket"),
+        description=(
+            f"Lambda throttled {function.name}: it met its concurrency limit, or the account's. A single throttle in "
+            "a minute is enough to make room. A throttled synchronous request fails, which pages as 5xx, burn-fast "
+            "or rejected; an asynchronous event is tried again by Lambda for up to six hours, and hurts nobody yet. "
+            "Throttled requests count neither as Invocations nor as Errors."
         ),
         namespace=NAMESPACE,
         metric_name="Throttles",
@@ -110,6 +174,84 @@ def throttles(service: Service, function: Function) -> AlarmSpec:
         threshold=1.0,
         evaluation_periods=1,
         datapoints_to_alarm=1,
+        treat_missing_data="notBreaching",
+    )
+
+
+def rejected(service: Service, function: Function) -> AlarmSpec:
+    """Callers of a function without an API are throttled: nothing else would show that they are hurt.
+
+    An asynchronous event is received as one and tried again by Lambda, so in a window in which any was received
+    throttles say nothing about callers: events-lost does.
+    """
+    share, why = failing_share(service)
+    throttled = "throttled / (throttled + requests)"
+    metrics = (
+        MetricQuery(
+            "share",
+            # Arithmetic takes missing events as 0; a comparison of them would be missing, and never true.
+            f"IF(throttled - 1000000 * events >= {ERRORS_FLOOR}, {throttled}, 0)",
+            label="share of throttled requests",
+        ),
+        _stat("throttled", function, "Throttles", "Sum", OUTAGE_PERIOD_S),
+        _stat("requests", function, "Invocations", "Sum", OUTAGE_PERIOD_S),
+        _stat("events", function, "AsyncEventsReceived", "Sum", OUTAGE_PERIOD_S),
+    )
+    return AlarmSpec(
+        **_named(service, function, "rejected", "page"),
+        description=(
+            f"Lambda throttled requests to {function.name}, as a share of all in five minutes: {why}. Fewer than "
+            f"{ERRORS_FLOOR} count as none. While asynchronous events arrive it is silent: Lambda tries those again."
+        ),
+        metrics=metrics,
+        comparison_operator="GreaterThanOrEqualToThreshold",
+        threshold=share,
+        evaluation_periods=OUTAGE_WINDOWS,
+        datapoints_to_alarm=1,
+        treat_missing_data="notBreaching",
+    )
+
+
+def events_lost(service: Service, function: Function) -> AlarmSpec:
+    """Asynchronous events are given up, or what was to keep them cannot."""
+    names = ("AsyncEventsDropped", "DeadLetterErrors", "DestinationDeliveryFailures")
+    queries = [_stat(f"m{number}", function, name, "Sum", LOST_PERIOD_S) for number, name in enumerate(names)]
+    return AlarmSpec(
+        **_named(service, function, "events-lost", "ticket"),
+        description=(
+            f"Lambda gave up an asynchronous event of {function.name} after its retries (AsyncEventsDropped), or "
+            "could not send one to the dead-letter queue or the destination (DeadLetterErrors, "
+            "DestinationDeliveryFailures). One in five minutes is enough. The usual cause of the last two is a "
+            "missing permission."
+        ),
+        metrics=(MetricQuery("lost", "SUM(METRICS())", label="events given up"), *queries),
+        comparison_operator="GreaterThanOrEqualToThreshold",
+        threshold=1.0,
+        evaluation_periods=2,
+        datapoints_to_alarm=1,
+        treat_missing_data="notBreaching",
+    )
+
+
+def iterator_age(service: Service, function: Function) -> AlarmSpec:
+    """A function that reads a stream falls behind."""
+    threshold = round(1000.0 * BEHIND * service.objectives.rpo_s, 6)
+    return AlarmSpec(
+        **_named(service, function, "iterator-age", "ticket"),
+        description=(
+            f"{function.name} reads records of a stream {threshold / 1000:g} s or more after they were written, in "
+            f"three of five minutes: half of the recovery point of {service.objectives.rpo_s} s. It fails on a "
+            "record, or is too slow. A function that reads no stream publishes nothing here, which is no breach."
+        ),
+        namespace=NAMESPACE,
+        metric_name="IteratorAge",
+        dimensions=_where(function),
+        statistic="Maximum",
+        period=60,
+        comparison_operator="GreaterThanOrEqualToThreshold",
+        threshold=threshold,
+        evaluation_periods=5,
+        datapoints_to_alarm=3,
         treat_missing_data="notBreaching",
     )
 
@@ -211,5 +353,5 @@ def _where(function: Function) -> tuple[tuple[str, str], ...]:
     return dimensions({"FunctionName": function.name})
 
 
-def _stat(name: str, function: Function, metric: str, stat: str) -> MetricQuery:
-    return MetricQuery(name, None, NAMESPACE, metric, _where(function), 60, stat, return_data=False)
+def _stat(name: str, function: Function, metric: str, stat: str, period: int = 60) -> MetricQuery:
+    return MetricQuery(name, None, NAMESPACE, metric, _where(function), period, stat, return_data=False)

@@ -73,16 +73,18 @@ def lag(service: Service, recovery: Recovery, table: Table) -> AlarmSpec:
         table.key,
         "replication-lag",
         "ticket",
-        f"What is written to {table.name} reaches {recovery.standby} after {threshold / 1000:g} s or more, in three "
-        f"of five minutes: half of the promised {service.objectives.rpo_s} s. DynamoDB publishes it only while "
-        "something is replicated; a replication that has stopped altogether is seen by the canary.",
+        f"What is written to {table.name} reaches {recovery.standby} after {threshold / 1000:g} s or more, in two of "
+        f"three periods of five minutes: half of the promised {service.objectives.rpo_s} s. DynamoDB publishes it "
+        "each five minutes, and only while something is replicated; a replication that has stopped altogether is "
+        "seen by the canary.",
         namespace="AWS/DynamoDB",
         metric_name="ReplicationLatency",
         dimensions=dimensions({"TableName": table.name, "ReceivingRegion": recovery.standby}),
         statistic="Average",
+        period=300,
         threshold=threshold,
-        evaluation_periods=5,
-        datapoints_to_alarm=3,
+        evaluation_periods=3,
+        datapoints_to_alarm=2,
     )
 
 

@@ -20,6 +20,9 @@ KINDS = ("read", "write")
 METRICS_LIMIT = 10
 # A partition that splits, or two scans that meet, throttle a few calls; the SDK tries each again, and nobody sees it.
 THROTTLES_FLOOR = 10
+# AWS prints no period for the metrics of a cause: a sliding window of five minutes holds either.
+HOT_KEY_PERIOD_S = 300
+HOT_KEY_FLOOR = 50
 ERRORS_FLOOR = 5
 # UpdateTable takes up to a few minutes, and what a table left unused in five minutes bridges them. Looking further
 # ahead, an ordinary peak of half as much again, coming within a minute, would be taken for the beginning of a surge.
@@ -49,7 +52,7 @@ def alarms(service: Service) -> list[AnySpec]:
     for table in service.tables.values():
         found += [throttles(service, table, kind) for kind in KINDS]
         found += [one for kind in KINDS if (one := capacity(service, table, kind))]
-        found.append(errors(service, table))
+        found += [hot_key(service, table), errors(service, table)]
     return found
 
 
@@ -107,6 +110,31 @@ def capacity(service: Service, table: Table, kind: str) -> AlarmSpec | None:
         comparison_operator="GreaterThanOrEqualToThreshold",
         threshold=1.0,
         evaluation_periods=FORECAST_POINTS,
+        datapoints_to_alarm=1,
+        treat_missing_data="notBreaching",
+    )
+
+
+def hot_key(service: Service, table: Table) -> AlarmSpec:
+    """One range of keys gets more than a partition gives: more capacity does not help."""
+    watched = [part for _, part in _parts(table)][: METRICS_LIMIT // len(KINDS)]
+    queries = [
+        _stat(f"m{number}", table, part, f"{kind.capitalize()}KeyRangeThroughputThrottleEvents", HOT_KEY_PERIOD_S)
+        for number, (part, kind) in enumerate((part, kind) for part in watched for kind in KINDS)
+    ]
+    others = ", ".join(part.name for part in watched[1:])
+    return AlarmSpec(
+        **_named(service, table, "hot-key", "ticket"),
+        description=(
+            f"DynamoDB throttled {HOT_KEY_FLOOR} or more calls to one range of keys of {table.name}"
+            f"{f' or its indexes {others}' if others else ''} in five minutes. One partition gives 3,000 read and "
+            "1,000 write units a second, whatever the table has: a cache or a key that spreads helps, capacity does "
+            "not. The metric is silent when nothing is throttled, which is no breach."
+        ),
+        metrics=(MetricQuery("events", "SUM(METRICS())", label="calls throttled for a hot key"), *queries),
+        comparison_operator="GreaterThanOrEqualToThreshold",
+        threshold=float(HOT_KEY_FLOOR),
+        evaluation_periods=2,
         datapoints_to_alarm=1,
         treat_missing_data="notBreaching",
     )
@@ -172,8 +200,8 @@ def _named(service: Service, table: Table, what: str, severity: str) -> Api:
     }
 
 
-def _stat(name: str, table: Table, part: Table | Index, metric: str) -> MetricQuery:
+def _stat(name: str, table: Table, part: Table | Index, metric: str, period: int = 60) -> MetricQuery:
     where = {"TableName": table.name}
     if isinstance(part, Index):
         where["GlobalSecondaryIndexName"] = part.name
-    return MetricQuery(name, None, NAMESPACE, metric, dimensions(where), 60, "Sum", return_data=False)
+    return MetricQuery(name, None, NAMESPACE, metric, dimensions(where), period, "Sum", return_data=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from alarms import composite
+from alarms.packs import customers
 from alarms.spec import AnySpec, CompositeSpec
 from deploy.synth import names
 from sereno.model import Json, Mode
@@ -23,10 +24,13 @@ def resources(service: Service, specs: Sequence[AnySpec]) -> Json:
 def tells_people(service: Service, spec: AnySpec) -> bool:
     """Whether an alarm goes to the topic of people by itself.
 
-    One of page severity does: it is the way past the notifier, for the day on which Sereno's functions are the ones
-    that do not answer. So does a ticket that no play answers, for nobody else would hear of it. All others reach
-    people through the remediation they start; those of severity info only feed a composite.
+    `customers-hurt` does, and self-monitoring of page severity: they are the way past the notifier, for the day on
+    which Sereno's functions are the ones that do not answer. The symptoms under `customers-hurt` do not: one page an
+    incident. So does a ticket that no play answers, for nobody else would hear of it. All others reach people through
+    the remediation they start; those of severity info only feed a composite.
     """
+    if customers.is_symptom(service, spec):
+        return False
     play = service.playbook.get(spec.what) if spec.name.startswith(f"{service.name}/") else None
     answered = play is not None and play.mode is not Mode.OFF
     return spec.severity == PAGE or (spec.severity == TICKET and not answered)

@@ -5,7 +5,7 @@ import pytest
 from alarms import composite
 from alarms.evaluator import evaluate
 from alarms.metric_math import resolve
-from alarms.slo import FAST, FLOOR, SLOW, burn_alarms, failing_share
+from alarms.slo import FAST, FLOOR, SLOW, STEADY, burn_alarms, failing_share
 from sereno.errors import InvalidInput
 from sereno.service import Api, Objectives, Service
 
@@ -67,7 +67,9 @@ def test_both_windows_must_agree():
 def test_only_the_joined_alarm_calls_people():
     joined, long, short = windows()
     assert (joined.severity, long.severity, short.severity) == ("page", "info", "info")
-    assert windows(burn=SLOW)[0].severity == "ticket"
+    # Table 5-8 of the SRE Workbook's chapter 5.
+    assert windows(burn=SLOW)[0].severity == "page"
+    assert windows(burn=STEADY)[0].severity == "ticket"
 
 
 @pytest.mark.parametrize("availability", [1.0, 0.9])

@@ -103,6 +103,7 @@ def test_a_service_without_tables_has_no_plays_of_tables():
         "write-throttles",
         "account-capacity",
         "table-errors",
+        "hot-key",
     }
     assert "raise_capacity" not in {name for play in without.values() for name in play.remediators}
     assert beside["throttles"].first == ("raise_concurrency", "raise_capacity")

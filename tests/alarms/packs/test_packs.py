@@ -8,10 +8,13 @@ from cfnlint.api import lint_all
 
 from alarms import packs
 from alarms.composite import children, evaluate
+from alarms.evaluator import states
+from alarms.metric_math import resolve
 from alarms.packs import all_alarms, watchman
 from alarms.spec import AlarmSpec, CompositeSpec
 from alarms.wire import DESCRIPTION_LIMIT, NAME_LIMIT
 from deploy.synth import names, store
+from deploy.synth.alarm import tells_people
 from sereno.service import Api, Function, Objectives, Play, Service, Table
 
 TECHMODA = Service(
@@ -42,29 +45,58 @@ def whats(alarms, resource):
 
 
 def test_a_function_is_watched_by_its_symptoms_and_by_what_it_declares(alarms):
-    always = {"errors", "latency", "throttles"}
+    always = {"errors", "outage", "latency", "latency-p90", "throttles", "events-lost", "iterator-age"}
     assert whats(alarms, "read") == always | {"saturation", "exhaustion", "exhaustion-fast"}
     assert whats(alarms, "write") == always | {"saturation", "exhaustion"}
     assert whats(alarms, "images") == always
 
 
 def test_a_function_meant_to_run_alone_is_not_called_saturated(alarms):
-    assert whats(alarms, "ledger") == {"errors", "latency", "throttles"}
+    assert whats(alarms, "ledger") == whats(alarms, "images")
 
 
 def test_an_api_is_watched_by_what_its_customers_see(alarms):
-    burns = {f"burn-{speed}{half}" for speed in ("fast", "slow") for half in ("", "-long", "-short")}
-    assert whats(alarms, "catalogue") == {"5xx", "latency"} | burns
+    burns = {f"burn-{speed}{half}" for speed in ("fast", "slow", "steady") for half in ("", "-long", "-short")}
+    traffic = {f"traffic-quiet{part}" for part in ("", "-silent", "-busy")}
+    assert whats(alarms, "catalogue") == {"5xx", "outage", "latency", "latency-p90"} | burns | traffic
 
 
-def test_customers_are_hurt_when_the_budget_burns_or_requests_are_turned_away(alarms):
+def test_customers_are_hurt_by_every_symptom_that_pages(alarms):
     hurt = alarms["techmoda/techmoda/customers-hurt"]
     calm = dict.fromkeys(children(hurt.rule), "OK")
     assert not evaluate(hurt.rule, calm)
     for child in calm:
         assert evaluate(hurt.rule, calm | {child: "ALARM"})
-    assert "techmoda/catalogue/burn-fast" in calm
-    assert "techmoda/health/throttles" in calm
+    pages = {name for name, spec in alarms.items() if spec.severity == "page" and name.startswith("techmoda/")}
+    assert set(calm) == pages - {hurt.name}
+    assert {"techmoda/catalogue/burn-fast", "techmoda/catalogue/outage", "techmoda/health/errors"} <= pages
+
+
+def test_customers_hurt_alone_and_self_monitoring_notify_people_directly(alarms):
+    """Five alarms once paged people directly for one outage."""
+    direct = {name for name, spec in alarms.items() if tells_people(TECHMODA, spec) and spec.severity == "page"}
+    assert {name for name in direct if name.startswith("techmoda/")} == {"techmoda/techmoda/customers-hurt"}
+    assert "sereno-techmoda/round/heartbeat" in direct
+
+
+def test_a_throttled_event_that_lambda_tries_again_pages_nobody(alarms):
+    """Throttles counts asynchronous events too, and a single one once woke people."""
+    throttles = alarms["techmoda/read/throttles"]
+    assert throttles.severity == "ticket"
+    assert throttles.name not in children(alarms["techmoda/techmoda/customers-hurt"].rule)
+    alone = Service("shop", "123456789012", ("eu-west-1",), functions={"f": Function("f", "shop-f")})
+    rejected = next(spec for spec in all_alarms(alone) if spec.what == "rejected")
+
+    def state(events):
+        data = {"throttled": [50.0] * 3, "requests": [50.0] * 3, "events": [events] * 3}
+        return states_of(rejected, resolve(rejected.queries, data, 300))[-1]
+
+    assert state(None) == "ALARM", "callers get an error"
+    assert state(20.0) == "OK", "asynchronous events are tried again"
+
+
+def states_of(spec, values):
+    return list(states(spec, values))
 
 
 def test_limits_follow_from_what_is_declared(alarms):
@@ -120,15 +152,21 @@ def test_a_runbook_of_the_services_own_is_linked():
 
 
 @pytest.mark.parametrize(
-    ("availability", "burns"), [(0.9, {"burn-slow"}), (0.8, set()), (0.99, {"burn-fast", "burn-slow"})]
+    ("availability", "burns"),
+    [
+        (0.9, {"burn-slow", "burn-steady"}),
+        (0.8, {"burn-steady"}),
+        (0.99, {"burn-fast", "burn-slow", "burn-steady"}),
+    ],
 )
 def test_a_burn_rate_that_not_even_an_outage_reaches_is_left_out(availability, burns):
     web = {"web": Api("web", "shop-web", "prod")}
     service = Service("shop", "123456789012", ("eu-west-1",), Objectives(availability), web)
     found = {spec.name: spec for spec in all_alarms(service)}
-    assert {spec.what for spec in found.values() if isinstance(spec, CompositeSpec)} == burns | {"customers-hurt"}
-    symptom = "burn-fast" if "burn-fast" in burns else "5xx"
-    assert children(found["shop/shop/customers-hurt"].rule) == (f"shop/web/{symptom}",)
+    composites = {spec.what for spec in found.values() if isinstance(spec, CompositeSpec)}
+    assert composites == burns | {"customers-hurt", "traffic-quiet"}
+    pages = {"5xx", "outage", *(burns - {"burn-steady"})}
+    assert set(children(found["shop/shop/customers-hurt"].rule)) == {f"shop/web/{what}" for what in pages}
 
 
 def test_packs_are_found_by_being_there():
@@ -194,6 +232,7 @@ def test_more_symptoms_than_a_rule_watches_are_watched_in_parts():
     specs = {spec.name: spec for spec in all_alarms(Service("shop", "123456789012", ("eu-west-1",), functions=many))}
     hurt = specs["shop/shop/customers-hurt"]
     parts = [specs[name] for name in children(hurt.rule)]
-    assert (len(parts), hurt.severity) == (3, "page")
+    assert (len(parts), hurt.severity) == (7, "page")
     assert {part.severity for part in parts} == {"info"}
-    assert {name for part in parts for name in children(part.rule)} == {f"shop/{key}/throttles" for key in many}
+    symptoms = {f"shop/{key}/{what}" for key in many for what in ("errors", "outage", "rejected")}
+    assert {name for part in parts for name in children(part.rule)} == symptoms

@@ -67,13 +67,14 @@ def fast_world(key, factors, seed):
 
 
 def values(spec, minutes):
-    data = {query.id: minutes[f"{query.metric_name}.{query.stat}"] for query in spec.queries if query.stat}
+    known = {**minutes, "Duration.SampleCount": minutes["Invocations.Sum"]}
+    data = {query.id: known[f"{query.metric_name}.{query.stat}"] for query in spec.queries if query.stat}
     return resolve(spec.queries, data, spec.period_seconds)
 
 
 def fired(key, what, minutes):
     spec = ALARMS[f"techmoda/{key}/{what}"]
-    changes = timeline(spec, values(spec, minutes), samples=minutes["Invocations.Sum"])
+    changes = timeline(spec, values(spec, minutes))
     return [change.index for change in changes if change.evaluation.state == "ALARM"]
 
 

@@ -82,7 +82,7 @@ def test_an_interpreter_that_is_no_lambda_runtime_is_refused(tmp_path, monkeypat
 
 
 def test_a_watch_that_outgrows_one_template_moves_its_alarms_in_two_steps(tmp_path):
-    small = intent(grown(40), None, tmp_path)
+    small = intent(grown(20), None, tmp_path)
     assert not small.bundle.nested
     large = intent(grown(120), as_deployed(small), tmp_path)
     going = {one.logical_id for one in rollout.moved(large)}

@@ -275,7 +275,7 @@ def test_only_pages_go_to_people_past_the_notifier():
 
 
 def test_a_ticket_that_no_play_answers_goes_to_people_itself():
-    unanswered = replace(THROTTLES, name="techmoda/read/burn-slow", what="", target="")
+    unanswered = replace(THROTTLES, name="techmoda/read/unknown", what="", target="")
     own = replace(THROTTLES, name="sereno-techmoda/round/throttles", what="", target="")
     note = replace(unanswered, name="techmoda/read/burn-slow-long", what="", severity="info")
     found = template(alarms=[THROTTLES, unanswered, own, note])
