@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 
 from console import apply_show, destroy
 from console.apply_regions import Declined, RegionOption, refusals, through
@@ -27,7 +28,7 @@ from deploy.apply.places import Place
 from deploy.apply.presence import Presence
 from deploy.apply.rollout import Intent
 from deploy.synth import names
-from remediators import registry
+from remediators import limits, registry
 from remediators.clients import BotocoreAws
 from sereno.errors import InvalidInput, Problem, Refused
 from sereno.model import Json
@@ -312,10 +313,22 @@ def _carry_out(seen: Look, yes: bool, *, revert_drift: bool) -> None:
         raise
     status = rollout.carry_out(aws, intent, made, apply_show.tell(console))
     console.print(f"{intent.stack} is {status}.")
+    if seen.place.role != places.WITNESS:
+        _seed_limits(seen)
     outputs = (deployed.describe(client, intent.stack) or {}).get("Outputs", [])
     for one in outputs:
         if one["OutputKey"] == "DashboardUrl":
             console.print(f"Dashboard: {one['OutputValue']}", soft_wrap=True)
+
+
+def _seed_limits(seen: Look) -> None:
+    """Notes what AWS allows the account, so that the first remediation knows it. Without the right to, the reconciler
+    does it within ten minutes."""
+    try:
+        limits.seed(seen.aws, seen.place.service, now())
+    except (ClientError, BotoCoreError) as error:
+        why = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+        screen().print(f"The account's limits are read by the reconciler, not now ({why}).", soft_wrap=True)
 
 
 def _ask(question: str, yes: bool) -> None:

@@ -14,6 +14,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from deploy.account import Account, FunctionFacts, LaneFacts, TableFacts
+from remediators.limits import Limits
+from remediators.table_demand import KINDS
 from sereno.errors import SerenoError
 from sereno.model import Call, Json
 
@@ -113,18 +115,15 @@ class _DynamoDb(_Paper):
             }
         }
 
-    def describe_limits(self) -> Json:
+    def get_item(self, **_: Any) -> Json:
+        """The ledger's row of the account's limits: no other is asked for on paper."""
         account = self.aws.account
         smallest = {
             kind: min((one.quota[kind] for one in account.tables.values()), default=account.units[kind])
-            for kind in ("read", "write")
+            for kind in KINDS
         }
-        return {
-            "AccountMaxReadCapacityUnits": account.units["read"],
-            "AccountMaxWriteCapacityUnits": account.units["write"],
-            "TableMaxReadCapacityUnits": smallest["read"],
-            "TableMaxWriteCapacityUnits": smallest["write"],
-        }
+        capacity = {f"account_{kind}": account.units[kind] for kind in KINDS}
+        return {"Item": Limits({**capacity, **{f"table_{kind}": smallest[kind] for kind in KINDS}}).to_item()}
 
     def update_table(self, **asked: Any) -> Json:
         parts = {"": asked}

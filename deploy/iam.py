@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from operator import itemgetter
 
+from remediators import limits
 from sereno.errors import InvalidInput, Problem
 from sereno.model import Json
 from sereno.ports import Permission, Remediator
@@ -77,6 +78,7 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     "s3.list_objects_v2": ("s3:ListBucket",),
     "s3.put_object": ("s3:PutObject",),
     "secretsmanager.get_secret_value": ("secretsmanager:GetSecretValue",),
+    "service-quotas.get_aws_default_service_quota": ("servicequotas:GetAWSDefaultServiceQuota",),
     "service-quotas.get_service_quota": ("servicequotas:GetServiceQuota",),
     "service-quotas.list_requested_service_quota_change_history_by_quota": (
         "servicequotas:ListRequestedServiceQuotaChangeHistoryByQuota",
@@ -152,6 +154,7 @@ ROUND: tuple[Permission, ...] = (
         "https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html",
     ),
     Permission("cloudwatch.get_metric_data", "*", _METRICS_PAGE),
+    *limits.PERMISSIONS,
 )
 """What the round reads beside what its remediators do: which alarms are red, and the demand."""
 

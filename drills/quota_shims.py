@@ -31,6 +31,13 @@ KNOWN = (
 )
 
 
+def default_of(params: Json) -> Json:
+    """GetAWSDefaultServiceQuota: what an account has in which nobody ever changed the quota. Raises ClientError for
+    one that is not known here."""
+    quota = _known(params, "GetAWSDefaultServiceQuota")
+    return _answer(quota, quota.value)
+
+
 @dataclass
 class Quotas:
     """The account's quotas. `concurrency` answers that of Lambda, which a drill may set. Requests stay pending: AWS
@@ -42,17 +49,8 @@ class Quotas:
 
     def get(self, params: Json) -> Json:
         """GetServiceQuota. Raises ClientError for one that is not known here."""
-        quota = self._found(params, "GetServiceQuota")
-        return {
-            "Quota": {
-                "ServiceCode": quota.service,
-                "QuotaCode": quota.code,
-                "QuotaName": quota.name,
-                "Value": self._value(quota),
-                "Adjustable": True,
-                "GlobalQuota": False,
-            }
-        }
+        quota = _known(params, "GetServiceQuota")
+        return _answer(quota, self._value(quota))
 
     def history(self, params: Json) -> Json:
         """ListRequestedServiceQuotaChangeHistoryByQuota."""
@@ -67,7 +65,7 @@ class Quotas:
 
     def request(self, params: Json) -> Json:
         """RequestServiceQuotaIncrease: one at a time, and above what is. Raises ClientError."""
-        quota = self._found(params, "RequestServiceQuotaIncrease")
+        quota = _known(params, "RequestServiceQuotaIncrease")
         if self.history({**params, "Status": "PENDING"})["RequestedQuotas"]:
             raise _error(
                 "ResourceAlreadyExistsException", "Only one open request a quota", "RequestServiceQuotaIncrease"
@@ -91,12 +89,26 @@ class Quotas:
     def _value(self, quota: Quota) -> float:
         return float(self.concurrency()) if quota.service == "lambda" else quota.value
 
-    def _found(self, params: Json, operation: str) -> Quota:
-        asked = (params["ServiceCode"], params["QuotaCode"])
-        for one in KNOWN:
-            if (one.service, one.code) == asked:
-                return one
-        raise _error("NoSuchResourceException", f"{asked[0]} {asked[1]} is no quota", operation)
+
+def _answer(quota: Quota, value: float) -> Json:
+    return {
+        "Quota": {
+            "ServiceCode": quota.service,
+            "QuotaCode": quota.code,
+            "QuotaName": quota.name,
+            "Value": value,
+            "Adjustable": True,
+            "GlobalQuota": False,
+        }
+    }
+
+
+def _known(params: Json, operation: str) -> Quota:
+    asked = (params["ServiceCode"], params["QuotaCode"])
+    for one in KNOWN:
+        if (one.service, one.code) == asked:
+            return one
+    raise _error("NoSuchResourceException", f"{asked[0]} {asked[1]} is no quota", operation)
 
 
 def _error(code: str, message: str, operation: str) -> Any:

@@ -15,7 +15,7 @@ from typing import Any
 from deploy.embedded_throttling import exempt
 from drills import table_shims
 from drills.metrics import MetricStore
-from drills.quota_shims import Quotas
+from drills.quota_shims import Quotas, default_of
 from sereno.model import Json
 
 Answer = Callable[["Answers", Json], Json | None]
@@ -182,6 +182,9 @@ ANSWERED: Mapping[str, ApiShim] = {
     ),
     "service-quotas.GetServiceQuota": ApiShim(
         lambda answers, params: answers.quotas.get(params), "moto knows the quotas of VPC alone"
+    ),
+    "service-quotas.GetAWSDefaultServiceQuota": ApiShim(
+        lambda _, params: default_of(params), "moto does not implement it"
     ),
     "service-quotas.ListRequestedServiceQuotaChangeHistoryByQuota": ApiShim(
         lambda answers, params: answers.quotas.history(params), "moto does not implement it"

@@ -15,6 +15,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from remediators.executor import is_passing
 from remediators.ledger import Ledger
 from remediators.watch import Watch, parameters
 from sereno.errors import StillChanging
@@ -137,7 +138,9 @@ def _look(watch: Watch, remediator: Remediator, target: Target) -> Proof:
         return Proof(what, True, str(change))
     except ClientError as error:
         said = error.response.get("Error", {})
-        return Proof(what, False, f"{said.get('Code', '')}: {said.get('Message', '')}"[:300])
+        detail = f"{said.get('Code', '')}: {said.get('Message', '')}"[:300]
+        # AWS was busy, and said nothing about rights or resources: the next test asks again.
+        return Proof(what, None if is_passing(error) else False, detail)
     except BotoCoreError as error:
         return Proof(what, None, f"no answer: {type(error).__name__}")
     return Proof(what, True)

@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from remediators import aftermath, demote, flow, incident_round, parity, prewarm, region_round
+from remediators import aftermath, demote, flow, incident_round, limits, parity, prewarm, region_round
 from remediators.attempts import GRACE_S, again, attempt_number
 from remediators.handler import invocation
 from remediators.items import remediation_from
@@ -58,6 +58,9 @@ def make(watch: Watch) -> Json:
     red = _read_red(watch)
     _start_missed(watch, red or [], done)
     _prewarm(watch, done)
+    if limits.is_turn(watch.service, watch.clock.now()):
+        with _apart(watch, done, "the account's limits"):
+            limits.refresh(watch)
     if watch.service.is_standby:
         with _apart(watch, done, "the other region"):
             done["started"] += region_round.tend(watch)

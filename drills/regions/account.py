@@ -23,9 +23,11 @@ from moto import mock_aws
 from deploy.embedded import MOCK_CONFIG
 from deploy.embedded_throttling import OwnTime, Throttle, answer_of, api_name, attempts_of, exempt
 from drills.cloud import credentials
+from drills.quota_shims import default_of
 from drills.regions.region import Regions
 from drills.regions.replication import LAG_S, MOST_S, SPREAD
 from drills.regions.world import World
+from drills.table_shims import LIMITS
 from remediators import evidence
 from remediators.clients import CONFIG
 from remediators.testing import MemoryTable, MemoryTopic
@@ -172,6 +174,7 @@ class Tables:
         self._ledger, self._canary, self._region = ledger, canary, region
         self.describe_table = declared.describe_table
         self.describe_continuous_backups = declared.describe_continuous_backups
+        self.describe_limits = declared.describe_limits
         self.rows = MemoryTable()
 
     def put_item(self, **params: Any) -> Json:
@@ -264,6 +267,14 @@ class Declared:
         """The account's quota."""
         return {"AccountLimit": {"ConcurrentExecutions": self._service.quotas.concurrency}}
 
+    def get_service_quota(self, **params: Any) -> Json:
+        """AWS's default."""
+        return default_of(params)
+
+    def describe_limits(self) -> Json:
+        """AWS's defaults."""
+        return dict(LIMITS)
+
     def describe_table(self, **params: Any) -> Json:
         """A replica, with the capacity that is declared."""
         found = self._service.table_named(params["TableName"])
@@ -324,7 +335,7 @@ class Account:
             return self.topics[region]
         if service in ("cloudwatch", "ssm"):
             return self.quiet
-        if service in ("lambda", "backup"):
+        if service in ("lambda", "backup", "service-quotas"):
             return self.declared
         return self.moto(service, region)
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from remediators.quotas import ACCOUNT, CONCURRENCY, REQUESTS, TABLE, Quota
 from sereno.chance import with_peaks
 from sereno.model import Json
 from sereno.ports import Context
@@ -17,51 +18,12 @@ UNRESERVED_MINIMUM = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Quota:
-    """A quota by its codes in Service Quotas, and what it counts."""
-
-    service: str
-    code: str
-    name: str
-
-    @property
-    def setting(self) -> str:
-        """The value that is asked for and not answered yet."""
-        return f"request for {self.name}"
-
-
-# https://docs.aws.amazon.com/general/latest/gr/lambda-service.html (and ddb.html, apigateway.html)
-CONCURRENCY = Quota("lambda", "L-B99A9384", "Lambda's concurrent executions")
-TABLE = {
-    "read": Quota("dynamodb", "L-CF0CBE56", "read units of a DynamoDB table"),
-    "write": Quota("dynamodb", "L-AB614373", "write units of a DynamoDB table"),
-}
-ACCOUNT = {
-    "read": Quota("dynamodb", "L-34F6A552", "read units of all provisioned DynamoDB tables"),
-    "write": Quota("dynamodb", "L-34F8CCC8", "write units of all provisioned DynamoDB tables"),
-}
-REQUESTS = Quota("apigateway", "L-8A5B8E43", "API Gateway's requests a second")
-QUOTAS = (CONCURRENCY, *TABLE.values(), *ACCOUNT.values(), REQUESTS)
-
-
-@dataclass(frozen=True, slots=True)
 class Need:
     """What a quota must allow, and how that came about."""
 
     quota: Quota
     units: int
     why: str
-
-
-def relevant(context: Context) -> tuple[Quota, ...]:
-    """The quotas that what the service declares can meet."""
-    service = context.service
-    found = [CONCURRENCY] if service.functions else []
-    if service.tables:
-        found += [*TABLE.values()]
-    if any(one.provisioned for one in service.tables.values()):
-        found += [*ACCOUNT.values()]
-    return tuple(found + ([REQUESTS] if service.apis else []))
 
 
 def all_needs(observation: Json, context: Context) -> list[Need]:

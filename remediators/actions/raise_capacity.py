@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
+from remediators import limits
 from remediators.actions._capacity import (
     DIMENSIONS,
     NO_MAXIMUM,
@@ -68,12 +69,6 @@ PERMISSIONS = (
     # Global secondary indexes are changed through their table.
     Permission("dynamodb.update_table", TABLE_ARN),
     Permission(
-        "dynamodb.describe_limits",
-        "*",
-        because="DescribeLimits takes no resource: "
-        "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html",
-    ),
-    Permission(
         "cloudwatch.get_metric_data",
         "*",
         because="GetMetricData takes no resource: "
@@ -95,19 +90,13 @@ PERMISSIONS = (
 
 
 def observe(aws: Aws, context: Context) -> Json:
-    """The table, who owns its lanes, the account's quotas, and an hour of metrics: four calls (three for an
-    on-demand table)."""
+    """The table, who owns its lanes, the account's limits as the ledger has them, and an hour of metrics: four calls
+    (three for an on-demand table)."""
     facts = table_facts(aws, context)
-    limits = aws.client("dynamodb", context.target.region).describe_limits()
     series = read_series(aws, context, wanted_series(facts, context), context.now - LOOK_BACK)
     return {
         **facts,
-        "limits": {
-            "account_read": limits["AccountMaxReadCapacityUnits"],
-            "account_write": limits["AccountMaxWriteCapacityUnits"],
-            "table_read": limits["TableMaxReadCapacityUnits"],
-            "table_write": limits["TableMaxWriteCapacityUnits"],
-        },
+        "limits": dict(limits.of(aws, context.service).capacity),
         "series": series,
     }
 

@@ -13,10 +13,13 @@ from datetime import timedelta
 from statistics import median
 from typing import Any
 
-from remediators import metrics
-from remediators.actions._quota_needs import QUOTAS, Need, Quota, all_needs, relevant
+from botocore.exceptions import BotoCoreError, ClientError
+
+from remediators import limits, metrics, quotas
+from remediators.actions._quota_needs import Need, all_needs
 from remediators.demand import MINUTE, QUIET_BEFORE_S, measure
 from remediators.metrics import Points, Series
+from remediators.quotas import QUOTAS, Quota, relevant
 from sereno.model import Call, Json, Plan, Reason, Refusal, Step, Verdict
 from sereno.ports import Aws, Context, Param, Permission, Remediator
 from sereno.service import Api
@@ -47,18 +50,17 @@ PERMISSIONS = (
         "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html",
     ),
     Permission(
-        "dynamodb.describe_limits",
-        "*",
-        because="DescribeLimits takes no resource: "
-        "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html",
-    ),
-    Permission(
         "cloudwatch.get_metric_data",
         "*",
         because="GetMetricData takes no resource: "
         "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html",
     ),
     Permission("service-quotas.get_service_quota", "*", because=f"GetServiceQuota takes no resource: {_QUOTAS_PAGE}"),
+    Permission(
+        "service-quotas.get_aws_default_service_quota",
+        "*",
+        because=f"GetAWSDefaultServiceQuota takes no resource: {_QUOTAS_PAGE}",
+    ),
     Permission(
         "service-quotas.list_requested_service_quota_change_history_by_quota",
         "*",
@@ -75,12 +77,14 @@ PERMISSIONS = (
 
 
 def observe(aws: Aws, context: Context) -> Json:
-    """The quotas that the service can meet, what is used of them, and requests that are not answered yet: two calls
-    for each quota, one for each function, and three more at most."""
+    """The quotas that the service can meet, what is used of them, and requests that are not answered yet: one call
+    for each quota, one for each function, and three more (the quotas' values are in the ledger; one that was never
+    read is asked for, with one or two calls)."""
     service, now = context.service, context.now.timestamp()
     series = _series(aws, context)
+    known = limits.of(aws, service)
     facts: Json = {
-        "quotas": {quota.code: _quota(aws, context, quota) for quota in relevant(context)},
+        "quotas": {quota.code: _quota(aws, context, known, quota) for quota in relevant(service)},
         "pending": read(aws, context),
         "account_used": {
             kind: max((value for _, value in series.get(f"account_{kind}", ())), default=0.0)
@@ -102,11 +106,7 @@ def observe(aws: Aws, context: Context) -> Json:
             demand = measure({name: series[f"{name}_{number}"] for name in ("invocations", "duration")}, now)
             facts["normal"][one.name] = demand.usual if demand else None
     if service.tables:
-        limits = aws.client("dynamodb", context.target.region).describe_limits()
-        facts["limits"] = {
-            "account_read": limits["AccountMaxReadCapacityUnits"],
-            "account_write": limits["AccountMaxWriteCapacityUnits"],
-        }
+        facts["limits"] = dict(known.capacity)
     requests = {key: series[f"api_{number}"] for number, key in enumerate(service.apis)}
     facts["usual_requests"] = {key: _usual(points, now) for key, points in requests.items()}
     facts["newest_requests"] = {key: _newest(points, now) for key, points in requests.items()}
@@ -141,7 +141,7 @@ def plan(observation: Json, context: Context) -> Plan | Refusal:
 def read(aws: Aws, context: Context) -> Json:
     """The values asked for and not answered yet, by quota; None where nothing is asked for."""
     client = aws.client("service-quotas", context.target.region)
-    return {quota.setting: _pending(client, quota) for quota in relevant(context)}
+    return {quota.setting: _pending(client, quota) for quota in relevant(context.service)}
 
 
 def symptom(aws: Aws, context: Context) -> Json:
@@ -189,10 +189,21 @@ def _no(gate: str, reason: Reason, detail: str) -> Refusal:
 # -- what AWS tells
 
 
-def _quota(aws: Aws, context: Context, quota: Quota) -> Json:
-    client = aws.client("service-quotas", context.target.region)
-    found = client.get_service_quota(ServiceCode=quota.service, QuotaCode=quota.code)["Quota"]
-    return {"value": float(found["Value"]), "adjustable": bool(found.get("Adjustable", False))}
+def _quota(aws: Aws, context: Context, known: limits.Limits, quota: Quota) -> Json:
+    """The value as the ledger has it. What was never read is asked for; where AWS does not answer, its default
+    stands."""
+    found = known.quota(quota)
+    if quota.code not in known.quotas:
+        try:
+            found = quotas.read(aws.client("service-quotas", context.target.region), quota)
+        except ClientError as error:
+            # A right that is missing must show; whatever else it is passes, and the default stands until then. A
+            # request below the true value is refused by AWS, and does no harm.
+            if error.response["Error"]["Code"].startswith("AccessDenied"):
+                raise
+        except BotoCoreError:
+            pass
+    return {"value": found.value, "adjustable": found.adjustable}
 
 
 def _pending(client: Any, quota: Quota) -> float | None:

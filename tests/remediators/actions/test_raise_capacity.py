@@ -489,7 +489,6 @@ def test_from_event_to_applied_it_takes_so_many_calls(house, make_products):
     assert own == [
         "dynamodb.describe_table",
         "application-autoscaling.describe_scalable_targets",
-        "dynamodb.describe_limits",
         "cloudwatch.get_metric_data",
         "dynamodb.describe_table",
         "application-autoscaling.describe_scalable_targets",

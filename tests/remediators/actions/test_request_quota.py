@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remediators import flow
-from remediators.actions._quota_needs import QUOTAS, relevant
 from remediators.actions.request_quota import REMEDIATOR, plan
+from remediators.quotas import QUOTAS, relevant
 from remediators.watch import parameters
 from sereno.model import Mode, Plan, Reason, Signal, Status, Target
 from sereno.ports import Context
@@ -61,7 +61,7 @@ def observation(
             "L-34F8CCC8": quota(80_000),
             **(quotas or {}),
         },
-        "pending": {one.setting: None for one in relevant(told)} | (pending or {}),
+        "pending": {one.setting: None for one in relevant(told.service)} | (pending or {}),
         "account_used": {"read": reads[0], "write": reads[1]},
         "limits": {"account_read": 80_000, "account_write": 80_000},
         "pool_peak": 0.0,
@@ -155,7 +155,7 @@ def test_aws_is_not_asked_twice():
 def test_only_quotas_that_the_service_can_meet_are_looked_at():
     service = Service("s", "123456789012", ("eu-west-1",), tables={"t": Table("t", "t")})
     told = Context(service, Play("x", ()), ACCOUNT, NOON, {})
-    assert [one.code for one in relevant(told)] == ["L-CF0CBE56", "L-AB614373"]
+    assert [one.code for one in relevant(told.service)] == ["L-CF0CBE56", "L-AB614373"]
 
 
 @given(st.floats(0.1, 10_000), st.integers(200, 100_000), st.floats(1, 5), st.floats(1, 100))
