@@ -11,7 +11,7 @@ from bisect import insort
 from collections.abc import Mapping
 from typing import Any
 
-from deploy.embedded_rates import IN_FORCE, SIZES, RateLimit, SizeLimit, limit_of
+from deploy.embedded_rates import LIMITS, SIZES, RateLimit, SizeLimit, limit_of
 
 # An invocation of Sereno's lasts a minute at most (the prober): no call is counted later than that behind others.
 KEPT_S = 60.0
@@ -51,7 +51,7 @@ class TokenBucket:
 class Meter:
     """What an account's callers have asked for, by limit and Region."""
 
-    def __init__(self, limits: tuple[RateLimit, ...] = IN_FORCE, sizes: tuple[SizeLimit, ...] = SIZES) -> None:
+    def __init__(self, limits: tuple[RateLimit, ...] = LIMITS, sizes: tuple[SizeLimit, ...] = SIZES) -> None:
         self._limits, self._sizes = limits, sizes
         self._buckets: dict[tuple[str, str], TokenBucket] = {}
         self._limit_of: dict[tuple[str, str], RateLimit | None] = {}

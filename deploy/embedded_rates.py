@@ -110,10 +110,6 @@ LIMITS: tuple[RateLimit, ...] = (
     ),
 )
 
-# Limits that are data and tested, though not in force yet: the callers do not live with them.
-NOT_IN_FORCE = frozenset({"dynamodb DescribeLimits"})
-IN_FORCE = tuple(limit for limit in LIMITS if limit.name not in NOT_IN_FORCE)
-
 # Invocations are no control plane: they are bounded by concurrency.
 EXEMPT: Mapping[str, tuple[str, ...]] = {"lambda": ("Invoke", "InvokeAsync", "InvokeWithResponseStream")}
 

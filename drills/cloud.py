@@ -245,7 +245,7 @@ def embedded_aws(
         throttle = Throttle(time=clock, draw=random.Random(seed).random, counts=False)
         stack.enter_context(limited(throttle))
         clients = _clients(service.region)
-        answers = shims.Answers(store, lambda: datetime.now(UTC).timestamp(), lambda: clients("lambda"), quota)
+        answers = shims.Answers(store, clock.now, quota)
         stack.enter_context(shims.installed(answers))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         config_path = folder / "sereno.json"

@@ -289,6 +289,9 @@ class _Stage:
                 self._at(at, partial(self._set, name, wanted))
                 if (wanted or 0) > (before or 0):
                     self._run.raised_at.setdefault(name, at)
+        for (name, _), allocation in self._cloud.answers.functions.allocations.items():
+            if name in self._world.functions and not allocation.fails:
+                self._world.set_provisioned(name, allocation.requested)
 
     def _set(self, name: str, value: int | None) -> None:
         before = self._world.reserved(name)

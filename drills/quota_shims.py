@@ -48,8 +48,14 @@ class Quotas:
     requests: list[Json] = field(default_factory=list)
 
     def get(self, params: Json) -> Json:
-        """GetServiceQuota. Raises ClientError for one that is not known here."""
+        """GetServiceQuota: the applied value. Raises ClientError for a quota that is not known here, and for one that
+        was never changed for the account: "If the applied quota value is not available for a quota, the quota is not
+        retrieved." https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_GetServiceQuota.html
+        """
         quota = _known(params, "GetServiceQuota")
+        if self._value(quota) == quota.value:
+            said = f"The request failed because the specified quota {quota.code} has no applied value"
+            raise _error("NoSuchResourceException", said, "GetServiceQuota")
         return _answer(quota, self._value(quota))
 
     def history(self, params: Json) -> Json:

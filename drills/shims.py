@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from deploy.embedded_lambda import LambdaRules
 from deploy.embedded_throttling import exempt
-from drills import table_shims
+from drills import lambda_shims, table_shims
 from drills.metrics import MetricStore
 from drills.quota_shims import Quotas, default_of
 from sereno.model import Json
@@ -28,7 +29,6 @@ class Answers:
 
     store: MetricStore
     clock: Callable[[], float]
-    lambda_client: Callable[[], Any]
     quota: int = 1000
     alarms: Callable[[], Json] | None = None
     ops_items: list[Json] = field(default_factory=list)
@@ -42,8 +42,10 @@ class Answers:
     # While this holds, SNS cannot be reached.
     topic_down: bool = False
     quotas: Quotas = field(init=False)
+    functions: LambdaRules = field(init=False)
 
     def __post_init__(self) -> None:
+        self.functions = lambda_shims.rules(self.clock, lambda: self.quota)
         self.quotas = Quotas(lambda: self.quota, self.clock)
 
 
@@ -65,14 +67,17 @@ class Patch:
 
 def get_account_settings(answers: Answers, _: Json) -> Json:
     """The account's quota, and what no function has reserved of it."""
-    client = answers.lambda_client()
-    reserved = 0
-    for page in client.get_paginator("list_functions").paginate():
-        for one in page["Functions"]:
-            found = client.get_function_concurrency(FunctionName=one["FunctionName"])
-            reserved += found.get("ReservedConcurrentExecutions", 0)
-    limit = {"ConcurrentExecutions": answers.quota, "UnreservedConcurrentExecutions": answers.quota - reserved}
-    return {"AccountLimit": limit}
+    return lambda_shims.account_settings(answers.quota)
+
+
+def check_reserved(answers: Answers, params: Json) -> None:
+    """Refused where the account's unreserved concurrency would fall too low, else left to the embedded AWS."""
+    answers.functions.check_reserved(params)
+
+
+def describe_function(answers: Answers, params: Json, found: Json) -> None:
+    """Functions that do not scale as others do say so."""
+    found.get("Configuration", found).update(answers.functions.describe(params["FunctionName"]))
 
 
 def get_metric_data(answers: Answers, params: Json) -> Json:
@@ -171,6 +176,18 @@ ANSWERED: Mapping[str, ApiShim] = {
         describe_alarms, "moto takes one filter where AWS takes all, and has no composite alarms"
     ),
     "lambda.GetAccountSettings": ApiShim(get_account_settings, "moto does not implement it"),
+    "lambda.PutFunctionConcurrency": ApiShim(
+        check_reserved, "moto leaves no executions unreserved; AWS refuses to leave less than a hundred"
+    ),
+    "lambda.PutProvisionedConcurrencyConfig": ApiShim(
+        lambda answers, params: answers.functions.put(params), "moto does not implement it"
+    ),
+    "lambda.GetProvisionedConcurrencyConfig": ApiShim(
+        lambda answers, params: answers.functions.get(params), "moto does not implement it"
+    ),
+    "lambda.DeleteProvisionedConcurrencyConfig": ApiShim(
+        lambda answers, params: answers.functions.delete(params), "moto does not implement it"
+    ),
     "cloudwatch.GetMetricData": ApiShim(
         get_metric_data, "moto stores what is put; the world's metrics appear late, and AWS/ namespaces take no puts"
     ),
@@ -197,12 +214,21 @@ ANSWERED: Mapping[str, ApiShim] = {
 }
 
 COMPLETED: Mapping[str, Patch] = {
+    "lambda.GetFunction": Patch(describe_function, "moto knows no managed instances and no isolation of tenants"),
+    "lambda.GetFunctionConfiguration": Patch(
+        describe_function, "moto knows no managed instances and no isolation of tenants"
+    ),
     "dynamodb.DescribeTable": Patch(
         describe_table, "moto's tables are always ACTIVE, and it counts no decreases of capacity"
     ),
 }
 
-LIMITS = ("PutFunctionConcurrency", "DeleteFunctionConcurrency")
+LIMITS = (
+    "PutFunctionConcurrency",
+    "DeleteFunctionConcurrency",
+    "PutProvisionedConcurrencyConfig",
+    "DeleteProvisionedConcurrencyConfig",
+)
 TARGETS = ("RegisterScalableTarget", "DeregisterScalableTarget")
 
 
@@ -242,9 +268,16 @@ def _keep_params(params: Json, context: Json, **_: Any) -> None:
 
 def _answering(answer: Answer, answers: Answers) -> Callable[..., Any]:
     def before_call(context: Json, **_: Any) -> Any:
-        with exempt():
-            found = answer(answers, context["drill_params"])
-        return None if found is None else (_Ok(), {**found, "ResponseMetadata": {"HTTPStatusCode": 200}})
+        from botocore.exceptions import ClientError
+
+        try:
+            with exempt():
+                found = answer(answers, context["drill_params"])
+        except ClientError as error:
+            # As an answer, so that the caller gets the exception that the service's model has for the code.
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
+            return _Http(status), {**error.response, "ResponseMetadata": {"HTTPStatusCode": status}}
+        return None if found is None else (_Http(200), {**found, "ResponseMetadata": {"HTTPStatusCode": 200}})
 
     return before_call
 
@@ -275,8 +308,10 @@ def _completing(complete: Callable[[Answers, Json, Json], None], answers: Answer
     return after_call
 
 
-class _Ok:
+class _Http:
     """The HTTP answer that botocore looks at."""
 
-    status_code = 200
     headers: Mapping[str, str] = {}
+
+    def __init__(self, status: int) -> None:
+        self.status_code = status

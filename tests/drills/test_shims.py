@@ -23,7 +23,7 @@ READ = {"FunctionName": "shop-read"}
 def answers():
     with mock_aws(config={"lambda": {"use_docker": False}}):
         held: list[BotocoreAws] = []
-        found = shims.Answers(MetricStore(), lambda: NOON, lambda: held[0].client("lambda"))
+        found = shims.Answers(MetricStore(), lambda: NOON)
         with shims.installed(found):
             held.append(BotocoreAws("eu-west-1"))
             yield found, held[0]
@@ -174,3 +174,45 @@ def _function(aws: BotocoreAws, name: str, reserved: int | None) -> None:
     )
     if reserved is not None:
         client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=reserved)
+
+
+def function(aws, name="shop-read"):
+    role = aws.client("iam").create_role(RoleName=f"{name}-role", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("app.py", "")
+    facts = {"Runtime": "python3.12", "Role": role, "Handler": "app.handler", "Code": {"ZipFile": code.getvalue()}}
+    aws.client("lambda").create_function(FunctionName=name, **facts)
+    return aws.client("lambda")
+
+
+def test_aws_keeps_a_hundred_executions_unreserved(answers):
+    _, aws = answers
+    client = function(aws)
+    client.put_function_concurrency(FunctionName="shop-read", ReservedConcurrentExecutions=900)
+    with pytest.raises(client.exceptions.InvalidParameterValueException, match=r"minimum value of \[100\]"):
+        client.put_function_concurrency(FunctionName="shop-read", ReservedConcurrentExecutions=901)
+    assert client.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"] == 100
+
+
+def test_provisioned_concurrency_is_in_progress_before_it_is_ready(answers):
+    found, aws = answers
+    client = function(aws)
+    named = {"FunctionName": "shop-read", "Qualifier": "live"}
+    with pytest.raises(client.exceptions.ProvisionedConcurrencyConfigNotFoundException):
+        client.get_provisioned_concurrency_config(**named)
+    client.put_provisioned_concurrency_config(**named, ProvisionedConcurrentExecutions=10)
+    assert client.get_provisioned_concurrency_config(**named)["Status"] == "IN_PROGRESS"
+    found.functions.clock = lambda: NOON + 180
+    ready = client.get_provisioned_concurrency_config(**named)
+    assert (ready["Status"], ready["AvailableProvisionedConcurrentExecutions"]) == ("READY", 10)
+
+
+def test_a_function_on_managed_instances_says_so(answers):
+    found, aws = answers
+    client = function(aws)
+    found.functions.kinds["shop-read"] = "managed instances"
+    assert "CapacityProviderConfig" in client.get_function_configuration(FunctionName="shop-read")
+    assert "CapacityProviderConfig" in client.get_function(FunctionName="shop-read")["Configuration"]
+    with pytest.raises(client.exceptions.InvalidParameterValueException):
+        client.put_function_concurrency(FunctionName="shop-read", ReservedConcurrentExecutions=5)

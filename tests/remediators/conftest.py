@@ -18,6 +18,7 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 from moto import mock_aws
 
+from deploy.embedded_lambda import Allocation
 from deploy.embedded_throttling import Attempts, LimitedAws, OwnTime, Throttle
 from remediators import flow, round
 from remediators.clients import BotocoreAws
@@ -118,7 +119,10 @@ class LittleAws:
         self.alarms: dict[str, dict[str, Any]] = {}
         self.quota = 1000
         self.effects: list[tuple[int | None, int | None]] = []
+        # What is provisioned by function and alias, and what was allocated before, since when, by the last change.
         self.provisioned: dict[tuple[str, str], int] = {}
+        self.allocating: dict[tuple[str, str], tuple[int, float]] = {}
+        self.clock: ManualClock = ManualClock(NOON)
         self.products = Products()
 
     def client(self, name: str, region: str | None = None) -> Any:
@@ -175,16 +179,21 @@ class _Lambda:
         return {**self.real.get_function(**params), **concurrency}
 
     def get_provisioned_concurrency_config(self, **params: Any) -> Any:
-        found = self.little.provisioned.get((params["FunctionName"], params["Qualifier"]))
+        alias = (params["FunctionName"], params["Qualifier"])
+        found = self.little.provisioned.get(alias)
         if found is None:
             error = {"Code": "ProvisionedConcurrencyConfigNotFoundException", "Message": "none"}
             raise ClientError({"Error": error}, "GetProvisionedConcurrencyConfig")
-        return {"RequestedProvisionedConcurrentExecutions": found, "Status": "READY"}
+        before, since = self.little.allocating.get(alias, (found, 0.0))
+        return Allocation(before, found, since).answer(self.little.clock.now().timestamp())
 
     def put_provisioned_concurrency_config(self, **params: Any) -> Any:
         alias = (params["FunctionName"], params["Qualifier"])
-        self.little.provisioned[alias] = params["ProvisionedConcurrentExecutions"]
-        return {"Status": "IN_PROGRESS"}
+        now, wanted = self.little.clock.now().timestamp(), params["ProvisionedConcurrentExecutions"]
+        before, since = self.little.allocating.get(alias, (self.little.provisioned.get(alias, 0), 0.0))
+        allocated = Allocation(before, self.little.provisioned.get(alias, before), since).allocated(now)
+        self.little.provisioned[alias], self.little.allocating[alias] = wanted, (allocated, now)
+        return Allocation(allocated, wanted, now).answer(now)
 
     def put_function_concurrency(self, **params: Any) -> Any:
         return self._changed("put_function_concurrency", params)
@@ -468,7 +477,7 @@ class House:
 
 def throttled(little: LittleAws, clock: ManualClock) -> LimitedAws:
     """The account's request rates before it, for clients that try as Sereno's do. Waiting does not move `clock`."""
-    time = OwnTime(lambda: clock.now().timestamp())
+    little.clock, time = clock, OwnTime(lambda: clock.now().timestamp())
     return LimitedAws(little, Throttle(time=time), REGION, Attempts(3, "standard"))
 
 
