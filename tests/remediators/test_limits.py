@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
@@ -135,7 +134,8 @@ def test_deployment_writes_the_first_row_and_never_over_a_newer_one(counted):
     service, now = counted.watch.service, counted.clock.now()
     assert limits.seed(counted.aws, service, now) == ()
     assert limits.of(counted.aws, service).read_at == {"capacity": now}
-    assert limits.seed(counted.aws, service, now + timedelta(days=1)) == ()
+    counted.clock.forward(24 * 3600)
+    assert limits.seed(counted.aws, service, counted.clock.now()) == ()
     assert limits.of(counted.aws, service).read_at == {"capacity": now}
 
 
