@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -15,6 +15,10 @@ from sereno.model import Json
 
 # No zone changes its offset twice in less.
 WEEK_S = 7 * 86_400
+DAY_MIN, WEEK_MIN = 1440, 7 * 1440
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+# Channels that people hear. OpsCenter is a list that somebody must look at.
+REACH_PEOPLE = frozenset({"slack", "pagerduty", "email"})
 # What a route may name, and the key under `notifications` that makes it exist.
 CHANNELS = {"slack": "slack", "pagerduty": "pagerduty", "email": "emails", "opscenter": "opscenter"}
 
@@ -77,12 +81,65 @@ def _hours(text: str | None) -> Json | None:
 
 
 def problems(raw: Mapping[str, Any]) -> Iterator[Problem]:
-    """Routes to channels that are not declared. `raw` is `notifications` as it stands in the file."""
+    """Routes to channels that are not declared, declared channels without a route, and hours in which a page reaches
+    nobody. `raw` is `notifications` as it stands in the file; what is malformed there is another's to name."""
     routes = raw.get("routes")
-    for number, route in enumerate(routes if isinstance(routes, list) else []):
-        named = route.get("to") if isinstance(route, Mapping) else None
-        for channel in named if isinstance(named, list) else []:
-            key = CHANNELS.get(channel) if isinstance(channel, str) else None
+    routes = [one for one in routes if isinstance(one, Mapping)] if isinstance(routes, list) else []
+    for number, route in enumerate(routes):
+        for channel in _named(route):
+            key = CHANNELS.get(channel)
             if key and not raw.get(key):
                 mend = f"is not declared (write notifications.{key})"
                 yield Problem(f"notifications.routes[{number}].to", channel, mend)
+    if not routes:
+        return
+    used = {channel for route in routes for channel in _named(route)}
+    for channel, key in CHANNELS.items():
+        if raw.get(key) and channel not in used:
+            mend = "is declared, but no route leads to it (name it in notifications.routes, or take it out)"
+            yield Problem(f"notifications.{key}", channel, mend)
+    for start, end in uncovered(routes):
+        span = "at any time" if end - start == WEEK_MIN else f"{_moment(start)} to {_moment(end)}"
+        mend = "has no route for pages: one that comes then reaches nobody (add one without hours to slack, pagerduty or email)"
+        yield Problem("notifications.routes", span, mend)
+
+
+def uncovered(routes: Sequence[Mapping[str, Any]]) -> list[tuple[int, int]]:
+    """(first minute, minute after the last) of the week in which no route leads a page to a person; one that begins
+    late on Sunday may end after the week."""
+    covered = bytearray(WEEK_MIN)
+    for route in routes:
+        severities = route.get("severity")
+        if not isinstance(severities, list) or "page" not in severities or not set(_named(route)) & REACH_PEOPLE:
+            continue
+        try:
+            days, start, end = units.hours(route["hours"]) if route.get("hours") else (tuple(range(7)), 0, DAY_MIN)
+        except ValueError:
+            return []  # the hours are malformed: that is named already
+        for day in days:
+            for minute in range(day * DAY_MIN + start, day * DAY_MIN + end + (DAY_MIN if end <= start else 0)):
+                covered[minute % WEEK_MIN] = 1
+    if all(covered):
+        return []
+    if not any(covered):
+        return [(0, WEEK_MIN)]
+    # From a covered minute on, so that a gap over the week's end is one.
+    first, gaps, began = covered.index(1), list[tuple[int, int]](), -1
+    for minute in range(first, first + WEEK_MIN + 1):
+        is_covered = bool(covered[minute % WEEK_MIN])
+        if not is_covered and began < 0:
+            began = minute
+        elif is_covered and began >= 0:
+            gaps.append((began, minute))
+            began = -1
+    return gaps
+
+
+def _named(route: Mapping[str, Any]) -> list[str]:
+    named = route.get("to")
+    return [one for one in named if isinstance(one, str)] if isinstance(named, list) else []
+
+
+def _moment(minute: int) -> str:
+    day, rest = divmod(minute % WEEK_MIN, DAY_MIN)
+    return f"{DAYS[day]} {rest // 60:02d}:{rest % 60:02d}"

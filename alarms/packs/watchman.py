@@ -26,7 +26,7 @@ def alarms(
     own_functions = default_functions(service) if functions is None else functions
     own_rules = default_rules(service) if rules is None else rules
     found: list[AnySpec] = [heartbeat(service), dead_letters(service), unpublished(service)]
-    found += [untold(service), undeliverable(service), ledger_throttled(service)]
+    found += [untold(service), undeliverable(service), unrouted(service), ledger_throttled(service)]
     if any(play.remediators for play in service.playbook.values()):
         found.append(not_ready(service))
     found += [failing(service, name) for name in own_functions]
@@ -187,6 +187,25 @@ def undeliverable(service: Service) -> AlarmSpec:
         metric_name="ApproximateNumberOfMessagesVisible",
         dimensions=dimensions({"QueueName": queue}),
         statistic="Maximum",
+        evaluation_periods=1,
+        datapoints_to_alarm=1,
+    )
+
+
+def unrouted(service: Service) -> AlarmSpec:
+    """A page that no route takes to anybody."""
+    return _alarm(
+        service,
+        "notices",
+        "unrouted",
+        "page",
+        "A page came while no route for pages was open, so the notifier sent it to nobody. This alarm goes to the "
+        "topic of people by itself. The configuration is checked for such hours before it is deployed; what is deployed is "
+        "older, or was changed past that check.",
+        namespace="Sereno",
+        metric_name="Unrouted",
+        dimensions=dimensions({"service": service.name}),
+        statistic="Sum",
         evaluation_periods=1,
         datapoints_to_alarm=1,
     )

@@ -35,6 +35,8 @@ LOCK_S = 90
 KEPT_S = 30 * 86_400
 RATE_KEPT_S = 3_600
 WINDOW_S = 120
+# Of what a deferred ticket is about: a night's alarms fit in one item of 400 KB.
+HEAD_LIMIT = 100
 # Windows that are looked through for digests nobody has read: more than a day of storms.
 WINDOWS = 1000
 NOTHING = Kept()
@@ -56,7 +58,8 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """What was folded in a window that begins at `start` (epoch seconds): how much, and of what."""
+    """What was folded in a window that begins at `start` (epoch seconds): how much, and of what. `heads` name what
+    came while no route was open."""
 
     channel: str
     start: int
@@ -65,6 +68,7 @@ class Digest:
     incidents: int
     services: tuple[str, ...]
     statuses: dict[str, int]
+    heads: tuple[str, ...] = ()
 
 
 class Book:
@@ -204,9 +208,10 @@ class Book:
         )
         return int(float(answer["Attributes"]["shown"]["N"]))
 
-    def fold(self, channel: str, post: Post, what: str, now: datetime) -> None:
-        """Adds news to the digest of this window, and marks them as seen, both or neither."""
-        start = int(now.timestamp()) // WINDOW_S * WINDOW_S
+    def fold(self, channel: str, post: Post, what: str, now: datetime, *, opens: datetime | None = None) -> None:
+        """Adds news to the digest of this window, and marks them as seen, both or neither. With `opens` it is told
+        when the channel's route opens: what it is about is kept by name, for whoever reads it in the morning."""
+        start = int((opens or now).timestamp()) // WINDOW_S * WINDOW_S
         place, ttl = _place(post.thread, channel), int(now.timestamp()) + KEPT_S
         status = f"s_{post.status}"
         digest: Json = {
@@ -214,6 +219,7 @@ class Book:
             "Key": items.key(f"N#digest#{channel}", f"W#{start:012d}"),
             "UpdateExpression": (
                 "SET #ttl = :ttl ADD news :one, #status :one, alarms :alarm, incidents :incident, services :service"
+                + (", heads :head" if opens else "")
             ),
             # What comes too late for a window is tried again, and finds the next one.
             "ConditionExpression": "attribute_not_exists(sealed)",
@@ -225,6 +231,7 @@ class Book:
                 ":alarm": {"SS": [_mark(what)]},
                 ":incident": {"SS": [_mark(post.thread)]},
                 ":service": {"SS": [post.service]},
+                **({":head": {"SS": [post.head[:HEAD_LIMIT]]}} if opens else {}),
             },
         }
         seen = {"TableName": self._table, **_seen(place, post, ttl, only_newer=True)}
@@ -266,7 +273,7 @@ class Book:
             "update_item",
             TableName=self._table,
             Key=items.key(f"N#digest#{digest.channel}", f"W#{digest.start:012d}"),
-            UpdateExpression="SET told = :one REMOVE alarms, incidents, services",
+            UpdateExpression="SET told = :one REMOVE alarms, incidents, services, heads",
             ExpressionAttributeValues=items.values(one=1),
         )
 
@@ -320,4 +327,5 @@ def _digest(channel: str, row: Json) -> Digest:
         incidents=len(row["incidents"]["SS"]),
         services=tuple(sorted(row["services"]["SS"])),
         statuses={name[2:]: int(float(one["N"])) for name, one in row.items() if name.startswith("s_")},
+        heads=tuple(sorted(row.get("heads", {}).get("SS", ()))),
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from remediators.incidents import IncidentBook
-from remediators.notifier import state
+from remediators.notifier import routing, state
 from remediators.notifier.book import Book, Digest, Shown, newer
 from remediators.notifier.channels import Channel, Post, RateLimited, Refused, Thread, Unavailable
 from remediators.notifier.notice import Notice
@@ -30,6 +30,8 @@ MARGIN_S = 12.0
 FAULT_S = 60.0
 # A channel of `routing.BEST_EFFORT` is tried for this long: less than what makes a message count as untold.
 EFFORT_S = 240
+# Tickets that a morning's digest names; the on-call page lists all.
+NAMED = 15
 # A digest that nobody has read this long after its window began counts as untold.
 DIGEST_LATE_S = 600
 
@@ -88,8 +90,11 @@ class Notifier:
         incident = self._incident(thread)
         to: dict[str, list[tuple[int, Notice]]] = {}
         for number, notice in news:
-            for name in self._channels_for(notice, now):
+            names = self._channels_for(notice, now)
+            for name in names:
                 to.setdefault(name, []).append((number, notice))
+            if not names and not _is_muted(incident, now):
+                self._nobody(notice, wording, now)
         for name, these in to.items():
             posts = {number: wording.post(notice) for number, notice in these}
             what = {notice.key: notice.alarm or notice.id for _, notice in these if notice.kind != "incident"}
@@ -212,6 +217,16 @@ class Notifier:
         rest = [name for name in self.channels if name not in found]
         return [*found, *(name for name in rest if self.book.has_paged(notice.thread, name))]
 
+    def _nobody(self, notice: Notice, wording: Wording, now: datetime) -> None:
+        """What no route takes now: a ticket waits for the route that opens next, a page has an alarm of its own."""
+        later = routing.deferred(self.notices, self.emails, notice.severity, now)
+        for name, opens in later.items():
+            self.book.fold(name, wording.post(notice), notice.alarm or notice.id, now, opens=opens)
+            self.telemetry.count("Deferred", channel=name)
+        if not later and notice.severity == "page":
+            self.telemetry.log("error", "no route takes a page", thread=notice.thread, key=notice.key)
+            self.telemetry.count("Unrouted")
+
     def _incident(self, thread: str) -> Incident | None:
         """The incident as the ledger has it; None for other threads, and where it cannot be read."""
         if not thread.startswith("incident-"):
@@ -235,17 +250,10 @@ def digest_key(digest: Digest) -> str:
 
 def digest_post(digest: Digest, wording: Wording) -> Post:
     """What people read instead of many messages."""
-    parts = ", ".join(
-        wording.word("digest.part", number=number, what=status)
-        for status, number in sorted(digest.statuses.items(), key=lambda one: (-one[1], one[0]))
-    )
-    head = wording.word(
-        "digest.head",
-        news=digest.news,
-        minutes=2,
-        alarms=digest.alarms,
-        services=len(digest.services),
-    )
+    if digest.heads:
+        head, text = _deferred(digest, wording)
+    else:
+        head, text = _folded(digest, wording)
     key = digest_key(digest)
     facts = [(wording.word("label.service"), ", ".join(digest.services[:10]))]
     return Post(
@@ -257,10 +265,32 @@ def digest_post(digest: Digest, wording: Wording) -> Post:
         severity="info",
         status="DIGEST",
         head=head,
-        text=f"{wording.word('digest.text', parts=parts)} {wording.word('digest.open', incidents=digest.incidents)}.",
+        text=text,
         facts=tuple(facts),
         digest=True,
     )
+
+
+def _folded(digest: Digest, wording: Wording) -> tuple[str, str]:
+    """(head, text) of what was too much for single messages."""
+    parts = ", ".join(
+        wording.word("digest.part", number=number, what=status)
+        for status, number in sorted(digest.statuses.items(), key=lambda one: (-one[1], one[0]))
+    )
+    head = wording.word(
+        "digest.head", news=digest.news, minutes=2, alarms=digest.alarms, services=len(digest.services)
+    )
+    open_ones = wording.word("digest.open", incidents=digest.incidents)
+    return head, f"{wording.word('digest.text', parts=parts)} {open_ones}."
+
+
+def _deferred(digest: Digest, wording: Wording) -> tuple[str, str]:
+    """(head, text) of the tickets that came while no route was open."""
+    named = "; ".join(digest.heads[:NAMED])
+    rest = len(digest.heads) - NAMED
+    if rest > 0:
+        named = wording.word("deferred.more", named=named, number=rest)
+    return wording.word("deferred.head", news=digest.news), wording.word("deferred.text", named=named)
 
 
 def _may_fold(post: Post, *, paged: bool) -> bool:

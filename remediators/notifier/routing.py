@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from sereno.incident import SEVERITIES
 from sereno.service import Hours, Notices, Route
@@ -41,6 +42,31 @@ def route(notices: Notices, emails: Sequence[str], severity: str, at: datetime, 
         if over or (severity in one.severities and is_open(one.hours, notices, at)):
             found |= dict.fromkeys(name for name in one.to if name in there)
     return list(found)
+
+
+def deferred(notices: Notices, emails: Sequence[str], severity: str, at: datetime) -> dict[str, datetime]:
+    """Where a ticket that no route takes now is told later, and when its route opens next. (A page is never deferred;
+    what is good to know is not told late.)"""
+    there, found = channels(notices, emails), dict[str, datetime]()
+    for one in notices.routes:
+        if severity != "ticket" or severity not in one.severities or one.hours is None:
+            continue
+        opens = _opens(one.hours, notices.offsets, int(at.timestamp()) // 60)
+        for name in one.to:
+            if name in there and opens is not None:
+                moment = datetime.fromtimestamp(opens * 60, UTC)
+                found[name] = min(moment, found.get(name, moment))
+    return found
+
+
+@lru_cache(maxsize=64)
+def _opens(hours: Hours, offsets: tuple[tuple[int, int], ...], minute: int) -> int | None:
+    """The next minute (since 1970) at which a route is open."""
+    zone = Notices(offsets=offsets)
+    for one in range(minute, minute + 8 * 1440):
+        if is_open(hours, zone, datetime.fromtimestamp(one * 60, UTC)):
+            return one
+    return None
 
 
 def is_open(hours: Hours | None, notices: Notices, at: datetime) -> bool:

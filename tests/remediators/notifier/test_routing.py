@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.config_notices import offsets
-from remediators.notifier.routing import is_open, local_time, route
+from remediators.notifier.notice import of
+from remediators.notifier.routing import deferred, is_open, local_time, route
 from sereno.service import Hours, Notices, PagerDuty, Route, Slack
 
 SLACK, PAGER = Slack("C0123456789", "shop/slack"), PagerDuty("shop/pagerduty")
@@ -82,3 +83,60 @@ def test_the_offsets_that_a_lambda_carries_agree_with_the_database_of_time_zones
     shown = local_time(Notices(timezone=zone, offsets=offsets(zone)), at)
     assert (shown.hour, shown.minute) == (at.astimezone(ZoneInfo(zone)).hour, at.astimezone(ZoneInfo(zone)).minute)
     assert abs(shown - at) <= timedelta(hours=14)
+
+
+# -- what no route takes
+
+
+def test_tickets_of_a_night_come_in_one_digest_in_the_morning(desk, message):
+    class Wall:
+        name, posts = "slack", []
+
+        def deliver(self, post, thread):
+            self.posts.append(post)
+            return thread.at("there")
+
+    by_day = Hours((0, 1, 2, 3, 4), 8 * 60, 20 * 60)
+    notices = Notices(
+        slack=Slack("C1", "s"), routes=(Route(("page",), ("slack",)), Route(("ticket", "info"), ("slack",), by_day))
+    )
+    station = desk(channels={"slack": Wall()}, notices=notices)
+    friday = datetime(2026, 10, 2, 22, 0, tzinfo=UTC)
+    station.clock.forward((friday - station.clock.now()).total_seconds())
+    for number, what in enumerate(("exhaustion", "throttles", "exhaustion")):
+        news = message("SKIPPED", 2, id=f"r{number}", key=f"r{number}#2", what=what)
+        assert station.notifier("night").tell([(0, of(news)), (0, of(news))]) == []
+        station.clock.forward(600)
+    assert Wall.posts == []
+    while station.clock.now() < datetime(2026, 10, 5, 8, 1, tzinfo=UTC):
+        assert station.notifier("tick").tick() == 0
+        station.clock.forward(3600)
+    assert (station.notifier("tick").tick(), station.notifier("tick").tick()) == (1, 0)
+    (digest,) = Wall.posts
+    assert digest.head == "3 tickets came outside the hours of their route"
+    assert digest.text == "They waited until now: techmoda-read: exhaustion; techmoda-read: throttles."
+
+
+def test_a_page_that_no_route_takes_is_counted(desk, message):
+    by_day = Hours((0, 1, 2, 3, 4), 8 * 60, 20 * 60)
+    notices = Notices(slack=Slack("C1", "s"), routes=(Route(("page",), ("slack",), by_day),))
+    station = desk(channels={}, notices=notices)
+    station.clock.forward(4 * 86_400)  # a Saturday
+    assert station.notifier().tell([(0, of(message("ESCALATED")))]) == []
+    assert station.telemetry.total("Unrouted") == 1
+    assert station.notifier().tell([(0, of(message("VERIFYING")))]) == []
+    assert station.telemetry.total("Unrouted") == 1, "what is good to know may be dropped"
+
+
+def test_the_next_opening_is_that_of_the_wall_clock():
+    madrid = ((0, 3600), (int(datetime(2026, 3, 29, 1, tzinfo=UTC).timestamp()), 7200))
+    hours = Hours((0, 1, 2, 3, 4), 8 * 60, 20 * 60)
+    notices = Notices(
+        slack=Slack("C1", "s"),
+        routes=(Route(("ticket",), ("slack",), hours),),
+        offsets=madrid,
+        timezone="Europe/Madrid",
+    )
+    friday = datetime(2026, 3, 27, 21, 0, tzinfo=UTC)
+    assert deferred(notices, (), "ticket", friday) == {"slack": datetime(2026, 3, 30, 6, 0, tzinfo=UTC)}
+    assert deferred(notices, (), "page", friday) == {}
