@@ -100,7 +100,7 @@ def problems(raw: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem(f"notifications.{key}", channel, mend)
     for start, end in uncovered(routes):
         span = "at any time" if end - start == WEEK_MIN else f"{_moment(start)} to {_moment(end)}"
-        mend = "has no route for pages: one that comes then reaches nobody (add one without hours to slack, pagerduty or email)"
+        mend = "has no route for pages: nobody is paged then (add one without hours to slack, pagerduty or email)"
         yield Problem("notifications.routes", span, mend)
 
 

@@ -200,8 +200,8 @@ def unrouted(service: Service) -> AlarmSpec:
         "unrouted",
         "page",
         "A page came while no route for pages was open, so the notifier sent it to nobody. This alarm goes to the "
-        "topic of people by itself. The configuration is checked for such hours before it is deployed; what is deployed is "
-        "older, or was changed past that check.",
+        "topic of people by itself. `sereno check` refuses a configuration with such hours; the deployed one is "
+        "older.",
         namespace="Sereno",
         metric_name="Unrouted",
         dimensions=dimensions({"service": service.name}),
