@@ -13,11 +13,13 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from remediators.clients import trouble
 from sereno.errors import InvalidInput, LedgerUnavailable, Refused, SerenoError
 
 REFUSED, BAD_INPUT, FAULT, INTERRUPTED = 1, 2, 3, 130
 
 _CREDENTIALS = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+_SIGN_IN = "sign in again, for example with `aws sso login`"
 _MAY_NOT = (
     "these credentials may not; docs/commands.md (operating) and docs/first-hour.md (deploying) list what they need"
 )
@@ -26,7 +28,7 @@ _MENDS = {
     "ResourceNotFoundException": "is the watch deployed in this account and region? See `sereno plan`",
     "AccessDeniedException": _MAY_NOT,
     "AccessDenied": _MAY_NOT,
-    "ExpiredTokenException": "sign in again, e.g. `aws sso login`",
+    "InvalidClientTokenId": "the credentials are not valid here; is it the right profile?",
     "UnrecognizedClientException": "the credentials are not valid here; is it the right profile?",
     "InvalidSignatureException": "the credentials are not valid here; is this machine's clock right?",
 }
@@ -59,6 +61,8 @@ def _lines(error: InvalidInput) -> list[str]:
 
 
 def _aws(error: ClientError | BotoCoreError) -> str:
+    if trouble(error) == "expired":
+        return f"the AWS credentials have expired ({_SIGN_IN})"
     if isinstance(error, NoCredentialsError | PartialCredentialsError | ProfileNotFound):
         return f"{str(error).rstrip('.')} ({_CREDENTIALS})"
     if isinstance(error, EndpointConnectionError | ConnectTimeoutError | ReadTimeoutError):

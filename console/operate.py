@@ -20,7 +20,7 @@ from console.show import as_json, counted, listing, mode_lines, now, remediation
 from deploy import config as configuration
 from deploy.synth import names
 from remediators import approvals, readiness, registry
-from remediators.clients import BotocoreAws
+from remediators.clients import QUICK, BotocoreAws
 from remediators.ledger import Ledger
 from sereno import people
 from sereno.errors import InvalidInput, Problem, Refused
@@ -59,14 +59,21 @@ def status(config: ConfigOption = DEFAULT, json: JsonOption = False) -> None:
     """What is going on: every remediation that is not over."""
     service, ledger = opened(config)
     found = sorted((one for one in ledger.open() if not one.ended), key=lambda one: one.created)
-    if not json:
-        _tell_readiness(service, ledger)
     if json:
         as_json([remediation_json(one) for one in found])
-    elif not found:
-        screen().print("All calm: no remediation is under way.")
-    else:
+        return
+    incidents = [one for one in ledger.incidents.open() if one.is_open]
+    _tell_readiness(service, ledger)
+    for one in incidents:
+        holder = f"{one.owner} has it" if one.owner else "nobody has acknowledged it"
+        text = f"Incident {one.id} is {one.stage}: {one.title}; {holder}."
+        screen().print(Text(text, style="" if one.owner else "bold yellow"), soft_wrap=True)
+    if found:
         listing(found, now(), screen(rows=True))
+    elif incidents:
+        screen().print("No remediation is in progress.")
+    else:
+        screen().print("All calm: no remediation is under way.")
 
 
 def _tell_readiness(service: Service, ledger: Ledger) -> None:
@@ -211,7 +218,7 @@ def _agreed(one: Remediation, service: Service, *, json: bool, yes: bool) -> str
 def opened(config: Path) -> tuple[Service, Ledger]:
     """The service of a configuration, and its ledger."""
     service = configuration.service(config)
-    client = BotocoreAws(service.region).client("dynamodb")
+    client = BotocoreAws(service.region, QUICK).client("dynamodb")
     return service, Ledger(client, names.ledger(service), service.name)
 
 

@@ -18,7 +18,7 @@ from console.show import now, screen
 from dashboards.page.ledger_room import LedgerRoom
 from dashboards.page.room import Room
 from dashboards.page.security import TOKEN_LEAST, Door, is_loopback, name_of
-from remediators.clients import BotocoreAws
+from remediators.clients import QUICK, BotocoreAws
 from sereno.errors import InvalidInput, Problem
 
 DEFAULT = Path("sereno.yaml")
@@ -81,7 +81,7 @@ def serve(
         run(load(recording), guarded, host, port)
         return
     service, ledger = operate.opened(config)
-    run(LedgerRoom(service, ledger, BotocoreAws(service.region), Wall()), guarded, host, port)
+    run(LedgerRoom(service, ledger, BotocoreAws(service.region, QUICK), Wall()), guarded, host, port)
 
 
 def door(host: str, named: list[str], header: str | None, proxies: list[str], token_file: Path | None) -> Door:

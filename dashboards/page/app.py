@@ -26,6 +26,7 @@ from dashboards.page.room import INCIDENT_VERBS, PAGE, VERBS, Done, Room
 from dashboards.page.security import Door
 from dashboards.page.sessions import SIGNED_IN_S
 from dashboards.page.views import render, words
+from remediators.clients import trouble
 from sereno.errors import SerenoError
 
 log = logging.getLogger("sereno.page")
@@ -37,6 +38,13 @@ FIRST_YEAR, LAST_YEAR = 2000, 2200
 SAID_LIMIT = 200
 OLD_FORM = "This form is not from this page, or is old. Load the page again."
 UNTOLD = "The world cannot be read just now. The page tries again by itself."
+# What a person must do first, by what keeps AWS from being read.
+UNREAD = {
+    "expired": "The AWS credentials of this page have expired. Sign in again where the page runs, for example with "
+    "aws sso login; the page then goes on.",
+    "missing": "This page has no AWS credentials. Set AWS_PROFILE where the page runs and start it again.",
+    "silent": "AWS does not answer. The page tries again by itself; until then use the AWS console.",
+}
 
 
 def create(
@@ -207,7 +215,7 @@ class Page:
     def unread(self, request: Request, error: Exception) -> Response:
         """The world could not be read: told without its details, which are logged."""
         log.warning(json.dumps({"event": "unreadable", "path": request.url.path, "error": str(error)}))
-        return self._problem(request, 503, UNTOLD)
+        return self._problem(request, 503, UNREAD.get(trouble(error), UNTOLD))
 
     # -- plumbing
 

@@ -36,7 +36,7 @@ from remediators.metrics import Series
 from remediators.notifier import routing
 from remediators.reading import READ_AT_ONCE
 from remediators.scorecard import Score
-from sereno.errors import LedgerUnavailable, Refused
+from sereno.errors import LedgerUnavailable, Refused, SerenoError
 from sereno.incident import Incident
 from sereno.lifecycle import Remediation
 from sereno.model import Mode, Status
@@ -53,6 +53,10 @@ SCORED_DAYS = 30
 TIMELINE_DAYS = 14
 # The newest so many count on the page; the command looks at all.
 SCORED = 300
+# Remediations that the page of an incident shows.
+MEMBERS = 50
+# A read that failed is not tried again for so long: whoever looks meanwhile is told at once.
+FAILED_FOR_S = 3.0
 UNKNOWN_ALARMS = "The alarms cannot be read from CloudWatch just now"
 
 
@@ -70,6 +74,7 @@ class LedgerRoom:
         self._clock = clock
         self._wall = wall
         self._kept: dict[str, tuple[float, Any]] = {}
+        self._failed: dict[str, tuple[float, SerenoError]] = {}
         self._lock = threading.RLock()
 
     @property
@@ -115,10 +120,11 @@ class LedgerRoom:
         found = book.get(id)
         if found is None:
             return None
-        members = book.members(found)
-        histories = {one.id: self._ledger.events(one.id) for one in members}
+        every = book.members(found)
+        members = most_telling(every, MEMBERS)
+        histories = self._ledger.histories(members)
         lines = incident_story.timeline(found, book.events(id), members, histories)
-        return IncidentView(found, tuple(members), tuple(lines))
+        return IncidentView(found, tuple(members), tuple(lines), len(every) - len(members))
 
     def remediation(self, id: str) -> RemediationView | None:
         """One remediation; raises LedgerUnavailable."""
@@ -177,14 +183,15 @@ class LedgerRoom:
     # -- reading
 
     def _overview(self) -> Overview:
-        alarms, missing = self._alarms()
+        # The ledger first: where neither answers, whoever waits is told after one timeout and not two.
         incidents = tuple(one for one in reversed(self._ledger.incidents.open()) if one.is_open)
         found = {one.id: one for one in self._ledger.open() if not one.ended or one.wish}
         # What could not help has ended, and is a person's work until its incident is over. Ids begin with their time.
         others = sorted({id for one in incidents for id in one.members} - set(found), reverse=True)[:READ_AT_ONCE]
         found |= {one.id: one for one in self._ledger.many(others) if one.status in (S.ESCALATED, S.FAILED)}
+        modes, alarms, missing = tuple(self._modes()), *self._alarms()
         return Overview(
-            modes=tuple(self._modes()),
+            modes=modes,
             incidents=incidents,
             alarms=alarms,
             working=tuple(sorted(found.values(), key=lambda one: (one.created, one.id), reverse=True)),
@@ -278,13 +285,34 @@ class LedgerRoom:
         with self._lock:
             kept: tuple[float, T] | None = self._kept.get(name)
             if kept is None or self._wall() - kept[0] >= seconds:
-                kept = (self._wall(), read())
+                failed = self._failed.get(name)
+                if failed is not None and self._wall() - failed[0] < FAILED_FOR_S:
+                    raise failed[1]
+                try:
+                    kept = (self._wall(), read())
+                except SerenoError as error:
+                    self._failed[name] = (self._wall(), error)
+                    raise
                 self._kept[name] = kept
             return kept[1]
 
     def _forget(self) -> None:
         with self._lock:
             self._kept.clear()
+            self._failed.clear()
+
+
+def most_telling(members: Sequence[Remediation], most: int) -> list[Remediation]:
+    """At most so many remediations, the oldest first: what is not over or is a person's work, then what acted, then
+    the newest of the rest."""
+
+    def rank(one: Remediation) -> int:
+        if not one.ended or one.status in (S.ESCALATED, S.FAILED):
+            return 0
+        return 1 if one.status is not S.SKIPPED else 2
+
+    newest = sorted(members, key=lambda one: (one.created, one.id), reverse=True)
+    return sorted(sorted(newest, key=rank)[:most], key=lambda one: (one.created, one.id))
 
 
 def _merged(spent: tuple[int, float], most: tuple[int, float]) -> tuple[int, int, float, float]:

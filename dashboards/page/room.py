@@ -69,11 +69,13 @@ class Overview:
 
 @dataclass(frozen=True, slots=True)
 class IncidentView:
-    """An incident with its remediations, the oldest first, and its timeline."""
+    """An incident with its remediations, the oldest first, and its timeline. `hidden` are the remediations of a storm
+    that are left out: skipped ones, and the oldest."""
 
     incident: Incident
     members: tuple[Remediation, ...] = ()
     lines: tuple[Line, ...] = ()
+    hidden: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,10 @@ def test_asked_approved_applied_and_taken_back_on_demand(night):
     night.sereno("revert", asked.id, "--by", "maria")
     night.round()
     assert night.reserved() == 120
-    assert night.sereno("status") == "All calm: no remediation is under way.\n"
+    shown = night.sereno("status")
+    assert "All calm" not in shown, "its incident is open"
+    assert f"Incident {asked.incident} is " in shown
+    assert "No remediation is in progress." in shown
     story = night.sereno("why", asked.id)
     assert f"reserved concurrency: 120 -> {raised}" in story
     for phase in ("APPLYING by maria", "REVERTING by maria", "REVERTED"):

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from botocore.exceptions import ClientError
 from starlette.testclient import TestClient
 
 from dashboards.page.app import create
+from dashboards.page.ledger_room import LedgerRoom
 from dashboards.page.room import PAGE
 from dashboards.page.security import Door
-from dashboards.page.testing import INCIDENT, NOW, Shop
+from dashboards.page.testing import INCIDENT, NOW, Shop, StillClock
+from dashboards.page.testing import shop as shop_of
+from remediators.clients import QUICK, BotocoreAws
+from remediators.incidents import Thread
+from remediators.ledger import Ledger
 from sereno.errors import LedgerUnavailable
+from sereno.model import Status
 
 PAGES = ["/", "/timeline", "/incidents", f"/incidents/{INCIDENT}", "/budget", "/scorecard", "/drills"]
 WAITS = "20261124T025600-waits"
@@ -238,3 +247,63 @@ def test_many_viewers_cost_what_one_costs(shop):
         assert browser.get("/").status_code == 200
     spent = time.monotonic() - start
     assert sum(shop.table.calls.values()) <= 6 * (1 + int(spent / 2))
+
+
+def test_an_incident_of_a_thousand_remediations_is_read_in_a_few_calls_and_stays_small():
+    """One call a remediation took 6 s, and the page had 837 kB."""
+    shop, thread = Shop(), Thread(INCIDENT, "shop/read", "opens")
+    for number in range(1000):
+        status = Status.ESCALATED if number == 3 else Status.SKIPPED
+        one = shop.put(f"m{number:04d}", NOW - timedelta(seconds=2 * number), status)
+        shop.ledger.incidents.join(thread, one, one.created)
+    browser = TestClient(create(shop.room(), Door(frozenset({"127.0.0.1"}), "maria")), "http://127.0.0.1")
+    shop.table.calls.clear()
+    page = browser.get(f"/incidents/{INCIDENT}")
+    assert page.status_code == 200
+    # The incident, its history, ten times a hundred rows, and the lines of those that are shown.
+    assert shop.table.calls["query"] <= 2
+    assert sum(shop.table.calls.values()) <= 20
+    assert len(page.content) < 300_000
+    assert "950 more are not shown" in page.text
+    assert "m0003" in page.text, "what is a person's work is never left out"
+
+
+def test_a_few_remediations_are_shown_with_their_whole_history(browser, shop):
+    page = browser.get(f"/incidents/{INCIDENT}").text
+    assert "more are not shown" not in page
+    assert all(word in page.lower() for word in ("the symptom persists", "planned", "holding", "escalated"))
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("ExpiredTokenException", "credentials of this page have expired"),
+        ("InternalError", "cannot be read just now"),
+    ],
+)
+def test_what_keeps_the_page_from_reading_is_named(browser, shop, monkeypatch, code, said):
+    def away(**_):
+        cause = ClientError({"Error": {"Code": code, "Message": "secret-detail"}}, "Query")
+        raise LedgerUnavailable("query") from cause
+
+    monkeypatch.setattr(shop.ledger, "open", away)
+    answer = browser.get("/")
+    assert (answer.status_code, said in answer.text, "secret-detail" in answer.text) == (503, True, False)
+
+
+def test_an_endpoint_that_hangs_is_named_within_five_seconds_however_many_look(monkeypatch):
+    """Three tries of five seconds each, one viewer after the other, took 45 s."""
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as server:  # it takes connections and never answers
+        for name, value in (("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")):
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
+        aws, clock = BotocoreAws("eu-west-1", QUICK), StillClock()
+        room = LedgerRoom(shop_of(), Ledger(aws.client("dynamodb"), "sereno-shop", "shop"), aws, clock)
+        app, start = create(room, Door(frozenset({"127.0.0.1"}), "maria")), time.monotonic()
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(lambda _: TestClient(app, "http://127.0.0.1").get("/"), range(4)))
+        spent = time.monotonic() - start
+    assert {one.status_code for one in answers} == {503}
+    assert all("AWS does not answer" in one.text for one in answers)
+    assert QUICK.read_timeout * 2 + 1 <= 4, "twice, and at most a second between them"
+    assert spent < 15, "one timeout for all, on a machine that may be busy"
