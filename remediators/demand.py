@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
 
+from sereno.chance import median
 from sereno.ports import Context
 
 MINUTE = 60.0

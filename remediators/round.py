@@ -21,13 +21,16 @@ from remediators.items import remediation_from
 from remediators.ledger import VersionConflict
 from remediators.tend import tend
 from remediators.watch import MARGIN_S, Watch
-from sereno import breaker
+from sereno import breaker, untrusted
 from sereno.errors import MalformedEvent, SerenoError
+from sereno.escape import shown
 from sereno.guard import targets_of
 from sereno.lifecycle import Remediation, remediation_id
 from sereno.model import Json, Signal, Target, instant
 from sereno.signal import alarm_signal
 
+# What the schedule's rule and the stack's rule send.
+TICK, STACK_CHANGE = "Scheduled Event", "CloudFormation Stack Status Change"
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-describing-stacks.html
 STACK_BUSY = "_IN_PROGRESS"
 
@@ -193,7 +196,7 @@ def note_change(watch: Watch, event: Mapping[str, Any]) -> None:
     details = detail.get("status-details", {}) if isinstance(detail, Mapping) else {}
     status = details.get("status", "") if isinstance(details, Mapping) else ""
     if len(parts) < 2 or not status:
-        raise MalformedEvent(f"event.detail: no stack-id and status of a stack in {str(detail)[:60]!r}")
+        raise MalformedEvent(f"event.detail: no stack-id and status of a stack in {shown(detail)[:60]!r}")
     if parts[1] != watch.service.stack:
         return
     if status.endswith(STACK_BUSY):
@@ -206,13 +209,19 @@ def _time_of(event: Mapping[str, Any]) -> datetime:
     try:
         return instant(str(event.get("time")))
     except ValueError as error:
-        raise MalformedEvent(f"event.time: {event.get('time')!r} is not a time with a zone") from error
+        raise MalformedEvent(f"event.time: {shown(event.get('time'))!r} is not a time with a zone") from error
 
 
-def handler(event: Mapping[str, Any], context: Any) -> Json:
-    """The Lambda entry of the round: the schedule's tick, or a stack's status change."""
+def handler(event: Any, context: Any) -> Json:
+    """The Lambda entry of the round: the schedule's tick, or a stack's status change. Raises MalformedEvent."""
     with invocation(os.environ, context, "round") as watch:
-        if event.get("detail-type") == "CloudFormation Stack Status Change":
+        untrusted.check(event)
+        if not isinstance(event, Mapping):
+            raise MalformedEvent(f"event: expected an object, got {shown(event)}")
+        kind = event.get("detail-type", TICK)
+        if kind == STACK_CHANGE:
             note_change(watch, event)
             return {"noted": True}
+        if kind != TICK:
+            raise MalformedEvent(f"event.detail-type: {shown(kind)!r} is neither {TICK} nor {STACK_CHANGE}")
         return make(watch)

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
 
 from remediators.demand import MINUTE, QUIET_BEFORE_S, RECENT_MINUTES
-from sereno.chance import with_peaks
+from sereno.chance import median, with_peaks
 
 KINDS = ("read", "write")
 # Throttled calls are laid to a hot key when at least this part of them is.

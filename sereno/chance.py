@@ -7,6 +7,7 @@ durations: its spread is the root of the mean. A limit must hold the peaks, not 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 
 def with_peaks(mean: float, sigmas: float) -> float:
@@ -22,3 +23,15 @@ def mean_within(limit: float, sigmas: float) -> float:
     """
     root = (math.sqrt(sigmas**2 + 4 * max(limit, 0.0)) - sigmas) / 2
     return root**2
+
+
+def median(values: Iterable[float]) -> float:
+    """The middle of some values, or the mean of the two in the middle. Raises ValueError where there is none.
+
+    The standard library's `statistics` brings fractions and two more modules into every cold start.
+    """
+    ordered = sorted(values)
+    if not ordered:
+        raise ValueError("no median of nothing")
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sereno.escape import printable, shown
+
 
 class SerenoError(Exception):
     """Base of everything Sereno raises on purpose; its text is fit to be shown to a person."""
@@ -18,8 +20,8 @@ class Problem:
     mend: str
 
     def __str__(self) -> str:
-        shown = "" if self.value is None else f'"{self.value}" '
-        return f"{self.path}: {shown}{self.mend}"
+        value = "" if self.value is None else f'"{shown(self.value)}" '
+        return f"{printable(self.path)}: {value}{printable(self.mend)}"
 
 
 class InvalidInput(SerenoError):

@@ -7,12 +7,13 @@ A person or the round may start a remediation by hand. Every one becomes a `Sign
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from sereno import untrusted
 from sereno.errors import MalformedEvent
+from sereno.escape import shown
 from sereno.model import Signal, Target, instant, iso
 from sereno.service import Service
 
@@ -26,6 +27,7 @@ def parse(event: object, service: Service) -> list[Signal]:
 
     Raises MalformedEvent naming the place and the value.
     """
+    untrusted.check(event)
     if not isinstance(event, Mapping):
         raise MalformedEvent(f"event: expected an object, got {_show(event)}")
     if "Records" in event:
@@ -150,10 +152,7 @@ def _from_record(record: object, place: str, service: Service) -> Signal:
         raise MalformedEvent(f"{place}: expected an object, got {_show(record)}")
     sns = _object(record, "Sns", place)
     text = _text(sns, "Message", f"{place}.Sns")
-    try:
-        message = json.loads(text)
-    except ValueError as error:
-        raise MalformedEvent(f"{place}.Sns.Message: {_show(text)} is not JSON") from error
+    message = untrusted.load_json(text, f"{place}.Sns.Message")
     if not isinstance(message, Mapping):
         raise MalformedEvent(f"{place}.Sns.Message: expected an object, got {_show(message)}")
     inner = f"{place}.Sns.Message"
@@ -226,5 +225,5 @@ def _time(text: str, place: str) -> datetime:
 
 
 def _show(value: object) -> str:
-    text = repr(value)
+    text = repr(value) if isinstance(value, str) else shown(value)
     return text if len(text) <= SHOWN else text[:SHOWN] + "..."

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import timedelta
-from statistics import median
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -20,6 +19,7 @@ from remediators.actions._quota_needs import Need, all_needs
 from remediators.demand import MINUTE, QUIET_BEFORE_S, measure
 from remediators.metrics import Points, Series
 from remediators.quotas import QUOTAS, Quota, relevant
+from sereno.chance import median
 from sereno.model import Call, Json, Plan, Reason, Refusal, Step, Verdict
 from sereno.ports import Aws, Context, Param, Permission, Remediator
 from sereno.service import Api

@@ -129,11 +129,11 @@ class _At(Clock):
 def read(body: bytes, slack: Slack, service: str) -> Press:
     """What was pressed, by whom. Raises Forged for everything that no button of this service in this channel says."""
     try:
-        payload = json.loads(parse_qs(body.decode(), strict_parsing=True)["payload"][0])
+        payload = _json(parse_qs(body.decode(), strict_parsing=True, max_num_fields=10)["payload"][0])
         if payload["type"] != "block_actions":
             raise Forged(f"a payload of type {payload['type']!r}")
         (action,) = payload["actions"]
-        value = json.loads(action["value"])
+        value = _json(action["value"])
         press = Press(
             verb=str(value["verb"]),
             id=str(value["id"]),
@@ -162,6 +162,14 @@ def read(body: bytes, slack: Slack, service: str) -> Press:
     if press.user not in slack.approvers:
         raise Forged(f"user {press.user[:20]!r} is not among notifications.slack.approvers")
     return press
+
+
+def _json(text: Any) -> Any:
+    """What Slack sent as JSON. Names may hold half a character, so only size and depth are bounded here."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def carry_out(watch: Watch, press: Press, mark: str, table: str) -> str:

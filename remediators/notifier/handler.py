@@ -7,6 +7,7 @@ SERENO_QUEUE   URL of the queue, to leave a message there for as long as a chann
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -27,6 +28,7 @@ from remediators.notifier.slack import SlackChannel
 from remediators.notifier.wording import Wording
 from remediators.watch import Watch
 from sereno.errors import LedgerUnavailable, MalformedEvent
+from sereno.escape import shown
 from sereno.incident import SEVERITIES
 from sereno.model import Json
 from sereno.service import Notices, Slack
@@ -41,13 +43,25 @@ LATE_S = 300
 _secrets: dict[str, Secrets] = {}
 
 
-def handler(event: Mapping[str, Any], context: Any) -> Json:
+def handler(event: Any, context: Any) -> Json:
     """Tells of every message of the batch; those that are not done are answered as failures and stay in the queue."""
     with invocation(os.environ, context, "notifier") as watch:
         notifier = of(watch, os.environ)
-        if event.get("sereno") == TICK:
+        if isinstance(event, Mapping) and event.get("sereno") == TICK:
             return {"digests": notifier.tick()}
-        return answer(watch, notifier, event.get("Records", []), os.environ.get("SERENO_QUEUE", ""))
+        return answer(watch, notifier, records_of(event), os.environ.get("SERENO_QUEUE", ""))
+
+
+def records_of(event: object) -> list[Mapping[str, Any]]:
+    """The messages of a batch. Raises MalformedEvent where they cannot be told apart: then all of them stay in the
+    queue, and none is lost."""
+    records = event.get("Records", []) if isinstance(event, Mapping) else None
+    if not isinstance(records, list):
+        raise MalformedEvent(f"event.Records: expected a list of messages, got {shown(records)}")
+    for number, record in enumerate(records):
+        if not isinstance(record, Mapping) or not isinstance(record.get("messageId"), str):
+            raise MalformedEvent(f"event.Records[{number}]: expected a message with its messageId")
+    return records
 
 
 def of(watch: Watch, environment: Mapping[str, str]) -> Notifier:
@@ -105,7 +119,7 @@ def answer(watch: Watch, notifier: Notifier, records: Sequence[Mapping[str, Any]
     left: list[Left] = []
     for number, record in enumerate(records):
         try:
-            notices.append((number, read(str(record.get("body", "")))))
+            notices.append((number, read(_body(record))))
         except MalformedEvent as error:
             # It goes to the dead letters after its tries, where an alarm calls a person.
             watch.telemetry.log("error", "malformed message", error=str(error))
@@ -125,15 +139,27 @@ def answer(watch: Watch, notifier: Notifier, records: Sequence[Mapping[str, Any]
     return {"batchItemFailures": [{"itemIdentifier": records[number]["messageId"]} for number in numbers]}
 
 
+def _body(record: Mapping[str, Any]) -> str:
+    body = record.get("body")
+    return body if isinstance(body, str) else ""
+
+
 def _age_s(record: Mapping[str, Any], now: datetime) -> float:
     """Seconds since a message came to the queue; 0 where SQS does not tell."""
-    sent = str(record.get("attributes", {}).get("SentTimestamp", ""))
-    return now.timestamp() - int(sent) / 1000 if sent.isdigit() else 0.0
+    sent = _attribute(record, "SentTimestamp")
+    return now.timestamp() - sent / 1000 if sent else 0.0
+
+
+def _attribute(record: Mapping[str, Any], name: str) -> int:
+    """A number that SQS tells of a message; 0 where it does not."""
+    told = record.get("attributes")
+    text = told.get(name) if isinstance(told, Mapping) else None
+    return int(text) if isinstance(text, str) and re.fullmatch(r"[0-9]{1,15}", text) else 0
 
 
 def _leave(watch: Watch, record: Mapping[str, Any], after_s: float, queue: str) -> None:
     """Leaves a message in the queue for as long as the channel wants, and longer each time it has failed."""
-    tries = int(record.get("attributes", {}).get("ApproximateReceiveCount", 1))
+    tries = max(1, _attribute(record, "ApproximateReceiveCount"))
     wait = min(max(after_s, min(after_s * 2 ** min(tries - 1, 10), PATIENCE_S)), LONGEST_S)
     if not queue or not record.get("receiptHandle"):
         return

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sereno import untrusted
 from sereno.errors import MalformedEvent
 from sereno.incident import SEVERITIES, Stage
 from sereno.model import Json, Mode, Reason, Status, instant
@@ -70,12 +70,9 @@ class Notice:
 
 def read(text: str) -> Notice:
     """The notice of a message, as it was published or in SNS's envelope. Raises MalformedEvent."""
-    try:
-        body = json.loads(text)
-        if isinstance(body, dict) and body.get("Type") == "Notification" and isinstance(body.get("Message"), str):
-            body = json.loads(body["Message"])
-    except ValueError as error:
-        raise MalformedEvent(f"message: is no JSON ({error})") from error
+    body = untrusted.load_json(text, "message")
+    if isinstance(body, dict) and body.get("Type") == "Notification" and isinstance(body.get("Message"), str):
+        body = untrusted.load_json(body["Message"], "message.Message")
     if not isinstance(body, dict):
         raise MalformedEvent("message: is no object")
     return of(body)

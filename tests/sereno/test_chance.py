@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import statistics
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sereno.chance import mean_within, with_peaks
+from sereno.chance import mean_within, median, with_peaks
 
 
 @pytest.mark.parametrize(("limit", "mean"), [(120, 69.9), (100, 55.3), (40, 16.0), (20, 5.7), (0, 0.0)])
@@ -29,3 +30,10 @@ def test_more_room_holds_more(one, other, sigmas):
 
 def test_without_spread_the_mean_may_be_the_limit():
     assert math.isclose(mean_within(50, 0), 50)
+
+
+@pytest.mark.parametrize("values", [[3], [4, 1], [5, 1, 3], [2.5, 1, 7, 4], [1, 1, 1, 9]])
+def test_the_median_is_the_standard_librarys(values):
+    assert median(values) == statistics.median(values)
+    with pytest.raises(ValueError, match="no median of nothing"):
+        median([])
