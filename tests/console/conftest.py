@@ -169,7 +169,7 @@ def night(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Night]:
         clock = stack.enter_context(time_machine.travel(TEN, tick=False))
         stack.enter_context(mock_aws(config={"lambda": {"use_docker": False}}))
         aws = BotocoreAws(REGION)
-        answers = shims.Answers(metrics, lambda: datetime.now(UTC).timestamp(), lambda: aws.client("lambda"))
+        answers = shims.Answers(metrics, lambda: datetime.now(UTC).timestamp())
         stack.enter_context(shims.installed(answers))
         # Made anew, as clients see only the shims that were there when their session was made.
         aws = BotocoreAws(REGION)

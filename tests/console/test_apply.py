@@ -101,7 +101,7 @@ def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account
         stack.enter_context(mock_aws(config={"lambda": {"use_docker": False}}))
         aws = BotocoreAws(REGION)
         clock: Callable[[], float] = lambda: datetime.now(UTC).timestamp()  # noqa: E731 - a shim's clock
-        stack.enter_context(shims.installed(shims.Answers(MetricStore(), clock, lambda: aws.client("lambda"))))
+        stack.enter_context(shims.installed(shims.Answers(MetricStore(), clock)))
         stack.enter_context(embedded.shims_at_work(REGION))
         aws = BotocoreAws(REGION)
         role = aws.client("iam").create_role(RoleName="shop-read", AssumeRolePolicyDocument="{}")["Role"]["Arn"]

@@ -97,7 +97,7 @@ def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account
         stack.enter_context(mock_aws(config={"lambda": {"use_docker": False}}))
         aws = BotocoreAws(FIRST)
         clock: Callable[[], float] = lambda: datetime.now(UTC).timestamp()  # noqa: E731 - a shim's clock
-        stack.enter_context(shims.installed(shims.Answers(MetricStore(), clock, lambda: aws.client("lambda"))))
+        stack.enter_context(shims.installed(shims.Answers(MetricStore(), clock)))
         stack.enter_context(embedded.shims_at_work(FIRST))
         for region in (FIRST, STANDBY):
             _function(region)

@@ -154,7 +154,7 @@ def test_clients_made_afterwards_know_nothing_of_the_shims():
     from botocore import handlers
 
     before = list(handlers.BUILTIN_HANDLERS)
-    with shims.installed(shims.Answers(MetricStore(), lambda: NOON, lambda: None)):
+    with shims.installed(shims.Answers(MetricStore(), lambda: NOON)):
         assert len(handlers.BUILTIN_HANDLERS) > len(before)
     assert before == handlers.BUILTIN_HANDLERS
 

@@ -29,7 +29,7 @@ class Place:
         self.now = NOON
         self.capacities = dict(LANES)
         self.calendar: list[tuple[float, int, Callable[[], None]]] = []
-        self.answers = shims.Answers(MetricStore(), lambda: self.now, lambda: self.aws.client("lambda"))
+        self.answers = shims.Answers(MetricStore(), lambda: self.now)
         world: Any = SimpleNamespace(tables=(TABLE,), capacity=self._capacity, set_capacity=self._set)
         self.updates = TableUpdates(world, 1, self._at, takes=(60, 60), through=self._through)
         self.tables = Tables(self.updates, lambda: self.now, lambda: self.client)

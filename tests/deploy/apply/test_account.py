@@ -28,7 +28,7 @@ NOON = datetime(2026, 9, 29, 12, 0, tzinfo=UTC)
 def aws():
     with mock_aws(config={"lambda": {"use_docker": False}}):
         found = BotocoreAws(REGION)
-        answers = shims.Answers(MetricStore(), NOON.timestamp, lambda: found.client("lambda"))
+        answers = shims.Answers(MetricStore(), NOON.timestamp)
         with shims.installed(answers), embedded.shims_at_work(REGION):
             yield BotocoreAws(REGION)
 
