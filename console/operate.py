@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 import sys
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -25,6 +26,7 @@ from remediators.ledger import Ledger
 from sereno import people
 from sereno.errors import InvalidInput, Problem, Refused
 from sereno.guard import effective_mode
+from sereno.incident import Incident
 from sereno.lifecycle import Remediation
 from sereno.model import Json, Mode
 from sereno.service import Play, Service
@@ -64,16 +66,21 @@ def status(config: ConfigOption = DEFAULT, json: JsonOption = False) -> None:
         return
     incidents = [one for one in ledger.incidents.open() if one.is_open]
     _tell_readiness(service, ledger)
-    for one in incidents:
-        holder = f"{one.owner} has it" if one.owner else "nobody has acknowledged it"
-        text = f"Incident {one.id} is {one.stage}: {one.title}; {holder}."
-        screen().print(Text(text, style="" if one.owner else "bold yellow"), soft_wrap=True)
     if found:
         listing(found, now(), screen(rows=True))
-    elif incidents:
-        screen().print("No remediation is in progress.")
-    else:
+    elif not incidents:
         screen().print("All calm: no remediation is under way.")
+    if incidents:
+        _tell_incidents(incidents)
+
+
+def _tell_incidents(incidents: Sequence[Incident]) -> None:
+    """What is open, and who has it: as long as there is any, nothing is calm."""
+    screen().print(f"{counted(len(incidents), 'incident')} open (see: sereno incident list)")
+    for one in incidents:
+        holder = f"{one.owner} has it" if one.owner else "nobody has acknowledged it"
+        style = "" if one.owner else "bold yellow"
+        screen().print(Text(f"  {one.title}: {one.stage}, {holder}", style=style))
 
 
 def _tell_readiness(service: Service, ledger: Ledger) -> None:

@@ -95,7 +95,6 @@ def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account
     config.write_text(CONFIG, encoding="utf-8")
     with ExitStack() as stack:
         stack.enter_context(mock_aws(config={"lambda": {"use_docker": False}}))
-        aws = BotocoreAws(FIRST)
         clock: Callable[[], float] = lambda: datetime.now(UTC).timestamp()  # noqa: E731 - a shim's clock
         stack.enter_context(shims.installed(shims.Answers(MetricStore(), clock)))
         stack.enter_context(embedded.shims_at_work(FIRST))

@@ -27,7 +27,6 @@ NOON = datetime(2026, 9, 29, 12, 0, tzinfo=UTC)
 @pytest.fixture
 def aws():
     with mock_aws(config={"lambda": {"use_docker": False}}):
-        found = BotocoreAws(REGION)
         answers = shims.Answers(MetricStore(), NOON.timestamp)
         with shims.installed(answers), embedded.shims_at_work(REGION):
             yield BotocoreAws(REGION)
