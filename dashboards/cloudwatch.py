@@ -23,6 +23,7 @@ from dashboards import series
 from dashboards.layout import COLUMNS, Board
 from sereno.errors import InvalidInput, Problem
 from sereno.model import Json
+from sereno.partition import console_host
 from sereno.service import Service, Table
 
 # A function has 7 widgets and some 20 metrics at most; a table 6 and 26, each of its indexes 3 and 14.
@@ -220,7 +221,7 @@ def _arn(service: Service, name: str) -> str:
 def _links(service: Service, parts: Sequence[str]) -> dict[str, str]:
     """Where each dashboard stands, by its part."""
     region = service.region
-    page = f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#dashboards/dashboard/"
+    page = f"https://{console_host(region)}/cloudwatch/home?region={region}#dashboards/dashboard/"
     return {part: page + name_of(service, part) for part in parts}
 
 

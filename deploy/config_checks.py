@@ -12,6 +12,7 @@ from typing import Any
 
 from deploy import config_events, config_notices, config_recovery
 from sereno.errors import Problem
+from sereno.partition import partition
 
 _KINDS = {"apis": "api", "functions": "function", "tables": "table", "queues": "queue"}
 
@@ -56,6 +57,21 @@ def _resources(raw: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, 
             yield section, key, _mapping(one)
 
 
+def _partitions(raw: Mapping[str, Any], named: Sequence[str]) -> Iterator[Problem]:
+    """An account lies in one partition; and the switch between regions relies on Route 53's health checks as the
+    partition `aws` has them."""
+    known = dict.fromkeys(partition(region) for region in named)
+    if len(known) > 1:
+        fix = f"lie in different partitions of AWS ({', '.join(known)}): no account spans them (one file each)"
+        yield Problem("regions", ", ".join(named), fix)
+    elif raw.get("recovery") is not None and known and "aws" not in known:
+        fix = (
+            f"is not supported in the partition {next(iter(known))}: the switch relies on Route 53 health checks as "
+            "the partition aws has them (leave recovery out and watch each region by a file of its own)"
+        )
+        yield Problem("recovery", None, fix)
+
+
 def _regions(raw: Mapping[str, Any]) -> Iterator[Problem]:
     single, several = raw.get("region"), raw.get("regions")
     if single is not None and several is not None:
@@ -67,6 +83,9 @@ def _regions(raw: Mapping[str, Any]) -> Iterator[Problem]:
         if str(region) in seen:
             yield Problem(f"regions[{place}]", region, "stands twice (name each region once)")
         seen.add(str(region))
+    witness = _mapping(raw.get("recovery")).get("witness")
+    named = [single, *_list(several), witness]
+    yield from _partitions(raw, [region for region in named if isinstance(region, str)])
 
 
 def _keys(raw: Mapping[str, Any]) -> Iterator[Problem]:

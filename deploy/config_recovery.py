@@ -106,6 +106,12 @@ def compiled(
     }
 
 
+APEX = (
+    "is the apex of its zone, and DNS allows no CNAME there: the records of the switch need a name below it (write "
+    "one like https://api.shop.example, and lead customers to it)"
+)
+
+
 def _bucket(config: RecoveryConfig, service: str, account: str, standby: str) -> str:
     """Only one strategy has a bucket. A name that is too long ends in a hash."""
     if config.strategy != HEALTH_SWITCH:
@@ -194,12 +200,22 @@ def _keys(raw: Mapping[str, Any], field: str, kind: str, resources: Mapping[str,
             yield Problem(f"recovery.{field}", one, f"is no key of resources.{kind} ({known})")
 
 
+def _host(url: Any) -> str:
+    """The host of a URL; empty where there is none to be read."""
+    try:
+        return urlsplit(str(url)).hostname or ""
+    except ValueError:  # the model says so
+        return ""
+
+
 def _zone(raw: Mapping[str, Any]) -> Iterator[Problem]:
     strategy = raw.get("strategy", HEALTH_SWITCH)
     if "bucket" in raw and strategy != HEALTH_SWITCH:
         mend = f"has no meaning with strategy {strategy}: only {HEALTH_SWITCH} has a bucket"
         yield Problem("recovery.bucket", raw["bucket"], mend)
     if raw.get("zone") is not None:
+        if _host(raw.get("url")).count(".") == 1:
+            yield Problem("recovery.url", raw.get("url"), APEX)
         return
     if strategy == WEIGHTED:
         yield Problem(

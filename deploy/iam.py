@@ -15,6 +15,7 @@ from operator import itemgetter
 from remediators import limits
 from sereno.errors import InvalidInput, Problem
 from sereno.model import Json
+from sereno.partition import partition
 from sereno.ports import Permission, Remediator
 from sereno.service import Service
 
@@ -308,13 +309,6 @@ def _of_recovery(service: Service) -> dict[str, str]:
 @lru_cache(maxsize=1024)
 def _named_places(template: str) -> frozenset[str]:
     return frozenset(re.findall(r"{(\w*)}", template))
-
-
-def partition(region: str) -> str:
-    """The partition of a region: its ARNs begin with it."""
-    if region.startswith("cn-"):
-        return "aws-cn"
-    return "aws-us-gov" if region.startswith("us-gov-") else "aws"
 
 
 def _sid(resources: tuple[str, ...], number: int) -> str:

@@ -26,7 +26,8 @@ def alarms(
     own_functions = default_functions(service) if functions is None else functions
     own_rules = default_rules(service) if rules is None else rules
     found: list[AnySpec] = [heartbeat(service), dead_letters(service), unpublished(service)]
-    found += [untold(service), undeliverable(service), unrouted(service), ledger_throttled(service)]
+    found += [untold(service), undeliverable(service), failed_deliveries(service), unrouted(service)]
+    found.append(ledger_throttled(service))
     if any(play.remediators for play in service.playbook.values()):
         found.append(not_ready(service))
     found += [failing(service, name) for name in own_functions]
@@ -206,6 +207,41 @@ def unrouted(service: Service) -> AlarmSpec:
         metric_name="Unrouted",
         dimensions=dimensions({"service": service.name}),
         statistic="Sum",
+        evaluation_periods=1,
+        datapoints_to_alarm=1,
+    )
+
+
+def failed_deliveries(service: Service) -> AlarmSpec:
+    """SNS could not deliver what was published.
+
+    The usual cause is a customer key whose policy does not admit SNS: the publisher sees no error.
+    https://docs.aws.amazon.com/sns/latest/dg/sns-monitoring-using-cloudwatch.html
+    """
+    topics = {"machines": f"sereno-{service.name}", "people": f"sereno-{service.name}-people"}
+    queries = [
+        MetricQuery(
+            part,
+            None,
+            "AWS/SNS",
+            "NumberOfNotificationsFailed",
+            dimensions({"TopicName": topic}),
+            60,
+            "Sum",
+            return_data=False,
+        )
+        for part, topic in topics.items()
+    ]
+    return _alarm(
+        service,
+        "topics",
+        "failed-deliveries",
+        "page",
+        f"SNS could not deliver messages of {' or '.join(topics.values())}. The publisher sees no error. The usual "
+        "cause is a customer key whose policy does not admit sns.amazonaws.com. What the notifier's queue did not "
+        "get is kept in the dead-letter queue.",
+        period=None,
+        metrics=(MetricQuery("failed", "SUM(METRICS())", label="failed deliveries"), *queries),
         evaluation_periods=1,
         datapoints_to_alarm=1,
     )

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from deploy.apply import states
 from deploy.apply.deployed import STACK, describe
-from deploy.apply.failure import Happening
+from deploy.apply.failure import Happening, mend
 from sereno.errors import SerenoError
 from sereno.model import Json
 
@@ -100,7 +100,9 @@ def make(client: Any, wanted: Wanted, name: str, sleep: Sleep = time.sleep) -> C
             client.delete_change_set(ChangeSetName=answer["Id"])
             if any(part in reason for part in _NO_CHANGE):
                 return ChangeSet(answer["Id"], answer["StackId"])
-            raise CannotBeMade(f"CloudFormation refuses the change: {reason.rstrip('.')}")
+            fix = mend(reason)
+            told = f"CloudFormation refuses the change: {reason.rstrip('.')}"
+            raise CannotBeMade(f"{told}\n{fix}" if fix else told)
         if waited >= MADE_WITHIN_S:
             raise TookTooLong(f"the change set {name} is still {found['Status']} after {waited:.0f} s")
         sleep(POLL_S)

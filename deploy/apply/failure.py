@@ -80,25 +80,53 @@ class Failure:
 # What failed only because something else did.
 _FOLLOWS = re.compile(r"cancelled|The following resource\(s\) failed", re.IGNORECASE)
 
+# The first that matches counts, so the narrower ones come first.
 MENDS: Sequence[tuple[str, str]] = (
+    (
+        r"Rule is too complex",
+        "The event pattern of that rule has too many wildcards. Sereno writes patterns without wildcards since this "
+        "was found: deploy with the newest version. If the rule is your own addition, match by prefix or suffix.",
+    ),
+    (
+        r"[Pp]olicy size|quota for PolicySize|quota for PoliciesPerRole",
+        "The role's policies are larger than IAM takes. The service names too many functions or tables: split it "
+        "into several services, each with its own sereno.yaml.",
+    ),
+    (
+        r"BlockPublicPolicy|Block ?Public ?Access|public policies are blocked|"
+        r"(?=.*PutBucketPolicy)(?=.*(AccessDenied|Access Denied|not authorized))",
+        "S3 refused a bucket policy. If the message names a permission, add s3:PutBucketPolicy to the credentials "
+        "that deploy. If it names Block Public Access, the account or the organisation forbids public objects, and "
+        "no permission changes that: choose a switch without a public bucket (docs/regions.md).",
+    ),
     (
         r"UnreservedConcurrentExecution|ReservedConcurrentExecutions for function decreases",
         "The account has too little concurrency to spare for Sereno's own functions. Ask for more under Service "
         "Quotas, Lambda, Concurrent executions, then deploy again.",
     ),
     (
-        r"is not authorized to perform|AccessDenied|Access Denied|not authorized",
-        "The credentials that deploy lack the permission that AWS names. docs/first-hour.md lists what deploying "
-        "needs.",
+        r"Rate exceeded|Throttl|TooManyRequests|Request limit exceeded",
+        "AWS throttled CloudFormation. Deploy again; resources that exist are not made twice.",
     ),
     (
-        r"already exists",
-        "Something of that name is there, outside this stack: left over from an earlier one, or another service of "
-        "the same name. Delete or rename it, then deploy again.",
+        r"is not authorized to perform|AccessDenied|Access Denied|not authorized|UnauthorizedOperation",
+        "The credentials that deploy (or the role given by --role-arn) lack the permission that AWS names. "
+        "`sereno policy deploy` prints the policy that deploying needs.",
     ),
     (
-        r"Rate exceeded|Throttl|TooManyRequests",
-        "AWS slowed CloudFormation down. Deploy again; what is there already is not made twice.",
+        r"No updates are to be performed|didn't contain changes",
+        "The stack is already as wanted; nothing has to be done.",
+    ),
+    (
+        r"is in ROLLBACK_COMPLETE|ROLLBACK_COMPLETE state and can not be updated",
+        "The stack's first creation failed, and CloudFormation can only delete what is left of it. `sereno deploy` "
+        "offers that, and keeps the ledger.",
+    ),
+    (
+        r"already exists|AlreadyExists|ResourceInUseException|ResourceConflict|ResourceExistenceCheck",
+        "A resource of that name exists outside this stack: left over from an earlier one, or made by another "
+        "service of the same name. `sereno deploy` takes over the ledger and the backup vault by itself; anything "
+        "else must be deleted or renamed first. Then deploy again.",
     ),
     (
         r"NoSuchKey|NoSuchBucket|The specified key does not exist|PermanentRedirect|GetObject",

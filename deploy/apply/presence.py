@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deploy.apply.deployed import answer, describe
+from deploy.config_recovery import APEX
 from deploy.synth import witness
 from sereno.errors import Problem
 from sereno.model import Json
@@ -16,7 +17,7 @@ from sereno.service import Api, Function, Service, Table
 # What must stay unreserved of an account's concurrency; Lambda refuses what would leave less.
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
 UNRESERVED_FLOOR = 100
-_GONE = frozenset({"ResourceNotFoundException", "NotFoundException", "NoSuchEntity"})
+_GONE = frozenset({"ResourceNotFoundException", "NotFoundException", "NoSuchEntity", "NoSuchHostedZone"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ def look(aws: Aws, service: Service) -> Presence:
         *(one for table in service.tables.values() for one in _table(aws, table)),
         *((True, one) for one in _apis(aws, service.apis)),
         *((True, one) for one in _stack(aws, service)),
+        *((True, one) for one in _zone(aws, service)),
     ]
     return Presence(
         tuple(problem for missing, problem in seen if missing),
@@ -136,6 +138,25 @@ def _rest_apis(client: Any) -> dict[str, list[str]]:
 
 def _stage(operation: Any, **params: Any) -> bool:
     return answer(_GONE, operation, **params) is not None
+
+
+def _zone(aws: Aws, service: Service) -> Iterator[Problem]:
+    """The hosted zone of the switch's records, which the standby's stack makes. Its name is known to Route 53 alone,
+    so only here is it seen whether a CNAME may stand at the customers' name."""
+    recovery = service.recovery
+    if recovery is None or not recovery.zone or not service.is_standby:
+        return
+    found = answer(_GONE, aws.client("route53").get_hosted_zone, Id=recovery.zone)
+    if found is None:
+        yield Problem("recovery.zone", recovery.zone, "is no hosted zone of this account")
+        return
+    zone = found["HostedZone"]["Name"].rstrip(".").lower()
+    name = recovery.name.rstrip(".").lower()
+    if name == zone:
+        yield Problem("recovery.url", recovery.url, APEX)
+    elif not name.endswith(f".{zone}"):
+        fix = f"is a name outside the hosted zone {recovery.zone}, which is {zone} (name the zone that holds it)"
+        yield Problem("recovery.url", recovery.url, fix)
 
 
 def _stack(aws: Aws, service: Service) -> Iterator[Problem]:

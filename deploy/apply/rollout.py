@@ -20,7 +20,7 @@ from deploy.apply.failure import Failure, first
 from deploy.apply.presence import headroom
 from deploy.synth import names
 from deploy.synth.split import PREFIX, Bundle
-from sereno.errors import InvalidInput, Problem, SerenoError
+from sereno.errors import InvalidInput, Problem, Refused, SerenoError
 from sereno.model import Json, Mode
 from sereno.ports import Aws, Remediator
 from sereno.service import Service
@@ -180,21 +180,35 @@ def make_way(aws: Aws, intent: Intent, name: str, hear: Hear = lambda _: None, s
 
 
 def make_bucket(aws: Aws, service: Service, hear: Hear = lambda _: None, sleep: Sleep = time.sleep) -> str:
-    """Makes Sereno's bucket of this account and region, by a little stack of its own. Raises Failed."""
+    """Makes Sereno's bucket of this account and region, by a little stack of its own. Raises Failed.
+
+    It is called only while the bucket is not there. A stack that is there all the same (its first creation failed, or
+    the bucket was deleted by hand, which no update brings back) is deleted first and made anew.
+    """
     client = aws.client("cloudformation")
     template = synth.packed(artifacts.bootstrap(service.account, service.region))
-    found = describe(client, artifacts.STACK)
+    if remains := describe(client, artifacts.STACK):
+        if states.advice(remains["StackStatus"]).way is states.Way.WAIT:
+            raise Refused(f"{artifacts.STACK}: {states.advice(remains['StackStatus']).why}")
+        _delete_remains(client, remains["StackId"], hear, sleep)
 
     def begin() -> Any:
-        operation = client.create_stack if found is None else client.update_stack
-        return operation(StackName=artifacts.STACK, TemplateBody=template)
+        return client.create_stack(StackName=artifacts.STACK, TemplateBody=template)
 
-    if found is not None and states.advice(found["StackStatus"]).way is not states.Way.UPDATE:
-        raise Failed(artifacts.STACK, found["StackStatus"], None)
     status, heard = change_set.watch(client, artifacts.STACK, begin, hear, sleep)
     if not states.well(status):
         raise Failed(artifacts.STACK, status, first(heard))
     return artifacts.bucket_name(service.account, service.region)
+
+
+def _delete_remains(client: Any, stack_id: str, hear: Hear, sleep: Sleep) -> None:
+    """Deletes a stack that holds nothing any more. Raises Failed."""
+
+    def begin() -> Any:
+        return client.delete_stack(StackName=stack_id)
+
+    gone = "DELETE_COMPLETE"
+    to_its_end(client, (artifacts.STACK, stack_id), begin, lambda status: status == gone, hear, sleep)
 
 
 def upload(aws: Aws, intent: Intent) -> int:

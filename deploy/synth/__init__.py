@@ -34,6 +34,7 @@ from deploy.synth.limits import packed, text
 from deploy.synth.split import Bundle, apart
 from sereno.errors import InvalidInput, Problem
 from sereno.model import Json
+from sereno.partition import console_host
 from sereno.ports import Remediator
 from sereno.service import Service
 
@@ -265,7 +266,7 @@ PARAMETERS: Json = {
         "AllowedPattern": r"^$|^arn:aws[a-z-]*:kms:.+:key/.+$",
         "Description": (
             "Customer key for the ledger, topic, queue and logs (optional). Its policy must admit "
-            "cloudwatch.amazonaws.com, events.amazonaws.com and logs of this region"
+            "cloudwatch.amazonaws.com, events.amazonaws.com, sns.amazonaws.com and logs of this region"
         ),
     },
 }
@@ -273,7 +274,7 @@ PARAMETERS: Json = {
 
 def _outputs(service: Service) -> Json:
     region = service.region
-    page = f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#dashboards/dashboard/"
+    page = f"https://{console_host(region)}/cloudwatch/home?region={region}#dashboards/dashboard/"
     return {
         "Ledger": {"Description": "The ledger table", "Value": {"Ref": "Ledger"}},
         "Topic": {"Description": "What remediators and incidents do, for machines", "Value": {"Ref": "Topic"}},

@@ -40,7 +40,8 @@ def resources(service: Service) -> Json:
         **topic_of_people(service),
         "Notices": _queue(service),
         "NoticesDead": _dead(service),
-        "NoticesPolicy": _queue_policy(),
+        "NoticesPolicy": _queue_policy("Notices"),
+        "NoticesDeadPolicy": _queue_policy("NoticesDead"),
         "NoticesSubscription": {
             "Type": "AWS::SNS::Subscription",
             "Properties": {
@@ -48,6 +49,8 @@ def resources(service: Service) -> Json:
                 "Protocol": "sqs",
                 "Endpoint": {"Fn::GetAtt": ["Notices", "Arn"]},
                 "RawMessageDelivery": True,
+                # What SNS cannot deliver (a key that does not admit it, say) is kept, and rings `undeliverable`.
+                "RedrivePolicy": {"deadLetterTargetArn": {"Fn::GetAtt": ["NoticesDead", "Arn"]}},
             },
         },
         **functions.resources(service, notifier(service)),
@@ -230,19 +233,21 @@ def _kept(service: Service) -> Json:
     }
 
 
-def _queue_policy() -> Json:
+def _queue_policy(queue_id: str) -> Json:
+    """The topic may send to the queue: its messages, or to the dead-letter queue those that it could not deliver.
+    https://docs.aws.amazon.com/sns/latest/dg/sns-dead-letter-queues.html"""
     statement = {
         "Sid": "MessagesOfTheTopic",
         "Effect": "Allow",
         "Principal": {"Service": "sns.amazonaws.com"},
         "Action": "sqs:SendMessage",
-        "Resource": {"Fn::GetAtt": ["Notices", "Arn"]},
+        "Resource": {"Fn::GetAtt": [queue_id, "Arn"]},
         "Condition": {"ArnEquals": {"aws:SourceArn": {"Ref": "Topic"}}},
     }
     return {
         "Type": "AWS::SQS::QueuePolicy",
         "Properties": {
-            "Queues": [{"Ref": "Notices"}],
+            "Queues": [{"Ref": queue_id}],
             "PolicyDocument": {"Version": "2012-10-17", "Statement": [statement]},
         },
     }

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from deploy.config_recovery import HEALTH_SWITCH, METRIC_SWITCH, WEIGHTED
 from deploy.iam import partition
-from deploy.synth import store
+from deploy.synth import names, store
 from sereno.model import Json
 from sereno.service import Recovery, Service
 from sereno.serving import OUT_WORD
@@ -111,10 +111,14 @@ def _checks(service: Service, recovery: Recovery) -> Json:
     as long as both are healthy, and a checker that cannot see the switch counts it as not set."""
     if recovery.strategy == WEIGHTED:
         return {}
+    switch = _check(service, "switch", _switch(service, recovery))
+    if recovery.strategy == METRIC_SWITCH:
+        # The check names its alarm as text, so CloudFormation cannot see that the alarm must exist first.
+        switch["DependsOn"] = [names.logical("Alarm", _alarm_name(service))]
     both = [{"Fn::GetAtt": [one, "HealthCheckId"]} for one in ("PrimaryCheck", "SwitchCheck")]
     return {
         "PrimaryCheck": _check(service, "primary", _answers(recovery)),
-        "SwitchCheck": _check(service, "switch", _switch(service, recovery)),
+        "SwitchCheck": switch,
         "TrafficCheck": _check(
             service, "traffic", {"Type": "CALCULATED", "ChildHealthChecks": both, "HealthThreshold": len(both)}
         ),
@@ -135,16 +139,14 @@ def _answers(recovery: Recovery) -> Json:
 
 def _switch(service: Service, recovery: Recovery) -> Json:
     if recovery.strategy == METRIC_SWITCH:
-        from alarms.packs import regions
-
         return {
             "Type": "CLOUDWATCH_METRIC",
-            "AlarmIdentifier": {"Name": regions.switched(service).name, "Region": recovery.standby},
+            "AlarmIdentifier": {"Name": _alarm_name(service), "Region": recovery.standby},
             "InsufficientDataHealthStatus": "LastKnownStatus",
         }
     return {
         "Type": "HTTPS_STR_MATCH",
-        "FullyQualifiedDomainName": f"{recovery.bucket}.s3.{recovery.standby}.amazonaws.com",
+        "FullyQualifiedDomainName": urlsplit(recovery.bucket_url).netloc,
         "Port": 443,
         "ResourcePath": f"/{key(service)}",
         "SearchString": OUT_WORD,
@@ -153,6 +155,13 @@ def _switch(service: Service, recovery: Recovery) -> Json:
         "RequestInterval": INTERVAL_S,
         "FailureThreshold": SWITCH_LOOKS,
     }
+
+
+def _alarm_name(service: Service) -> str:
+    """The alarm that says whether the switch is set."""
+    from alarms.packs import regions  # only where there is a second region
+
+    return regions.switched(service).name
 
 
 def _check(service: Service, name: str, config: Json) -> Json:

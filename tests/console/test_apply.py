@@ -69,10 +69,10 @@ class Account(CommandOf):
         self.aws.client("cloudformation").create_stack(StackName=STACK, TemplateBody=json.dumps(little))
         self.force(status)
 
-    def force(self, status: str) -> None:
+    def force(self, status: str, name: str = STACK) -> None:
         """The stack is in another status, as a failure on AWS would leave it."""
         backend = self._backend()
-        next(one for one in backend.stacks.values() if one.name == STACK).status = status
+        next(one for one in backend.stacks.values() if one.name == name).status = status
 
     def _backend(self) -> Any:
         from moto.backends import get_backend
@@ -259,6 +259,34 @@ def test_a_bucket_that_is_not_there_is_not_made_by_another_name(account):
     assert found["Architectures"] == ["x86_64"]
     # What was chosen once stays chosen.
     assert account.planned()["changes"] == []
+
+
+def test_a_bucket_deleted_by_hand_is_made_again_although_its_stack_is_there(account):
+    account.sereno("deploy", "--yes")
+    bucket = f"sereno-artifacts-{ACCOUNT}-{REGION}"
+    store = account.aws.client("s3")
+    for one in store.list_object_versions(Bucket=bucket)["Versions"]:
+        store.delete_object(Bucket=bucket, Key=one["Key"], VersionId=one["VersionId"])
+    store.delete_bucket(Bucket=bucket)
+    account.write(CONFIG + "objectives: {p99: 700ms}\n")
+    account.sereno("deploy", "--yes")
+    assert account.status() == "UPDATE_COMPLETE"
+    assert bucket in {one["Name"] for one in store.list_buckets()["Buckets"]}
+
+
+def test_an_artifact_stack_whose_creation_failed_is_made_anew(account):
+    little = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "remains"}}}}
+    account.aws.client("cloudformation").create_stack(StackName="sereno-artifacts", TemplateBody=json.dumps(little))
+    account.force("ROLLBACK_COMPLETE", "sereno-artifacts")
+    account.sereno("deploy", "--yes")
+    assert account.status() == "CREATE_COMPLETE"
+
+
+def test_an_artifact_stack_that_somebody_else_is_changing_is_left_alone(account):
+    little = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "remains"}}}}
+    account.aws.client("cloudformation").create_stack(StackName="sereno-artifacts", TemplateBody=json.dumps(little))
+    account.force("UPDATE_IN_PROGRESS", "sereno-artifacts")
+    assert "sereno-artifacts: the stack is UPDATE_IN_PROGRESS" in account.refused("deploy", "--yes")
 
 
 def test_a_stack_whose_creation_failed_is_explained_deleted_and_made_anew(account):

@@ -156,3 +156,29 @@ def test_a_zones_shift_is_refused_with_the_reason(strategy):
     (problem,) = told.value.problems
     assert str(problem).startswith(f'recovery.strategy: "{strategy}" is for load balancers')
     assert "write health-switch" in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (SHOP.replace("eu-central-1", "us-gov-west-1"), "lie in different partitions of AWS"),
+        (SHOP.replace("eu-north-1", "cn-north-1"), "lie in different partitions of AWS"),
+        (
+            SHOP.replace("eu-west-1", "cn-north-1")
+            .replace("eu-central-1", "cn-northwest-1")
+            .replace("  witness: eu-north-1\n", ""),
+            "recovery: is not supported in the partition aws-cn",
+        ),
+        (
+            SHOP.replace("https://api.shop.example", "https://shop.example") + "  zone: Z0123456789ABCDEFGHIJ\n",
+            "is the apex of its zone",
+        ),
+    ],
+)
+def test_what_route_53_cannot_do_is_refused(text, told):
+    with pytest.raises(InvalidInput, match=told):
+        compiled(text)
+
+
+def test_a_name_of_two_labels_needs_no_record_without_a_zone():
+    assert compiled(SHOP.replace("https://api.shop.example", "https://shop.example"))

@@ -31,7 +31,7 @@ def test_a_policy_in_the_pages_names_actions_that_aws_knows(docs, page):
 def test_the_key_admits_whoever_the_template_lets_use_it(docs):
     template = json.dumps(golden.template_of(golden.TECHMODA))
     admitted = json.dumps(policy(docs, "encryption.md"))
-    for service in ("cloudwatch.amazonaws.com", "events.amazonaws.com"):
+    for service in ("cloudwatch.amazonaws.com", "events.amazonaws.com", "sns.amazonaws.com"):
         assert service in template
         assert service in admitted
     assert "logs.eu-west-1.amazonaws.com" in admitted

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -18,7 +19,7 @@ from remediators.clients import BotocoreAws
 from remediators.ledger import Ledger
 from sereno.lifecycle import Remediation
 from sereno.model import Mode, Signal, Status, Target
-from sereno.service import Api, Function, Index, Service, Table
+from sereno.service import Api, Function, Index, Recovery, Service, Table
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 NOON = datetime(2026, 9, 29, 12, 0, tzinfo=UTC)
@@ -108,6 +109,33 @@ def test_an_api_is_there_with_its_stage(aws):
 def test_a_stack_that_is_declared_is_there(aws):
     missing, _ = told(aws, shop(stack="shop"))
     assert missing == ['stack: "shop" is no stack in this account and region']
+
+
+@pytest.mark.parametrize(
+    ("zone", "wanted"),
+    [
+        ("shop.example.", []),
+        ("api.shop.example.", ['recovery.url: "https://api.shop.example" is the apex of its zone']),
+        ("other.example.", ["is a name outside the hosted zone"]),
+    ],
+)
+def test_the_name_of_the_switch_lies_below_the_apex_of_its_zone(aws, zone, wanted):
+    made = aws.client("route53").create_hosted_zone(Name=zone, CallerReference="1")["HostedZone"]["Id"]
+    url = "https://api.shop.example"
+    recovery = Recovery(
+        primary="eu-central-1",
+        standby=REGION,
+        witness="eu-north-1",
+        url=url,
+        urls={},
+        name="api.shop.example",
+        zone=made.removeprefix("/hostedzone/"),
+    )
+    found, _ = told(aws, shop(recovery=recovery))
+    assert len(found) == len(wanted)
+    assert all(text in one for text, one in zip(wanted, found, strict=True))
+    absent = replace(recovery, zone="Z0123456789ABCDEFGHIJ")
+    assert "is no hosted zone of this account" in told(aws, shop(recovery=absent))[0][0]
 
 
 def test_another_account_is_told_alone(aws):

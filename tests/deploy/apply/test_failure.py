@@ -44,7 +44,7 @@ def test_a_nested_stack_is_no_cause_while_one_of_its_resources_is():
     outside = line(7, "AlarmsA", "CREATE_FAILED", "Embedded stack was not created", kind=failure.STACK)
     found = failure.first([outside, inside])
     assert found is not None
-    assert (found.logical_id, "slowed" in found.mend) == ("A", True)
+    assert (found.logical_id, "throttled" in found.mend) == ("A", True)
     alone = failure.first([outside])
     assert alone is not None
     assert alone.logical_id == "AlarmsA"
@@ -70,6 +70,20 @@ def test_only_followers_are_better_than_nothing():
         ("User: arn:aws:iam::1:user/x is not authorized to perform: lambda:CreateFunction", "lack the permission"),
         ("Your access has been denied by S3, please make sure GetObject: The specified key does not exist", "bucket"),
         ("TooManyRequestsException: Rate exceeded", "Deploy again"),
+        ("User: arn:aws:iam::1:user/x is not authorized to perform: iam:CreateRole", "sereno policy deploy"),
+        ("Event pattern is not valid. Reason: Rule is too complex - try using fewer wildcard", "prefix or suffix"),
+        ("Maximum policy size of 10240 bytes exceeded for role sereno-shop-RoundRole (LimitExceeded)", "split"),
+        ("Cannot exceed quota for PolicySize: 6144", "split"),
+        ("arn:aws:backup:eu-west-1:1:backup-vault:sereno-shop AlreadyExistsException", "takes over"),
+        ("No updates are to be performed.", "nothing has to be done"),
+        ("Stack:arn is in ROLLBACK_COMPLETE state and can not be updated.", "offers that"),
+        ("API: s3:PutBucketPolicy Access Denied", "no permission changes that"),
+        (
+            "User: x is not authorized to perform: s3:PutBucketPolicy on resource: y because public policies are "
+            "prevented by the BlockPublicPolicy setting in S3 Block Public Access.",
+            "without a public bucket",
+        ),
+        ("Rate exceeded for operation 'PutMetricAlarm: not authorized to wait'", "throttled"),
         ("The KMS key policy: kms:Decrypt", "customer key"),
         ("Maximum number of rules exceeded: LimitExceeded", "quota"),
     ],

@@ -216,6 +216,9 @@ def test_without_a_hosted_zone_there_is_a_switch_and_no_record():
 
 def test_a_metric_switch_reads_an_alarm_of_the_standby_and_keeps_its_state_in_silence():
     service, template = watches(TEXT.replace("health-switch", "metric-switch"))[STANDBY]
+    (needed,) = template["Resources"]["SwitchCheck"]["DependsOn"]
+    named = properties(template, "SwitchCheck")["HealthCheckConfig"]["AlarmIdentifier"]["Name"]
+    assert properties(template, needed)["AlarmName"] == named
     assert "SwitchBucket" not in template["Resources"]
     check = properties(template, "SwitchCheck")["HealthCheckConfig"]
     assert check["InsufficientDataHealthStatus"] == "LastKnownStatus"
