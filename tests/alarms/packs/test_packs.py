@@ -194,7 +194,7 @@ class TestWatchman:
         found = all_alarms(TECHMODA, functions=["f"], rules=["r"])
         own = {spec.name for spec in found if spec.name.startswith("sereno-")}
         assert {"sereno-techmoda/f/errors", "sereno-techmoda/r/undelivered"} <= own
-        assert len(own) == 10
+        assert len(own) == 11
 
     def test_the_ledger_that_it_takes_for_granted_is_the_one_that_is_deployed(self):
         table = store.ledger(TECHMODA)["Properties"]
