@@ -12,9 +12,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from deploy.iam import partition
 from sereno.errors import InvalidInput, Problem
 from sereno.model import Json
+from sereno.partition import partition
 from sereno.ports import Aws
 from sereno.service import Service
 

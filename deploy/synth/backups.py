@@ -7,9 +7,9 @@ and one that lies where the first region's loss does not reach it.
 from __future__ import annotations
 
 from deploy import iam
-from deploy.iam import partition
 from deploy.synth import names, store
 from sereno.model import Json
+from sereno.partition import partition
 from sereno.service import Recovery, Service
 
 # Point-in-time recovery reaches as far back; a copy in the other region should too.

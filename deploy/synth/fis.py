@@ -12,11 +12,11 @@ import json
 
 from deploy import iam
 from deploy.config_recovery import BUCKET_LIMIT
-from deploy.iam import partition
 from deploy.synth import names, store
 from deploy.synth.experiments import ACTIONS_LIMIT, PAUSE, WAIT, Experiment, Fault, of
 from sereno.errors import InvalidInput, Problem
 from sereno.model import Json
+from sereno.partition import partition
 from sereno.service import Service
 
 GUIDE = "https://docs.aws.amazon.com/fis/latest/userguide/"

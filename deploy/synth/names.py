@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-from deploy.iam import partition
+from sereno.partition import partition
 from sereno.service import Service
 
 _MARKS = re.compile(r"[^A-Za-z0-9]+")

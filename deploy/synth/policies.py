@@ -10,9 +10,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from deploy.iam import partition
 from sereno.errors import SerenoError
 from sereno.model import Json
+from sereno.partition import partition
 from sereno.service import Service
 
 # All inline policies of a role together; each managed policy; managed policies attached to a role.

@@ -8,6 +8,7 @@ from deploy import iam
 from deploy.synth import functions, names, rules, store
 from deploy.synth.functions import Code
 from sereno.model import Json
+from sereno.partition import partition
 from sereno.ports import Permission, Remediator
 from sereno.service import REGION_OUT, Recovery, Service
 
@@ -99,7 +100,7 @@ def _statements(found: Json) -> list[Json]:
 def _key_of_the_standby(service: Service, recovery: Recovery) -> Json:
     """The standby's ledger is encrypted with a key of its own region. A multi-Region key has the same id there.
     https://docs.aws.amazon.com/kms/latest/developerguide/multi-region-keys-overview.html"""
-    place = f"arn:{iam.partition(recovery.standby)}:kms:{recovery.standby}:{service.account}"
+    place = f"arn:{partition(recovery.standby)}:kms:{recovery.standby}:{service.account}"
     return {
         "Sid": "KeyOfTheStandby",
         "Effect": "Allow",

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 
-from deploy.iam import partition
 from deploy.synth import names
 from sereno.errors import InvalidInput, Problem
 from sereno.model import Json
+from sereno.partition import partition
 from sereno.service import WITHOUT_ALARM, Service
 
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html

@@ -10,9 +10,9 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from deploy.config_recovery import HEALTH_SWITCH, METRIC_SWITCH, WEIGHTED
-from deploy.iam import partition
 from deploy.synth import names, store
 from sereno.model import Json
+from sereno.partition import partition
 from sereno.service import Recovery, Service
 from sereno.serving import OUT_WORD
 
