@@ -104,6 +104,7 @@ class SlackServer(Server):
     def __init__(self) -> None:
         super().__init__()
         self.messages: dict[str, dict[str, Any]] = {}
+        self.posted: list[dict[str, Any]] = []  # as they were before any edit
         self.refused: dict[str, str] = {}  # by method, the error that Slack answers
         self.refused_blocks: dict[str, str] = {}  # likewise, to what has blocks
 
@@ -133,6 +134,7 @@ class SlackServer(Server):
             return {"ok": False, "error": "thread_not_found"}
         ts = f"1790000000.{len(self.messages):06d}"
         self.messages[ts] = {**asked, "ts": ts}
+        self.posted.append(dict(self.messages[ts]))
         return {"ok": True, "ts": ts, "channel": CHANNEL}
 
     def chat_update(self, asked: dict[str, Any]) -> dict[str, Any]:

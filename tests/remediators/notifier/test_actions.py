@@ -129,7 +129,6 @@ FORGED = [
     ("signed in the future", {"age_s": -301}),
     ("another service's button", {"service": "shop"}),
     ("another channel", {"channel": "C9999999999"}),
-    ("somebody who may not", {"user": "U9999999999"}),
     ("no verb of ours", {"action_id": "sereno:destroy", "verb": "destroy"}),
     ("a verb and its button differ", {"action_id": "sereno:keep"}),
     ("an id that is no id", {"id": "../x y"}),
@@ -280,3 +279,19 @@ def test_whoever_knows_the_address_cannot_make_the_function_fail(night, changed)
     assert actions.handler(event, None)["statusCode"] == 401
     assert world(night) == before
     assert night.telemetry.total("Forged") == 1
+
+
+@pytest.mark.parametrize("verb", ["approve", "refuse", "mute"])
+def test_who_may_not_press_is_told_why_and_whom_to_ask_and_nothing_changes(night, verb):
+    before = world(night)
+    assert press(night, verb, user="U9999999999") == 200, "Slack shows any other answer as an error without a reason"
+    assert night.told == [f"Nothing was noted: you are not among notifications.slack.approvers. Ask <@{USER}>."]
+    assert world(night) == before
+    assert (night.telemetry.total("NotAllowed"), night.telemetry.total("Forged")) == (1, 0)
+
+
+def test_an_approval_names_what_it_costs(night):
+    dear = replace(night.asked, plan=replace(night.asked.plan, monthly_cost=1234.5))
+    night.asked = night.books.save(dear, before=night.asked, now=night.clock.now())
+    assert press(night) == 200
+    assert night.told[-1].endswith("It costs about 1,234.50 USD a month while it is active.")
