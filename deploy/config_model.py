@@ -248,6 +248,25 @@ class RouteConfig(Model):
     )
 
 
+class ContactConfig(Model):
+    """Whom a page goes to that nobody has acknowledged."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,29}$")]
+    after: Annotated[Minutes, between(60, 86_400, "must lie between 1m and 24h")]
+    mention: tuple[SlackMention, ...] = ()
+    pagerduty: PagerDutyConfig | None = None
+
+
+class EscalationConfig(Model):
+    """What happens to a page that nobody acknowledges."""
+
+    repeat: Annotated[Minutes, between(60, 86_400, "must lie between 1m and 24h")] = Field(
+        default=900, description="It is repeated in Slack and email so often."
+    )
+    times: Annotated[int, Field(ge=0, le=20)] = 3
+    contacts: tuple[ContactConfig, ...] = ()
+
+
 class NotificationsConfig(Model):
     """Who is told, how, and in which language."""
 
@@ -258,6 +277,7 @@ class NotificationsConfig(Model):
     pagerduty: PagerDutyConfig | None = None
     opscenter: bool = False
     routes: tuple[RouteConfig, ...] = ()
+    escalation: EscalationConfig | None = None
     page: Url | None = Field(default=None, description="Where the on-call page stands; messages link to it.")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from deploy import units
-from deploy.config_model import NotificationsConfig
+from deploy.config_model import EscalationConfig, NotificationsConfig, PagerDutyConfig
 from sereno.errors import Problem
 from sereno.model import Json
 
@@ -36,17 +36,33 @@ def compiled(config: NotificationsConfig) -> Json:
         }
         if config.slack
         else None,
-        "pagerduty": {"secret": config.pagerduty.secret, "region": config.pagerduty.region}
-        if config.pagerduty
-        else None,
+        "pagerduty": _pagerduty(config.pagerduty) if config.pagerduty else None,
         "ops_center": config.opscenter,
         "routes": [
             {"severities": list(one.severity), "to": list(one.to), "hours": _hours(one.hours)}
             for one in config.routes
         ],
         "page_url": config.page or "",
+        "escalation": _escalation(config.escalation) if config.escalation else None,
         "offsets": [list(one) for one in offsets(config.timezone)],
     }
+
+
+def _escalation(config: EscalationConfig) -> Json:
+    contacts = [
+        {
+            "name": one.name,
+            "after_s": one.after,
+            "mention": list(one.mention),
+            "pagerduty": _pagerduty(one.pagerduty) if one.pagerduty else None,
+        }
+        for one in config.contacts
+    ]
+    return {"repeat_s": config.repeat, "times": config.times, "contacts": contacts}
+
+
+def _pagerduty(config: PagerDutyConfig) -> Json:
+    return {"secret": config.secret, "region": config.region}
 
 
 @lru_cache(maxsize=8)
@@ -91,6 +107,7 @@ def problems(raw: Mapping[str, Any]) -> Iterator[Problem]:
             if key and not raw.get(key):
                 mend = f"is not declared (write notifications.{key})"
                 yield Problem(f"notifications.routes[{number}].to", channel, mend)
+    yield from _contact_problems(raw)
     if not routes:
         return
     used = {channel for route in routes for channel in _named(route)}
@@ -102,6 +119,23 @@ def problems(raw: Mapping[str, Any]) -> Iterator[Problem]:
         span = "at any time" if end - start == WEEK_MIN else f"{_moment(start)} to {_moment(end)}"
         mend = "has no route for pages: nobody is paged then (add one without hours to slack, pagerduty or email)"
         yield Problem("notifications.routes", span, mend)
+
+
+def _contact_problems(raw: Mapping[str, Any]) -> Iterator[Problem]:
+    escalation = raw.get("escalation")
+    contacts = escalation.get("contacts") if isinstance(escalation, Mapping) else None
+    seen: set[str] = set()
+    for number, contact in enumerate(contacts if isinstance(contacts, list) else []):
+        if not isinstance(contact, Mapping):
+            continue
+        place, name = f"notifications.escalation.contacts[{number}]", str(contact.get("name", ""))
+        if not contact.get("mention") and not contact.get("pagerduty"):
+            yield Problem(place, name, "names nobody to reach (write mention: [U...] or pagerduty: {secret: ...})")
+        if contact.get("mention") and not raw.get("slack"):
+            yield Problem(f"{place}.mention", name, "needs Slack, which is not declared (write notifications.slack)")
+        if name in seen:
+            yield Problem(f"{place}.name", name, "stands twice")
+        seen.add(name)
 
 
 def uncovered(routes: Sequence[Mapping[str, Any]]) -> list[tuple[int, int]]:

@@ -195,6 +195,45 @@ class PagerDuty:
 
 
 @dataclass(frozen=True, slots=True)
+class Contact:
+    """Whom a page goes to that nobody has acknowledged, `after_s` seconds after it: a PagerDuty service of their own,
+    ids that Slack mentions, or both."""
+
+    name: str
+    after_s: int
+    mention: tuple[str, ...] = ()
+    pagerduty: PagerDuty | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """What happens to a page that nobody acknowledges: it is repeated every `repeat_s` seconds, at most `times`, and
+    goes to one contact after another."""
+
+    repeat_s: int
+    times: int
+    contacts: tuple[Contact, ...] = ()
+
+    @property
+    def lasts_s(self) -> int:
+        """Seconds from the page to the last step."""
+        return max(self.repeat_s * self.times, *(one.after_s for one in self.contacts), 0)
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> Escalation:
+        contacts = tuple(
+            Contact(
+                one["name"],
+                one["after_s"],
+                tuple(one.get("mention", ())),
+                PagerDuty(**one["pagerduty"]) if one.get("pagerduty") else None,
+            )
+            for one in data.get("contacts", ())
+        )
+        return Escalation(data["repeat_s"], data["times"], contacts)
+
+
+@dataclass(frozen=True, slots=True)
 class Hours:
     """When a route is open, in the time zone of the notifications: days of the week (0 is Monday) and minutes of the
     day, the last one excluded. An end before the start lies on the next day."""
@@ -227,6 +266,7 @@ class Notices:
     routes: tuple[Route, ...] = ()
     page_url: str = ""
     offsets: tuple[tuple[int, int], ...] = ()
+    escalation: Escalation | None = None
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Notices:
@@ -248,6 +288,7 @@ class Notices:
                 for one in data.get("routes", ())
             ),
             page_url=data.get("page_url", ""),
+            escalation=Escalation.from_json(data["escalation"]) if data.get("escalation") else None,
             offsets=tuple((int(since), int(seconds)) for since, seconds in data.get("offsets", ())),
         )
 

@@ -173,6 +173,8 @@ def _channels(service: Service) -> tuple[Permission, ...]:
         found.append(_secret(notices.slack.secret))
     if routing.PAGERDUTY in declared and notices.pagerduty:
         found.append(_secret(notices.pagerduty.secret))
+    contacts = notices.escalation.contacts if notices.escalation else ()
+    found += [_secret(one.pagerduty.secret) for one in contacts if one.pagerduty]
     if routing.OPS_CENTER in declared:
         item = "arn:{partition}:ssm:{region}:{account}:opsitem/*"
         found += [

@@ -114,6 +114,13 @@ class Book:
         kept = from_json(json.loads(old["state"]["S"]), asks) if "state" in old else Kept(asks=asks)
         return Shown(where, newest, tried, "paged" in old, over_at, kept)
 
+    def kept(self, thread: str, channel: str) -> Kept | None:
+        """What a thread has shown in a channel, without its asks; None where it has shown nothing."""
+        row = self._call(
+            "get_item", TableName=self._table, Key=items.key(_place(thread, channel), "THREAD"), ConsistentRead=True
+        ).get("Item", {})
+        return from_json(json.loads(row["state"]["S"]), {}) if "state" in row else None
+
     def has_paged(self, thread: str, channel: str) -> bool:
         """Whether a page of this thread is, or may be, in a channel."""
         row = self._call(

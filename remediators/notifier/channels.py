@@ -70,7 +70,7 @@ class Post:
     the thread, `taken` says that a person has it. `digest` says that it is about many things and belongs to no
     thread. `at` is when it happened (epoch seconds); `late` says that the thread's end, which came after, is shown
     already; `louder` that nothing so loud has been shown in its thread. `state` is the incident as it stands with
-    this news."""
+    this news, `mention` whom it notifies beside those that its severity does."""
 
     key: str
     thread: str
@@ -92,6 +92,7 @@ class Post:
     late: bool = False
     louder: bool = False
     state: State | None = None
+    mention: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

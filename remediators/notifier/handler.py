@@ -19,6 +19,7 @@ from remediators.notifier import routing
 from remediators.notifier.book import Book
 from remediators.notifier.channels import Channel
 from remediators.notifier.email import Email
+from remediators.notifier.escalation import name_of
 from remediators.notifier.notice import Notice, read
 from remediators.notifier.notifier import Left, Notifier
 from remediators.notifier.ops_center import OpsCenter
@@ -48,7 +49,7 @@ def handler(event: Any, context: Any) -> Json:
     with invocation(os.environ, context, "notifier") as watch:
         notifier = of(watch, os.environ)
         if isinstance(event, Mapping) and event.get("sereno") == TICK:
-            return {"digests": notifier.tick()}
+            return {"digests": notifier.tick(), "reminders": notifier.remind()}
         return answer(watch, notifier, records_of(event), os.environ.get("SERENO_QUEUE", ""))
 
 
@@ -93,6 +94,10 @@ def channels(watch: Watch, environment: Mapping[str, str]) -> dict[str, Channel]
         elif name == routing.PAGERDUTY and notices.pagerduty:
             endpoint = ENDPOINTS[notices.pagerduty.region]
             found[name] = PagerDuty(secrets, notices.pagerduty.secret, endpoint=endpoint)
+    for contact in notices.escalation.contacts if notices.escalation else ():
+        if contact.pagerduty:
+            endpoint, secret = ENDPOINTS[contact.pagerduty.region], contact.pagerduty.secret
+            found[name_of(contact)] = PagerDuty(secrets, secret, contact=contact.name, endpoint=endpoint)
     return found
 
 

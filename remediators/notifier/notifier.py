@@ -11,17 +11,18 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from remediators.incidents import IncidentBook
-from remediators.notifier import routing, state
+from remediators.notifier import escalation, routing, state
 from remediators.notifier.book import Book, Digest, Shown, newer
 from remediators.notifier.channels import Channel, Post, RateLimited, Refused, Thread, Unavailable
 from remediators.notifier.notice import Notice
 from remediators.notifier.routing import BEST_EFFORT, route
+from remediators.notifier.state import Kept
 from remediators.notifier.wording import Wording
 from sereno.errors import LedgerUnavailable, SerenoError
 from sereno.incident import SEVERITIES, Incident
 from sereno.model import Status
 from sereno.ports import Clock, Telemetry
-from sereno.service import Notices
+from sereno.service import Escalation, Notices
 
 # What a person can read in a minute; more than that is told together, pages excepted.
 PER_MINUTE = 10
@@ -83,6 +84,34 @@ class Notifier:
                 told += done
         return told
 
+    def remind(self) -> int:
+        """Takes the next step of the escalation for each page that nobody has acknowledged; how many steps were shown
+        or are to be tried again. Raises LedgerUnavailable."""
+        policy, now, shown = self.notices.escalation, self.clock.now(), 0
+        if policy is None:
+            return 0
+        for incident in self.incidents.open():
+            if not incident.is_open or not escalation.waits(incident, now) or self.time_left() < MARGIN_S:
+                continue
+            there = {name: self.book.kept(incident.id, name) for name in self.channels}
+            pages = {name: kept for name, kept in there.items() if kept and kept.paged_at is not None}
+            shown += sum(self._step(step, incident, pages) for step in self._due(policy, pages, now))
+        return shown
+
+    def _due(self, policy: Escalation, pages: Mapping[str, Kept], now: datetime) -> list[escalation.Step]:
+        first = min((kept.paged_at for kept in pages.values() if kept.paged_at is not None), default=None)
+        return escalation.due(policy, first, now) if first is not None else []
+
+    def _step(self, step: escalation.Step, incident: Incident, pages: Mapping[str, Kept]) -> int:
+        """A repeat goes where the page went; a contact is called wherever the page went."""
+        first = min(pages.values(), key=lambda kept: kept.paged_at or 0.0)
+        mention = self.notices.slack.mention.get("page", ()) if self.notices.slack else ()
+        post = escalation.post(step, incident, first, mention, Wording(self.notices), self.clock.now())
+        names = [name for name in step.channels if name in self.channels and (step.contact or name in pages)]
+        for name in names:
+            self._to_channel(name, incident.id, {0: post}, {}, incident)
+        return len(names)
+
     def _tell_thread(
         self, thread: str, news: Sequence[tuple[int, Notice]], wording: Wording, left: dict[int, float]
     ) -> None:
@@ -122,6 +151,10 @@ class Notifier:
             return None if self._gives_up(name, error, posts.values()) else after_s
         self.book.close(thread, name)
         return None
+
+    @property
+    def _lasts_s(self) -> float:
+        return self.notices.escalation.lasts_s if self.notices.escalation else 0.0
 
     def _failed(self, name: str, thread: str, error: RateLimited | Unavailable | Refused) -> float:
         """Notes that a channel did not take it; after how many seconds to try again."""
@@ -164,7 +197,7 @@ class Notifier:
                 continue
             late = over_at is not None and not post.over and post.at <= over_at
             louder = kept.is_louder(post)
-            kept = kept.after(replace(post, late=late))
+            kept = kept.after(replace(post, late=late)).paged(post, now.timestamp(), self._lasts_s)
             full = replace(post, late=late, louder=louder, state=state.shown(kept, incident, wording))
             try:
                 thread = channel.deliver(full, replace(thread, over=over_at is not None))
@@ -212,7 +245,7 @@ class Notifier:
         """The channels that hear of a notice. That somebody has an incident is for every channel where a page of it
         may stand, whatever the hour and however loud it is now."""
         found = route(self.notices, self.emails, notice.severity, now, over=notice.is_over)
-        if notice.kind != "incident" or notice.is_over:
+        if notice.kind != "incident":
             return found
         rest = [name for name in self.channels if name not in found]
         return [*found, *(name for name in rest if self.book.has_paged(notice.thread, name))]

@@ -34,18 +34,20 @@ SEVERITY = {"page": "critical", "ticket": "warning", "info": "info"}
 
 
 class PagerDuty:
-    """Sends events. `pool` and `endpoint` are for tests against a server of their own."""
-
-    name = PAGERDUTY
+    """Sends events. `contact` is whose service it is, where it is an escalation's: its alerts have keys of their own.
+    `pool` and `endpoint` are for tests against a server of their own."""
 
     def __init__(
         self,
         secrets: Secrets,
         secret: str,
         *,
+        contact: str = "",
         endpoint: str = ENDPOINTS["us"],
         pool: urllib3.PoolManager | None = None,
     ) -> None:
+        self.name = f"{PAGERDUTY}:{contact}" if contact else PAGERDUTY
+        self._contact = contact
         self._secrets = secrets
         self._secret = secret
         self._endpoint = endpoint
@@ -60,10 +62,10 @@ class PagerDuty:
         if post.late:
             return thread  # its incident is over: a new alert would wake somebody, and nothing would end it
         routing_key = self._secrets.value(self._secret, "routing_key")
-        self._send(event(post, routing_key))
+        self._send(event(post, routing_key, self._contact))
         # After its end the same key would open a new alert: only a page may do so.
         # https://developer.pagerduty.com/docs/events-api-v2-overview
-        return thread.at("" if post.over else dedup_key(post))
+        return thread.at("" if post.over else dedup_key(post, self._contact))
 
     def _send(self, body: Json) -> None:
         try:
@@ -92,10 +94,10 @@ def _pages(post: Post) -> bool:
     return post.severity == "page" and post.status not in frozenset(Stage)
 
 
-def event(post: Post, routing_key: str) -> Json:
+def event(post: Post, routing_key: str, contact: str = "") -> Json:
     """The event of a post: acknowledged and resolved by what people did, triggered by a page."""
     action = "resolve" if post.over else "acknowledge" if post.taken else "trigger"
-    found: Json = {"routing_key": routing_key, "event_action": action, "dedup_key": dedup_key(post)}
+    found: Json = {"routing_key": routing_key, "event_action": action, "dedup_key": dedup_key(post, contact)}
     if action != "trigger":
         return found
     found["client"] = "Sereno"
@@ -117,9 +119,9 @@ def event(post: Post, routing_key: str) -> Json:
     return found
 
 
-def dedup_key(post: Post) -> str:
-    """The same for all news of an incident."""
-    return f"sereno/{post.thread}"[:DEDUP_LIMIT]
+def dedup_key(post: Post, contact: str = "") -> str:
+    """The same for all news of an incident in one service; a contact's is another."""
+    return (f"sereno/{post.thread}" + (f"/{contact}" if contact else ""))[:DEDUP_LIMIT]
 
 
 def _seconds(text: str | None, otherwise: float) -> float:

@@ -172,7 +172,7 @@ class SlackChannel:
 
     def _reply(self, post: Post, ref: str, *, alone: bool = False) -> None:
         """A page that stands in a thread is shown in the channel too: who does not follow the thread must see it."""
-        mention = self._mention(post) if post.louder else ""
+        mention = self._mention(post) if post.louder or post.mention else ""
         blocks = slack_blocks.reply(post, self._labels, self._words, mention)
         if alone:
             blocks = slack_blocks.alone(post, self._labels)
@@ -181,7 +181,8 @@ class SlackChannel:
         )
 
     def _mention(self, post: Post) -> str:
-        return "" if post.over else slack_blocks.mention(self._mentions.get(post.severity, ()))
+        names = post.mention or self._mentions.get(post.severity, ())
+        return "" if post.over else slack_blocks.mention(names)
 
     def _post(
         self,

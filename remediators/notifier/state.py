@@ -14,7 +14,9 @@ from sereno.model import Json
 # Of each text that is kept: the first message of a thread is read on a phone.
 TEXT_LIMIT = 1500
 FACTS_LIMIT = 10
-PLAIN = ("severity", "of", "title", "text", "do", "link", "over")
+PLAIN = ("severity", "of", "title", "text", "do", "link", "over", "paged_at")
+# The status of what is told again because nobody has acknowledged it.
+UNACKNOWLEDGED = "UNACKNOWLEDGED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Kept:
     link: str = ""
     mute: Button | None = None
     over: bool = False
+    # When the page came for which somebody is waited (epoch seconds).
+    paged_at: float | None = None
     asks: Mapping[str, Ask] = field(default_factory=dict)
 
     def is_louder(self, post: Post) -> bool:
@@ -50,6 +54,14 @@ class Kept:
         if self.is_louder(post):
             found = replace(found, severity=post.severity)
         return found
+
+    def paged(self, post: Post, now: float, lasts_s: float) -> Kept:
+        """The same with when its page came: a page after the last step of an escalation (`lasts_s` seconds after the
+        one before) begins another."""
+        if post.severity != "page" or post.over or post.status == UNACKNOWLEDGED:
+            return self
+        known = self.paged_at is not None and now - self.paged_at <= lasts_s
+        return self if known else replace(self, paged_at=now)
 
     def alone(self, title: str = "", holder: str = "", *, over: bool | None = None) -> State:
         """The first message of a thread with this, under another title, where a better one is known."""
@@ -100,7 +112,7 @@ def to_json(kept: Kept) -> Json:
 
 def from_json(data: Mapping[str, Any], asks: Mapping[str, Ask]) -> Kept:
     """The inverse of `to_json`."""
-    plain = {name: data[name] for name in PLAIN}
+    plain = {name: data[name] for name in PLAIN if name in data}
     mute = Button(*data["mute"]) if data["mute"] else None
     return Kept(**plain, facts=tuple((label, value) for label, value in data["facts"]), mute=mute, asks=asks)
 

@@ -146,7 +146,7 @@ def test_each_page_of_the_night_reaches_someone(night, slack_server, pagerduty_s
     book.resolve(second.incident, "ana", night.clock.now())
     minute(night)
 
-    # Sereno may not act on a stopped function: a ticket opens the thread, and its page comes a minute later, when Slack
+    # Sereno may not act on a stopped function: a ticket opens the thread, its page comes a minute later, when Slack
     # lets nothing be edited and takes no blocks.
     night.set_reserved(0)
     refused = flow.start(night.watch, night.signal(), "raise_concurrency")
