@@ -94,7 +94,7 @@ def ack(id: IncidentArgument, config: ConfigOption = DEFAULT, by: ByOption = Non
 def resolve(
     id: IncidentArgument, config: ConfigOption = DEFAULT, by: ByOption = None, json: JsonOption = False
 ) -> None:
-    """Says that it is over. What is still red opens a new one; changes in force stay leases."""
+    """Says that it is over. What is still in ALARM opens a new one. Refused while an escalated change is active."""
     _act(id, config, by, json, lambda book, one, name: book.resolve(one, name, now()), "is resolved")
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from operator import itemgetter
 
-from remediators import limits
+from remediators import authors, limits
 from sereno.errors import InvalidInput, Problem
 from sereno.model import Json
 from sereno.partition import partition
@@ -28,6 +28,7 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     "backup.describe_backup_vault": ("backup:DescribeBackupVault",),
     "backup.list_recovery_points_by_backup_vault": ("backup:ListRecoveryPointsByBackupVault",),
     "cloudformation.describe_stacks": ("cloudformation:DescribeStacks",),
+    "cloudtrail.lookup_events": ("cloudtrail:LookupEvents",),
     "cloudwatch.describe_alarms": ("cloudwatch:DescribeAlarms",),
     "cloudwatch.describe_alarm_history": ("cloudwatch:DescribeAlarmHistory",),
     "cloudwatch.get_metric_data": ("cloudwatch:GetMetricData",),
@@ -155,9 +156,11 @@ ROUND: tuple[Permission, ...] = (
         "https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html",
     ),
     Permission("cloudwatch.get_metric_data", "*", _METRICS_PAGE),
+    *authors.PERMISSIONS,
     *limits.PERMISSIONS,
 )
-"""What the round reads beside what its remediators do: which alarms are red, and the demand."""
+"""What the reconciler reads beside what its remediators do: which alarms are in ALARM, the demand, and who changed a
+value in between."""
 
 
 def statements(remediator: Remediator, service: Service) -> list[Json]:

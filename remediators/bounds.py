@@ -8,7 +8,6 @@ the remediator names once the remediation's target is put into it. Everything he
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -223,12 +222,6 @@ def _quota(params: Json, target: Target) -> str:
     return _arn("servicequotas", target, f"{_text(params['ServiceCode'])}/{_text(params['QuotaCode'])}")
 
 
-def _own_item(params: Json, context: Context) -> str:
-    """An OpsItem of this very incident: OpsCenter refuses a second one with the same dedup string."""
-    named = json.loads(params["OperationalData"]["/aws/dedup"]["Value"])
-    return "" if named == {"dedupString": context.target.key} else f"is not about {context.target.name}"
-
-
 def _names(*parameters: str) -> frozenset[str]:
     return frozenset(parameters)
 
@@ -261,11 +254,6 @@ RULES: Mapping[str, Rule] = {
     "s3.delete_object": Rule(_names("Bucket", "Key"), _object),
     "s3.put_object": Rule(_names("Bucket", "Key", "Body", "ContentType", "CacheControl"), _object),
     "service-quotas.request_service_quota_increase": Rule(_names("ServiceCode", "QuotaCode", "DesiredValue"), _quota),
-    "ssm.create_ops_item": Rule(
-        _names("Title", "Source", "Description", "Severity", "Category", "OperationalData"),
-        lambda _params, _target: "*",
-        _own_item,
-    ),
 }
 """An operation that no rule describes is refused: a remediator with a new one adds its rule here."""
 

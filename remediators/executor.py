@@ -112,9 +112,16 @@ def apply(
 
 
 def undo(
-    watch: Watch, remediation: Remediation, remediator: Remediator, context: Context, steps: int | None = None
+    watch: Watch,
+    remediation: Remediation,
+    remediator: Remediator,
+    context: Context,
+    steps: int | None = None,
+    keep: int = 0,
 ) -> Outcome:
-    """Takes the first `steps` steps back (all that were done unless told), the last first.
+    """Reverts the first `steps` steps (all that were done unless told) but for the first `keep`, the last first.
+
+    A setting that was raised again on top of an active change goes back to the value before the first raise at once.
 
     Raises ClaimLost. AWS's errors, and faults of the remediator, are in the outcome; a drifted value stops it, and
     stays as it is.
@@ -125,10 +132,16 @@ def undo(
     if not bound.ok:
         return Outcome(0, bound)
     undone = 0
+    first_raise = 0 if keep else remediation.again_from
+    stands: dict[str, Any] = {}
     try:
-        for step in reversed(plan.steps[:count]):
-            if step.undo is not None:
-                verdict = _do(watch, remediation, remediator, context, step, step.undo, step.after, step.before)
+        for number in reversed(range(keep, count)):
+            step = plan.steps[number]
+            if number >= first_raise and any(one.setting == step.setting for one in plan.steps[:first_raise]):
+                stands.setdefault(step.setting, step.after)
+            elif step.undo is not None:
+                expected = stands.get(step.setting, step.after)
+                verdict = _do(watch, remediation, remediator, context, step, step.undo, expected, step.before)
                 if not verdict.ok:
                     return Outcome(undone, verdict)
             undone += 1

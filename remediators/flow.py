@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from remediators import aftermath, executor, paged
-from remediators.ledger import CostCeiling, VersionConflict
+from remediators.ledger import BudgetSpent, CostCeiling, VersionConflict
 from remediators.record import Gates, NotRecorded, all_ok, first_no, new, refuse, skip, tell
 from remediators.watch import Watch
 from sereno import planned
@@ -27,6 +27,7 @@ from sereno.lifecycle import (
     APPLY_WITHIN,
     ESCALATE_AFTER,
     NEXT_LOOK,
+    REMIND_AFTER,
     REVERT_WITHIN,
     VERIFY_AFTER,
     Remediation,
@@ -34,6 +35,9 @@ from sereno.lifecycle import (
 )
 from sereno.model import Mode, Plan, Reason, Refusal, Signal, Status, Target, Verdict
 from sereno.ports import Remediator
+
+# What may be raised further while it is escalated. Traffic and quotas have no second size.
+RAISED = frozenset({"function", "table"})
 
 
 def answer(watch: Watch, signal: Signal, name: str) -> list[Remediation | None]:
@@ -107,7 +111,10 @@ def start(watch: Watch, signal: Signal, name: str, target: Target | None = None)
         if verdict.reason is Reason.DUPLICATE:
             return resume(watch, earlier) if earlier else None
         if not verdict.ok:
-            return refuse(watch, remediation, gates)
+            refused = refuse(watch, remediation, gates)
+            if verdict.reason is Reason.TARGET_BUSY:
+                _raise_holder(watch, remediation, remediator)
+            return refused
         return decide(watch, remediation, remediator, gates)
     except VersionConflict:
         return None  # the round, or another delivery of the event, was faster
@@ -251,6 +258,75 @@ def carry_out(
     return _applied(watch, current, outcome.done)
 
 
+def _raise_holder(watch: Watch, refused: Remediation, remediator: Remediator) -> None:
+    """A new alarm finds its target held by an escalated change of the same remediator: that one is raised further."""
+    holder = watch.ledger.get(watch.ledger.holder(refused.target.key) or "")
+    same = holder is not None and holder.remediator == refused.remediator
+    if holder is not None and same and holder.status is Status.ESCALATED and holder.active:
+        again(watch, holder, remediator)
+
+
+def again(watch: Watch, remediation: Remediation, remediator: Remediator) -> Remediation | None:
+    """Raises an escalated change further, on top of what is active; what it is reverted to stays the value before the
+    first raise. None where it may not, need not, or the day's budget is used up: it is looked at again after the
+    cooldown. Only in `auto`: elsewhere a person reverts or keeps it, and the next alarm asks."""
+    now, play = watch.clock.now(), watch.play(remediation)
+    if remediator.kind not in RAISED or (remediation.again_at and now < remediation.again_at):
+        return None
+    later = replace(remediation, again_at=now + timedelta(seconds=max(play.cooldown_s, NEXT_LOOK.total_seconds())))
+    mode, gates = permitted(watch, remediation, remediator)
+    if not all_ok(gates) or mode is not Mode.AUTO:
+        return watch.ledger.save(later, before=remediation, now=now)
+    context = watch.context(remediation, remediator)
+    try:
+        answer = remediator.plan(remediator.observe(watch.aws, context), context)
+    except (ClientError, BotoCoreError, StillChanging) as error:
+        watch.telemetry.log("warning", "could not observe", id=remediation.id, error=str(error))
+        return None
+    if isinstance(answer, Refusal) or not answer.is_lease or remediation.plan is None:
+        return watch.ledger.save(later, before=remediation, now=now)
+    stands, cost = remediation.plan, daily_cost(answer)
+    plan = replace(
+        answer,
+        steps=(*stands.steps[: remediation.steps_done], *answer.steps),
+        monthly_cost=stands.monthly_cost + answer.monthly_cost,
+        high_risk=stands.high_risk or answer.high_risk,
+        gates=(*gates, *answer.gates),
+    )
+    moved = remediation.move(Status.APPLYING, now, f"raised again: {_changes(answer)}. {answer.reason}")
+    moved = moved.claimed_by(watch.owner, now, escalate_at=now + APPLY_WITHIN)
+    moved = replace(
+        moved,
+        plan=plan,
+        again_from=remediation.steps_done,
+        reason=Reason.OK,
+        hold_until=None,
+        live=None,
+        again_at=None,
+    )
+    money = (cost, play.cost_per_day) if cost else None
+    try:
+        recorded = watch.ledger.save(moved, before=remediation, now=now, again=(play.per_day, money))
+    except BudgetSpent as error:
+        watch.telemetry.count("Refused", reason=str(Reason.BUDGET_SPENT))
+        watch.telemetry.log("warning", "not raised again", id=remediation.id, why=str(error))
+        return watch.ledger.save(later, before=remediation, now=now)
+    return carry_out(watch, recorded, remediator)
+
+
+def escalated(moved: Remediation, reason: Reason, now: datetime) -> Remediation:
+    """The record with its flag for people: since when, why, and when they are reminded while it is active."""
+    return replace(
+        moved,
+        reason=reason,
+        escalated_at=moved.escalated_at or now,
+        escalated_for=str(reason),
+        remind_at=(moved.remind_at or now + REMIND_AFTER) if moved.active else None,
+        applied_at=moved.applied_at or now,
+        again_at=None,
+    )
+
+
 def _applied(watch: Watch, before: Remediation, done: int) -> Remediation:
     now = watch.clock.now()
     plan = before.plan or Plan((), "")
@@ -285,13 +361,16 @@ def _not_applied(watch: Watch, before: Remediation, remediator: Remediator, outc
     count = min(
         outcome.done + (1 if outcome.sent and not drifted else 0), len(partly.plan.steps if partly.plan else ())
     )
-    back = executor.undo(watch, partly, remediator, watch.context(partly, remediator), count)
+    # What was active before it was raised again stays: only the raise on top of it is reverted.
+    kept = min(partly.again_from, count)
+    back = executor.undo(watch, partly, remediator, watch.context(partly, remediator), count, keep=kept)
     detail, now = outcome.verdict.detail, watch.clock.now()
     if back.passing and now < give_up + REVERT_WITHIN:
         left = replace(partly, steps_done=min(outcome.done, count - back.done))
         return _try_again(watch, left, before, f"taking back failed: {back.verdict.detail}")
     if back.verdict.ok:
-        status, left = (Status.KEPT if drifted else Status.FAILED), replace(partly, steps_done=0)
+        failed = Status.ESCALATED if kept else Status.FAILED
+        status, left = (Status.KEPT if drifted else failed), replace(partly, steps_done=kept)
         detail += "; the steps done were taken back" if outcome.done else ""
     else:
         status, left = (Status.KEPT if drifted else Status.ESCALATED), replace(partly, steps_done=count - back.done)
@@ -300,7 +379,9 @@ def _not_applied(watch: Watch, before: Remediation, remediator: Remediator, outc
     moved = replace(moved, reason=outcome.verdict.reason, claim_until=None, due_at=now)
     if status is not Status.KEPT:
         moved = replace(moved, escalate_to=watch.play(partly).after(partly.remediator))
-    return tell(watch, moved, before, release=True, cooldown=True)
+    if status is Status.ESCALATED:
+        moved = escalated(moved, outcome.verdict.reason, now)
+    return tell(watch, moved, before, release=not moved.active, cooldown=not moved.active)
 
 
 def _out_of_bounds(watch: Watch, before: Remediation, verdict: Verdict) -> Remediation:
@@ -319,6 +400,9 @@ def _out_of_bounds(watch: Watch, before: Remediation, verdict: Verdict) -> Remed
         due_at=now,
         escalate_to=watch.play(before).after(before.remediator),
     )
+    if moved.active:
+        # The steps that were done before are still a lease; a person must revert or keep them.
+        return tell(watch, escalated(moved, verdict.reason, now), before)
     # A row that somebody has written need not hold the target that it names.
     holds = watch.ledger.holder(before.target.key) == before.id
     return tell(watch, moved, before, release=holds, cooldown=holds)

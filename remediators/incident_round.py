@@ -55,7 +55,7 @@ def _step(
 
 def _why(incident: Incident, stage: Stage, quiet: datetime | None, members: Sequence[Remediation]) -> str:
     if stage is Stage.RESOLVED:
-        kept = sum(one.steps_done > 0 and one.status in (Status.KEPT, Status.ESCALATED) for one in members)
+        kept = sum(one.steps_done > 0 and one.status is Status.KEPT for one in members)
         rest = f"; {kept} changes stay in force" if kept else "; nothing that was changed is in force"
         return f"nothing has been red since {quiet:%H:%M} UTC{rest}" if quiet else "nothing is red"
     if stage is Stage.MITIGATED:

@@ -26,7 +26,7 @@ from sereno import planned
 from sereno.errors import LedgerUnavailable, Refused
 from sereno.incident import Incident, Stage, group_of
 from sereno.lifecycle import Remediation, incident_id
-from sereno.model import Event, Json, Signal, iso
+from sereno.model import Event, Json, Signal, Status, iso
 from sereno.service import Service
 
 # A part of the service whose incident nobody closed, because no round ran, begins a new one after this long.
@@ -138,11 +138,19 @@ class IncidentBook:
         return self._save(after, before, Event(now, "ACKNOWLEDGED", f"{by} has it", by))
 
     def resolve(self, incident_id: str, by: str, now: datetime) -> Incident:
-        """A person says it is over; what is still red opens a new one. Raises Refused when it is resolved, or there
-        is no such incident."""
+        """A person says it is over; what is still red opens a new one. Raises Refused when it is resolved, there is
+        no such incident, or an escalated change of it is active: that waits for a person, who must say what becomes
+        of it. A change that is held is reverted by itself, whatever becomes of the incident."""
         before = self._must(incident_id)
         if not before.is_open:
             raise Refused(f"{incident_id} is {before.stage}")
+        escalated = (member for member in self.members(before) if member.status is Status.ESCALATED)
+        if active := [member.id for member in escalated if member.active]:
+            listed = ", ".join(active[:3]) + (f" and {len(active) - 3} more" if len(active) > 3 else "")
+            raise Refused(
+                f"{incident_id} cannot be resolved while an escalated change is active: {listed} "
+                f"(fix: sereno revert {active[0]}, or sereno keep {active[0]}, and wait a minute)"
+            )
         after = replace(before, stage=Stage.RESOLVED, resolved_at=now, resolved_by=by)
         return self._save(after, before, Event(now, "RESOLVED", f"{by} says that it is over", by))
 

@@ -80,7 +80,8 @@ def _state(remediation: Remediation) -> Json:
 
 
 def _is_open(remediation: Remediation) -> bool:
-    waiting = bool(remediation.unpublished or remediation.escalate_to or remediation.wish or remediation.follow_until)
+    followed = remediation.follow_until or remediation.author_until
+    waiting = bool(remediation.unpublished or remediation.escalate_to or remediation.wish or followed)
     return not remediation.ended or waiting
 
 
@@ -207,8 +208,9 @@ def free_lock(table: str, remediation: Remediation, cool_until: datetime) -> Jso
     }
 
 
-def _budget_key(remediation: Remediation) -> Json:
-    return key(f"B#{remediation.purse}#{iso(remediation.created)[:10]}", "SPENT")
+def _budget_key(remediation: Remediation, day: str = "") -> Json:
+    """The purse of a day (YYYY-MM-DD, UTC); left out: of the day on which it was created."""
+    return key(f"B#{remediation.purse}#{day or iso(remediation.created)[:10]}", "SPENT")
 
 
 def change(table: str, stack: str, at: datetime, until: datetime | None, detail: str) -> Json:
@@ -229,6 +231,29 @@ def change(table: str, stack: str, at: datetime, until: datetime | None, detail:
         "ConditionExpression": f"attribute_not_exists(pk) OR #at {'<' if until else '<='} :at",
         "ExpressionAttributeNames": {"#at": "at"},
         "ExpressionAttributeValues": values(at=at.timestamp()),
+    }
+
+
+def act_again(
+    table: str, remediation: Remediation, per_day: int | None, cost: tuple[float, float] | None, now: datetime
+) -> Json:
+    """One more action of an active change, and what it adds to the day's cost (USD, ceiling), if the day has room for
+    both. Kept for a week."""
+    limit = UNLIMITED if per_day is None else per_day
+    added, ceiling = cost or (0.0, 0.0)
+    micro, most = round(added * MICRO), round(ceiling * MICRO)
+    room = " AND (attribute_not_exists(cost) OR cost <= :room)" if cost else ""
+    first = " OR attribute_not_exists(used)" if limit > 0 and micro <= most else ""
+    known = values(one=1, limit=limit, cost=micro, ttl=int(now.timestamp()) + 7 * 86_400)
+    return {
+        "Update": {
+            "TableName": table,
+            "Key": _budget_key(remediation, iso(now)[:10]),
+            "UpdateExpression": "ADD used :one, cost :cost SET #ttl = :ttl",
+            "ConditionExpression": f"(used < :limit{first}){room}",
+            "ExpressionAttributeNames": {"#ttl": "ttl"},
+            "ExpressionAttributeValues": {**known, **(values(room=most - micro) if cost else {})},
+        }
     }
 
 
@@ -274,6 +299,20 @@ def spend_money(table: str, remediation: Remediation, cost: float, ceiling: floa
             "ConditionExpression": "(attribute_not_exists(cost) AND :cost <= :most) OR cost <= :room",
             "ExpressionAttributeValues": values(cost=micro, most=most, room=most - micro),
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+    }
+
+
+def count_money(table: str, remediation: Remediation, cost: float, now: datetime) -> Json:
+    """Adds what an active change costs on one more day (USD): no ceiling refuses what is there already, but what it
+    costs leaves less for others. Kept for a week."""
+    return {
+        "Update": {
+            "TableName": table,
+            "Key": _budget_key(remediation, iso(now)[:10]),
+            "UpdateExpression": "ADD cost :cost SET #ttl = :ttl",
+            "ExpressionAttributeNames": {"#ttl": "ttl"},
+            "ExpressionAttributeValues": values(cost=round(cost * MICRO), ttl=int(now.timestamp()) + 7 * 86_400),
         }
     }
 

@@ -160,14 +160,18 @@ class Ledger:
         now: datetime,
         clear_wish: bool = False,
         retake: bool = False,
+        again: tuple[int | None, tuple[float, float] | None] | None = None,
+        day_cost: float = 0.0,
     ) -> Remediation:
         """Writes the record and its new events, if nobody wrote since `before` was read.
 
         `published` says that people have been told of all of it; `release` frees the target and starts its
         cooldown, `retake` takes it again; `refund` gives the day's budget back (nothing was done);
         `cost` is (USD a day of this plan, ceiling); `clear_wish` says that the wish in the record was carried out.
-        Raises VersionConflict, LedgerUnavailable, CostCeiling when the day's money is spent, and TargetBusy when
-        `retake` finds another holder.
+        `again` is (actions a day, (USD a day that this adds, ceiling)) where an active change is raised further, on
+        the day of `now`; `day_cost` is what an active change costs on one more day (USD).
+        Raises VersionConflict, LedgerUnavailable, BudgetSpent when `again` finds the day used up, CostCeiling when
+        the day's money is spent, and TargetBusy when `retake` finds another holder.
         """
         along: list[Json] = []
         if retake:
@@ -178,6 +182,10 @@ class Ledger:
             along.append(items.refund(self._table, remediation))
         if cost is not None:
             along.append(items.spend_money(self._table, remediation, *cost))
+        if day_cost:
+            along.append(items.count_money(self._table, remediation, day_cost, now))
+        if again is not None:
+            along.append(items.act_again(self._table, remediation, *again, now))
         saved, reasons = self._write(remediation, before, along, published=published, clear_wish=clear_wish)
         late = items.late_wish(reasons[0], before.version) if reasons else None
         if late is not None and not (clear_wish and before.wish == "approve"):
@@ -192,6 +200,8 @@ class Ledger:
             raise VersionConflict(remediation.id)
         if retake:
             raise TargetBusy(f"{remediation.target.name} is held by another remediation")
+        if again is not None and items.failed(reasons[-1]):
+            raise BudgetSpent(f"{again[0]} actions a day, or the money of the day, are used up")
         if cost is not None and items.failed(reasons[-1]):
             raise CostCeiling(
                 f"{cost[0]:.2f} USD a day on top of today's others is over the ceiling of {cost[1]:.2f}"
@@ -404,6 +414,10 @@ class Ledger:
 
 class TargetBusy(Exception):
     """Another remediation holds the target."""
+
+
+class BudgetSpent(Exception):
+    """The day's actions, or its money, are used up."""
 
 
 class CostCeiling(Exception):

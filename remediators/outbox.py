@@ -134,6 +134,8 @@ def message(remediation: Remediation) -> Json:
         "expires": iso(remediation.escalate_at) if asks and remediation.escalate_at else None,
         "high_risk": bool(remediation.plan and remediation.plan.high_risk),
         "by": _approved_by(remediation),
+        # That it is still active is told again once a day.
+        "reminder": bool(remediation.unpublished and remediation.unpublished[-1].data.get("reminder")),
         "cost_per_month": max(0.0, remediation.plan.monthly_cost) if remediation.plan else 0.0,
     }
 
@@ -187,6 +189,11 @@ def _what_to_do(remediation: Remediation) -> str:
     if remediation.status is Status.AWAITING_APPROVAL:
         return f"sereno approve {remediation.id}"
     in_force = remediation.plan is not None and remediation.plan.is_lease and remediation.steps_done > 0
-    if in_force and remediation.status in (Status.ESCALATED, Status.KEPT):
+    if remediation.status is Status.ESCALATED and in_force:
+        return (
+            "The change is active until it is no longer needed. "
+            f"Revert it now: sereno revert {remediation.id}; keep it: sereno keep {remediation.id}"
+        )
+    if in_force and remediation.status is Status.KEPT:
         return f"The change stays in force; take it back with: sereno revert {remediation.id}"
     return f"sereno why {remediation.id}"

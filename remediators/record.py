@@ -12,7 +12,7 @@ from remediators.watch import Watch
 from sereno import planned
 from sereno.errors import LedgerUnavailable
 from sereno.guard import WORTH_A_PERSON
-from sereno.lifecycle import ENDED, NEXT_LOOK, Remediation, incident_id, remediation_id
+from sereno.lifecycle import NEXT_LOOK, Remediation, incident_id, remediation_id
 from sereno.model import Event, Json, Refusal, Signal, Status, Target, Verdict
 
 Gates = tuple[tuple[str, Verdict], ...]
@@ -105,8 +105,8 @@ def tell(
     if not told:
         watch.telemetry.count("Unpublished")
         moved = replace(moved, due_at=min(moved.due_at or now + NEXT_LOOK, now + NEXT_LOOK))
-    if moved.status in ENDED and told and not moved.escalate_to:
-        moved = replace(moved, due_at=now + NEXT_LOOK if moved.follow_until else None)
+    if moved.ended and told and not moved.escalate_to:
+        moved = replace(moved, due_at=now + NEXT_LOOK if moved.follow_until or moved.author_until else None)
     rest = timedelta(seconds=watch.play(moved).cooldown_s) if cooldown else timedelta(0)
     saved = watch.ledger.save(
         moved,

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from remediators.ledger import Ledger
 from sereno.breaker import counts
-from sereno.lifecycle import IN_FORCE, Remediation
+from sereno.lifecycle import Remediation
 from sereno.model import Json, Mode, Status
 
 # A promotion without a word rests on at least so many cases.
@@ -98,7 +98,7 @@ def score(name: str, past: Sequence[Remediation]) -> Score:
         wrong=len(wrong),
         reverted=sum(one.status is Status.REVERTED and bool(one.ended_by) for one in acted),
         kept=sum(one.status is Status.KEPT for one in acted),
-        in_force=sum(one.status in IN_FORCE for one in acted),
+        in_force=sum(one.active for one in acted),
         asked=sum(one.status is Status.AWAITING_APPROVAL for one in past),
         refused=refused,
     )

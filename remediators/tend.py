@@ -7,29 +7,33 @@ from datetime import datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from remediators import executor, flow
+from remediators import authors, executor, flow
 from remediators.ledger import TargetBusy, VersionConflict
 from remediators.record import all_ok, first_no, skip, tell
 from remediators.watch import Watch
 from sereno import planned
 from sereno.errors import LedgerUnavailable, Refused, StillChanging
-from sereno.guard import check_drift
+from sereno.guard import check_drift, daily_cost
 from sereno.lifecycle import (
     ESCALATE_AFTER,
     LIVE_WITHIN,
     NEXT_LOOK,
+    REMIND_AFTER,
+    REVERT_AGAIN_AFTER,
     REVERT_WITHIN,
     Remediation,
     claim_free,
 )
-from sereno.model import Json, Mode, Plan, Reason, Refusal, Status, Verdict
+from sereno.model import Json, Mode, Plan, Reason, Refusal, Status, Verdict, iso
 from sereno.ports import Remediator
 
 # What is approved in the last moment is carried out by the round after it; later the world it was for has gone by.
 CARRIED_OUT_WITHIN = 2 * NEXT_LOOK
 
 # Statuses whose news is out before the next look; in the others it goes with the next step's.
-TOLD_AT_ONCE = frozenset({Status.AWAITING_APPROVAL, Status.VERIFYING, Status.HOLDING})
+TOLD_AT_ONCE = frozenset({Status.AWAITING_APPROVAL, Status.VERIFYING, Status.HOLDING, Status.ESCALATED})
+# In these a change is active and nobody is at work on it: what it costs is counted each day.
+STANDING = frozenset({Status.VERIFYING, Status.HOLDING, Status.ESCALATED})
 
 
 def tend(watch: Watch, remediation: Remediation) -> Remediation | None:
@@ -49,12 +53,15 @@ def tend(watch: Watch, remediation: Remediation) -> Remediation | None:
 
 def _work(watch: Watch, remediation: Remediation) -> Remediation | None:
     """What is due, apart from wishes."""
+    if remediation.ended and remediation.author_until and not remediation.unpublished:
+        return authors.follow(watch, remediation)
     if remediation.ended:
         return _tell_again(watch, remediation)
     if remediation.unpublished and remediation.status in TOLD_AT_ONCE:
         remediation = _tell_late(watch, remediation)
     remediator = watch.load(remediation.remediator)
     try:
+        remediation = _count_day(watch, remediation)
         match remediation.status:
             case Status.CLAIMED | Status.APPLYING:
                 return flow.resume(watch, remediation)
@@ -64,6 +71,8 @@ def _work(watch: Watch, remediation: Remediation) -> Remediation | None:
                 return _verify(watch, remediation, remediator)
             case Status.HOLDING:
                 return _hold(watch, remediation, remediator)
+            case Status.ESCALATED:
+                return _stay_with(watch, remediation, remediator)
             case Status.REVERTING if claim_free(remediation, watch.clock.now()):
                 return _take_back(watch, remediation, remediator)
     except (LedgerUnavailable, VersionConflict):
@@ -163,7 +172,7 @@ def _carry_out_wish(watch: Watch, remediation: Remediation) -> Remediation | Non
     if wish == "keep" and status in (Status.VERIFYING, Status.HOLDING, Status.ESCALATED):
         kept = remediation.move(Status.KEPT, now, f"kept by {by}", by=by)
         kept = replace(kept, claim_until=None, due_at=now)
-        release = not remediation.ended
+        release = not remediation.ended and _holds(watch, remediation)
         return tell(watch, kept, remediation, release=release, cooldown=release, clear_wish=True)
     lease = remediation.plan is not None and remediation.plan.is_lease and remediation.steps_done > 0
     revertible = (Status.VERIFYING, Status.HOLDING, Status.ESCALATED, Status.KEPT)
@@ -248,21 +257,49 @@ def _expire(watch: Watch, remediation: Remediation) -> Remediation | None:
 
 
 def _drift(watch: Watch, remediation: Remediation, remediator: Remediator) -> Verdict:
-    """Whether every value is still what this remediation set."""
+    """Whether every value is still what this remediation set; NOTHING_TO_DO when all are what they were before."""
     live: Json = remediator.read(watch.aws, watch.context(remediation, remediator))
+    done = _plan(remediation).steps[: remediation.steps_done]
     # Several steps may change one setting, one after another: the last one says what it is now.
-    last = {step.setting: step for step in _plan(remediation).steps[: remediation.steps_done]}
-    for step in last.values():
-        verdict = check_drift(step, live, step.after)
-        if not verdict.ok:
-            return verdict
-    return Verdict.yes()
+    last = {step.setting: step for step in done}
+    first = {step.setting: step for step in reversed(done)}
+    drifts = [verdict for step in last.values() if not (verdict := check_drift(step, live, step.after)).ok]
+    if not drifts:
+        return Verdict.yes()
+    if first and all(live.get(name) == step.before for name, step in first.items()):
+        back = "; ".join(f"{name} is {step.before} again" for name, step in first.items())
+        return Verdict.no(Reason.NOTHING_TO_DO, back)
+    return drifts[0]
+
+
+def _left_alone(watch: Watch, remediation: Remediation, remediator: Remediator, drift: Verdict) -> Remediation | None:
+    """Somebody else changed what this remediation set. To the value before: then it is reverted, once whoever does
+    that in order (a failback) has come to its end. To another: it is kept, and people see who did it."""
+    if drift.reason is not Reason.NOTHING_TO_DO:
+        return _keep_drifted(watch, remediation, drift)
+    if remediator.undone_by:
+        counterpart = replace(remediation.target, kind=remediator.undone_by)
+        if watch.ledger.holder(counterpart.key):
+            return None
+    now = watch.clock.now()
+    moved = remediation.move(Status.REVERTED, now, f"{drift.detail}: not by this remediation")
+    moved = replace(moved, reason=Reason.OK, claim_until=None, due_at=now)
+    holds = _holds(watch, remediation)
+    return tell(watch, moved, remediation, release=holds, cooldown=holds)
+
+
+def _holds(watch: Watch, remediation: Remediation) -> bool:
+    """Whether it holds its target. One that is escalated need not: somebody may have forged it, or it escalated when
+    escalated changes still gave their targets back."""
+    if remediation.status is not Status.ESCALATED:
+        return True
+    return watch.ledger.holder(remediation.target.key) == remediation.id
 
 
 def _verify(watch: Watch, remediation: Remediation, remediator: Remediator) -> Remediation | None:
     drift = _drift(watch, remediation, remediator)
     if not drift.ok:
-        return _keep_drifted(watch, remediation, drift)
+        return _left_alone(watch, remediation, remediator, drift)
     symptom, verdict, now = _symptom(watch, remediation, remediator)
     if verdict.reason is Reason.CHANGE_IN_PROGRESS:
         return _await(watch, remediation, verdict.detail)
@@ -285,7 +322,7 @@ def _hold(watch: Watch, remediation: Remediation, remediator: Remediator) -> Rem
     """While a change is in force: has someone else changed it, is the symptom back, may it be taken back?"""
     drift = _drift(watch, remediation, remediator)
     if not drift.ok:
-        return _keep_drifted(watch, remediation, drift)
+        return _left_alone(watch, remediation, remediator, drift)
     symptom, verdict, now = _symptom(watch, remediation, remediator)
     if remediation.escalate_at:
         # The looks that failed before are over.
@@ -310,6 +347,71 @@ def _hold(watch: Watch, remediation: Remediation, remediator: Remediator) -> Rem
     # Said once, not once a minute.
     stays = remediation.move(Status.HOLDING, now, f"{release.reason}: {release.detail}", data=symptom)
     return tell(watch, replace(stays, reason=release.reason), remediation)
+
+
+def _stay_with(watch: Watch, remediation: Remediation, remediator: Remediator) -> Remediation | None:
+    """An escalated change is still a lease: people are reminded of it daily, a symptom that stays may have it raised
+    further, and it is reverted when the symptom is gone, the hold is over and the release test passes."""
+    remediation = _remind(watch, remediation)
+    if remediation.reason is Reason.NOT_PERMITTED:
+        return None  # nothing of a plan that was tampered with is sent, its way back included
+    drift = _drift(watch, remediation, remediator)
+    if not drift.ok:
+        return _left_alone(watch, remediation, remediator, drift)
+    symptom, verdict, now = _symptom(watch, remediation, remediator)
+    if verdict.reason is Reason.CHANGE_IN_PROGRESS:
+        return None
+    if verdict.reason is Reason.SYMPTOM_PERSISTS:
+        if remediation.hold_until:
+            remediation = watch.ledger.save(replace(remediation, hold_until=None), before=remediation, now=now)
+        return flow.again(watch, remediation, remediator) if _holds(watch, remediation) else None
+    if remediation.hold_until is None:
+        until = planned.until(remediation.signal, watch.service, now) or now + timedelta(seconds=remediation.hold_s)
+        return watch.ledger.save(replace(remediation, hold_until=until), before=remediation, now=now)
+    if now < remediation.hold_until:
+        return None
+    if remediator.lasting:
+        moved = remediation.move(Status.KEPT, now, f"{verdict.detail}; it stays")
+        return tell(watch, replace(moved, claim_until=None, due_at=now), remediation, release=True, cooldown=True)
+    release = remediator.may_release(_plan(remediation), symptom, watch.context(remediation, remediator))
+    if not release.ok:
+        return None
+    try:
+        return _revert(watch, remediation, release.detail)
+    except TargetBusy as error:
+        watch.telemetry.log("info", "an escalated change waits", id=remediation.id, why=str(error))
+        return None
+
+
+def _remind(watch: Watch, remediation: Remediation) -> Remediation:
+    """People are told once a day of an escalated change that is still active."""
+    now = watch.clock.now()
+    if remediation.remind_at is None or now < remediation.remind_at:
+        return remediation
+    since = remediation.escalated_at or remediation.created
+    moved = remediation.move(
+        Status.ESCALATED,
+        now,
+        f"still active since {since:%Y-%m-%d %H:%M} UTC: {_standing(remediation)}; it costs "
+        f"{daily_cost(_plan(remediation)):.2f} USD a day",
+        data={"reminder": True},
+    )
+    return tell(watch, replace(moved, remind_at=now + REMIND_AFTER), remediation)
+
+
+def _standing(remediation: Remediation) -> str:
+    done = _plan(remediation).steps[: remediation.steps_done]
+    first = {step.setting: step.before for step in reversed(done)}
+    return ", ".join(f"{name} {first[name]} -> {after}" for name, after in {s.setting: s.after for s in done}.items())
+
+
+def _count_day(watch: Watch, remediation: Remediation) -> Remediation:
+    """What an active change costs counts on each day that it lasts, not only on the first."""
+    now, today = watch.clock.now(), iso(watch.clock.now())[:10]
+    if remediation.status not in STANDING or (remediation.cost_day or iso(remediation.created)[:10]) >= today:
+        return remediation
+    cost = daily_cost(_plan(remediation))
+    return watch.ledger.save(replace(remediation, cost_day=today), before=remediation, now=now, day_cost=cost)
 
 
 def _hold_as_planned(watch: Watch, remediation: Remediation) -> Remediation:
@@ -347,7 +449,7 @@ def _revert(watch: Watch, remediation: Remediation, why: str, by: str = "sereno"
         now=now,
         clear_wish=remediation.wish is not None,
         # What has ended gave its target back.
-        retake=remediation.ended,
+        retake=remediation.ended or not _holds(watch, remediation),
     )
     return _undo(watch, recorded, watch.load(remediation.remediator))
 
@@ -366,7 +468,8 @@ def _undo(watch: Watch, remediation: Remediation, remediator: Remediator) -> Rem
         return remediation
     now = watch.clock.now()
     if outcome.verdict.ok:
-        back = "; ".join(f"{step.setting} is {step.before} again" for step in _plan(remediation).steps)
+        first = {step.setting: step.before for step in reversed(_plan(remediation).steps)}
+        back = "; ".join(f"{setting} is {before} again" for setting, before in reversed(first.items()))
         moved = remediation.move(Status.REVERTED, now, back)
         moved = replace(moved, claim_until=None, due_at=now)
         return tell(watch, moved, remediation, release=True, cooldown=True)
@@ -381,24 +484,33 @@ def _undo(watch: Watch, remediation: Remediation, remediator: Remediator) -> Rem
 def _keep_drifted(watch: Watch, remediation: Remediation, drift: Verdict) -> Remediation:
     now = watch.clock.now()
     moved = remediation.move(Status.KEPT, now, f"{drift.reason}: {drift.detail}; left as it is")
-    moved = replace(moved, reason=drift.reason, claim_until=None, due_at=now)
-    return tell(watch, moved, remediation, release=True, cooldown=True)
+    until = now + authors.WITHIN if authors.findable(watch, remediation) else None
+    moved = replace(moved, reason=drift.reason, claim_until=None, due_at=now, author_until=until)
+    holds = _holds(watch, remediation)
+    return tell(watch, moved, remediation, release=holds, cooldown=holds)
 
 
 def _escalate(watch: Watch, remediation: Remediation, verdict: Verdict, symptom: Json) -> Remediation:
+    """People are told, and the next rung begins. A change that is active stays a lease, and keeps its target."""
     now = watch.clock.now()
-    moved = remediation.move(Status.ESCALATED, now, f"{verdict.reason}: {verdict.detail}", data=symptom)
+    undoing = remediation.status is Status.REVERTING
+    # The same trouble an hour later is no news; people are reminded of it daily.
+    known = undoing and remediation.escalated_for == verdict.reason and remediation.remind_at is not None
+    moved = flow.escalated(
+        remediation.move(Status.ESCALATED, now, f"{verdict.reason}: {verdict.detail}", data=symptom),
+        verdict.reason,
+        now,
+    )
     moved = replace(
         moved,
-        reason=verdict.reason,
         claim_until=None,
         due_at=now,
-        escalate_to=watch.play(remediation).after(remediation.remediator),
+        hold_until=now + REVERT_AGAIN_AFTER if undoing else None,
+        escalate_at=None,
+        escalate_to=() if known else watch.play(remediation).after(remediation.remediator),
     )
-    # A row that somebody has forged need not hold the target that it names.
-    forged = verdict.reason is Reason.NOT_PERMITTED
-    holds = not forged or watch.ledger.holder(remediation.target.key) == remediation.id
-    return tell(watch, moved, remediation, release=holds, cooldown=holds)
+    over = not moved.active and _holds(watch, remediation)
+    return tell(watch, moved, remediation, release=over, cooldown=over, quiet=known)
 
 
 def _plan(remediation: Remediation) -> Plan:

@@ -21,7 +21,7 @@ from remediators.handler import invocation
 from remediators.watch import Watch
 from sereno.errors import LedgerUnavailable
 from sereno.incident import Incident, Stage, loudest
-from sereno.lifecycle import IN_FORCE, Remediation
+from sereno.lifecycle import Remediation
 from sereno.model import Status
 from sereno.service import Service
 
@@ -94,7 +94,7 @@ def _incidents(watch: Watch, now: datetime) -> str:
     members = {member.id for _, those in told for member in those}
     hidden = {id for one in found[INCIDENTS:] for id in one.members}
     # A change outlives its incident when a person has closed that.
-    alone = [one for one in watch.ledger.open() if one.status in IN_FORCE and one.id not in members | hidden]
+    alone = [one for one in watch.ledger.open() if one.active and one.id not in members | hidden]
     return page(watch.service, told, alone, len(found), now)
 
 
@@ -157,7 +157,7 @@ def _change(one: Remediation) -> str:
 def _until(one: Remediation, now: datetime) -> str:
     if one.status is Status.AWAITING_APPROVAL and one.escalate_at:
         return f"approval expires in {_age(one.escalate_at - now)}"
-    if one.status not in IN_FORCE or one.hold_until is None:
+    if not one.active or one.hold_until is None:
         return ""
     if one.hold_until <= now:
         return "held while demand needs it"

@@ -22,7 +22,11 @@ def counts(remediation: Remediation) -> bool:
     if not acted:
         return False
     by_hand = remediation.status is Status.REVERTED and bool(remediation.ended_by)
-    return by_hand or (remediation.status is Status.ESCALATED and remediation.reason is Reason.SYMPTOM_PERSISTS)
+    # That it did not help is not forgotten when it is reverted later.
+    did_not_help = remediation.escalated_for == Reason.SYMPTOM_PERSISTS or (
+        remediation.status is Status.ESCALATED and remediation.reason is Reason.SYMPTOM_PERSISTS
+    )
+    return by_hand or did_not_help
 
 
 def check(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sereno.lifecycle import IN_FORCE, Remediation
+from sereno.lifecycle import Remediation
 from sereno.model import Status, Target
 from sereno.service import Service
 
@@ -85,7 +85,7 @@ def stage_of(
     working = [one for one in members if not one.ended]
     if quiet is not None and not working and now - quiet >= QUIET:
         return Stage.RESOLVED, quiet
-    if quiet is not None and any(one.status in IN_FORCE for one in members):
+    if quiet is not None and any(one.active for one in members):
         return Stage.MITIGATED, quiet
     return (Stage.ACKNOWLEDGED if incident.owner else Stage.OPEN), quiet
 

@@ -25,6 +25,10 @@ REVERT_WITHIN = timedelta(minutes=30)
 # AWS takes this long at most over what it has accepted (UpdateTable takes minutes, an index longer than its table).
 LIVE_WITHIN = timedelta(minutes=30)
 NEXT_LOOK = timedelta(seconds=60)
+# An escalated change that is still active is told of again so often.
+REMIND_AFTER = timedelta(days=1)
+# An escalated change whose revert AWS refused is tried again so often.
+REVERT_AGAIN_AFTER = timedelta(hours=1)
 
 S = Status
 MOVES: Mapping[Status, frozenset[Status]] = {
@@ -33,17 +37,20 @@ MOVES: Mapping[Status, frozenset[Status]] = {
     # Asked again: one of two people has approved, or the world has changed and the plan with it.
     S.AWAITING_APPROVAL: frozenset({S.AWAITING_APPROVAL, S.APPLYING, S.SKIPPED}),
     S.APPLYING: frozenset({S.APPLYING, S.VERIFYING, S.ESCALATED, S.FAILED, S.KEPT}),
-    S.VERIFYING: frozenset({S.VERIFYING, S.HOLDING, S.ESCALATED, S.KEPT, S.REVERTING}),
-    S.HOLDING: frozenset({S.HOLDING, S.VERIFYING, S.REVERTING, S.KEPT, S.ESCALATED}),
+    # REVERTED without REVERTING: somebody else has put the value back, a failback the switch.
+    S.VERIFYING: frozenset({S.VERIFYING, S.HOLDING, S.ESCALATED, S.KEPT, S.REVERTING, S.REVERTED}),
+    S.HOLDING: frozenset({S.HOLDING, S.VERIFYING, S.REVERTING, S.KEPT, S.ESCALATED, S.REVERTED}),
     S.REVERTING: frozenset({S.REVERTING, S.REVERTED, S.KEPT, S.ESCALATED}),
-    S.ESCALATED: frozenset({S.ESCALATED, S.REVERTING, S.KEPT}),
+    # A change that people know of is still a lease: it may be raised further, reverted or kept.
+    S.ESCALATED: frozenset({S.ESCALATED, S.APPLYING, S.REVERTING, S.KEPT, S.REVERTED}),
     S.KEPT: frozenset({S.KEPT, S.REVERTING}),
     S.SKIPPED: frozenset({S.SKIPPED}),
     S.OBSERVED: frozenset({S.OBSERVED}),
     S.FAILED: frozenset({S.FAILED}),
     S.REVERTED: frozenset({S.REVERTED}),
 }
-ENDED = frozenset({S.REVERTED, S.SKIPPED, S.OBSERVED, S.KEPT, S.ESCALATED, S.FAILED})
+# ESCALATED is an end only where nothing is active (`Remediation.ended`).
+ENDED = frozenset({S.REVERTED, S.SKIPPED, S.OBSERVED, S.KEPT, S.FAILED})
 # A lease is in force, or may be: the value on AWS is ours until the record says otherwise.
 IN_FORCE = frozenset({S.APPLYING, S.VERIFYING, S.HOLDING, S.REVERTING})
 
@@ -90,6 +97,18 @@ class Remediation:
     aftermath: str = ""
     # Who has approved the plan so far, where one is not enough.
     approved_by: tuple[str, ...] = ()
+    # When people were told that it needs them, why, and when they are told again. It stays in the record when the
+    # change is reverted later.
+    escalated_at: datetime | None = None
+    escalated_for: str = ""
+    remind_at: datetime | None = None
+    # When a higher value may be tried on top of the escalated one, and how many steps were active before that.
+    again_at: datetime | None = None
+    again_from: int = 0
+    # The last day (UTC) on which what it costs was counted; empty: the day on which it was created.
+    cost_day: str = ""
+    # Until when it is looked up who changed the value in between, and what that change was (an API operation).
+    author_until: datetime | None = None
     # How many events its history has, the unpublished ones included.
     sequence: int = 0
     version: int = 0
@@ -99,8 +118,16 @@ class Remediation:
     wish_by: str | None = field(default=None, compare=False)
 
     @property
+    def active(self) -> bool:
+        """Whether a change of it is on AWS, or may be: it must be reverted or kept one day."""
+        if self.status is not S.ESCALATED:
+            return self.status in IN_FORCE
+        return self.steps_done > 0 and self.plan is not None and self.plan.is_lease
+
+    @property
     def ended(self) -> bool:
-        return self.status in ENDED
+        """Whether nothing is left to do. An escalated change ends when it is reverted or kept, and not before."""
+        return self.status in ENDED or (self.status is S.ESCALATED and not self.active)
 
     @property
     def purse(self) -> str:
@@ -166,6 +193,13 @@ class Remediation:
             "ended_by": self.ended_by,
             "follow_until": _text_of(self.follow_until),
             "aftermath": self.aftermath,
+            "escalated_at": _text_of(self.escalated_at),
+            "escalated_for": self.escalated_for,
+            "remind_at": _text_of(self.remind_at),
+            "again_at": _text_of(self.again_at),
+            "again_from": self.again_from,
+            "cost_day": self.cost_day,
+            "author_until": _text_of(self.author_until),
             "sequence": self.sequence,
             "unpublished": [event.to_json() for event in self.unpublished],
         }
@@ -200,6 +234,13 @@ class Remediation:
             ended_by=data.get("ended_by", ""),
             follow_until=_moment_of(data.get("follow_until")),
             aftermath=data.get("aftermath", ""),
+            escalated_at=_moment_of(data.get("escalated_at")),
+            escalated_for=data.get("escalated_for", ""),
+            remind_at=_moment_of(data.get("remind_at")),
+            again_at=_moment_of(data.get("again_at")),
+            again_from=data.get("again_from", 0),
+            cost_day=data.get("cost_day", ""),
+            author_until=_moment_of(data.get("author_until")),
             sequence=data["sequence"],
             version=version,
             unpublished=tuple(Event.from_json(event) for event in data["unpublished"]),

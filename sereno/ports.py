@@ -105,6 +105,8 @@ class Remediator:
     * `may_release(plan, symptom, context)`: would the value before be enough again?
     * `may_go_on(aws, context, plan, done)`: whether the next step may follow, once `done` are done (`context.since`
       says since when). CHANGE_IN_PROGRESS waits a minute; any other no stops, and takes back what was done.
+    * `undone_by`: the kind of target whose remediation takes this one back in order (a failback a failover): while
+      such a one is under way, a value that is back where it was is no sign of anything yet.
     * `lasting`: what was verified and held stays for good; nothing but trouble takes it back.
     """
 
@@ -121,3 +123,4 @@ class Remediator:
     may_release: Callable[[Plan, Json, Context], Verdict]
     may_go_on: Callable[[Aws, Context, Plan, int], Verdict] | None = None
     lasting: bool = False
+    undone_by: str = ""

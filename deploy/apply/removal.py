@@ -15,7 +15,7 @@ from deploy.apply.rollout import ledger_exists, to_its_end
 from deploy.synth import names
 from remediators.ledger import Ledger
 from sereno.errors import SerenoError
-from sereno.lifecycle import IN_FORCE, Remediation
+from sereno.lifecycle import Remediation
 from sereno.model import Mode
 from sereno.ports import Aws
 from sereno.service import Service
@@ -47,7 +47,7 @@ class Stop:
 
 def leases(ledger: Ledger) -> list[Remediation]:
     """The remediations whose change is in force, or may be."""
-    return sorted((one for one in ledger.open() if one.status in IN_FORCE), key=lambda one: one.created)
+    return sorted((one for one in ledger.open() if one.active), key=lambda one: one.created)
 
 
 def stop(ledger: Ledger, by: str, now: datetime) -> Stop:

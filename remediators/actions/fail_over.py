@@ -105,4 +105,5 @@ REMEDIATOR = Remediator(
     symptom=symptom,
     verify=verify,
     may_release=may_release,
+    undone_by="traffic",
 )

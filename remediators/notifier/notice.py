@@ -60,6 +60,7 @@ class Notice:
     plan: str | None = None
     expires: datetime | None = None
     high_risk: bool = False
+    reminder: bool = False
     cost_per_month: float = 0.0
 
     @property
@@ -123,6 +124,7 @@ def of(body: Mapping[str, Any]) -> Notice:
         plan=_text(body, "plan", needed=False) or None,
         expires=_moment(body, "expires") if body.get("expires") else None,
         high_risk=body.get("high_risk") is True,
+        reminder=body.get("reminder") is True,
         cost_per_month=_amount(body, "cost_per_month"),
     )
 
@@ -213,6 +215,7 @@ def schema() -> Json:
         "plan": {"type": ["string", "null"], "description": "Digest of the plan that asks for approval."},
         "expires": {"type": ["string", "null"], "description": "Until when it may be approved."},
         "high_risk": {"type": "boolean"},
+        "reminder": {"type": "boolean", "description": "The change was told of before and is still active."},
         "by": {**text, "description": "Who approved it; empty when nobody had to."},
         "cost_per_month": {"type": "number", "minimum": 0, "description": "USD a month while the change is active."},
     }

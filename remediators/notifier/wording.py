@@ -29,7 +29,7 @@ ANSWERS: Mapping[str, tuple[str, ...]] = {
     Status.AWAITING_APPROVAL: ("approve", "refuse", "mute"),
     Status.VERIFYING: ("revert", "keep", "mute"),
     Status.HOLDING: ("revert", "keep", "mute"),
-    Status.ESCALATED: ("revert", "mute"),
+    Status.ESCALATED: ("revert", "keep", "mute"),
     Status.KEPT: ("revert",),
 }
 
@@ -104,6 +104,8 @@ class Wording:
         key = f"status.{notice.status}"
         if notice.status == Status.ESCALATED and notice.remediator == "open_incident":
             return f"{key}.incident"
+        if notice.reminder:
+            return f"{key}.reminder"
         own = (f"{key}.{notice.code}", f"{key}.{notice.remediator}")
         return next((one for one in own if one in self._words), key)
 
@@ -179,7 +181,7 @@ def _buttons(notice: Notice) -> list[Button]:
         return []
     verbs = ANSWERS.get(Status(notice.status), ())
     if notice.remediator == "open_incident":
-        verbs = tuple(one for one in verbs if one != "revert")
+        verbs = tuple(one for one in verbs if one not in ("revert", "keep"))
     expires = int(notice.expires.timestamp()) if notice.expires else None
     return [
         Button(

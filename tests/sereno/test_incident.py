@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sereno.incident import QUIET, Incident, Stage, group_of, loudest, severity, stage_of
-from sereno.lifecycle import ENDED, IN_FORCE, Remediation
-from sereno.model import Signal, Status, Target
+from sereno.lifecycle import Remediation
+from sereno.model import Call, Plan, Signal, Status, Step, Target
 from sereno.service import Api, Function, Service, Table
 
 NOON = datetime(2026, 9, 29, 12, 0, tzinfo=UTC)
@@ -81,6 +81,14 @@ def test_how_far_it_is_follows_from_what_is_red_and_what_is_in_force(statuses, r
     assert stage_of(incident, [remediation(one) for one in statuses], names, NOON)[0] is stage
 
 
+@pytest.mark.parametrize(("steps_done", "stage"), [(1, Stage.MITIGATED), (0, Stage.RESOLVED)])
+def test_an_incident_is_not_resolved_while_an_escalated_change_is_active(steps_done, stage):
+    call = Call("lambda", "put_function_concurrency", {})
+    plan = Plan((Step(call, "w", "reserved concurrency", 120, 240, call),), "r")
+    member = replace(remediation(Status.ESCALATED), plan=plan, steps_done=steps_done)
+    assert stage_of(replace(INCIDENT, quiet_since=NOON), [member], (), NOON + timedelta(days=3))[0] is stage
+
+
 def test_quiet_begins_when_the_last_alarm_clears_and_ends_when_one_comes_back():
     assert stage_of(INCIDENT, [], (), NOON)[1] == NOON
     quiet = replace(INCIDENT, quiet_since=NOON)
@@ -98,7 +106,7 @@ def test_nothing_is_resolved_while_anything_is_red_at_work_or_in_force(statuses,
     stage, _ = stage_of(replace(INCIDENT, quiet_since=since), members, INCIDENT.alarms if red else (), NOON)
     if stage is Stage.RESOLVED:
         assert not red
-        assert all(one.status in ENDED and one.status not in IN_FORCE for one in members)
+        assert all(one.ended and not one.active for one in members)
     if stage is Stage.MITIGATED:
         assert not red
 

@@ -121,10 +121,10 @@ def test_there_is_a_sentence_for_every_status_stage_and_reason():
         (
             "KEPT",
             {"code": "DRIFTED", "detail": "DRIFTED: reserved concurrency is 80, expected 240; left as it is"},
-            "Sereno lets go of techmoda-read and leaves it as it is now: somebody else changed the value (reserved "
-            "concurrency is 80, expected 240; left as it is).",
-            "Sereno suelta techmoda-read y lo deja como está ahora: otra persona cambió el valor (reserved "
-            "concurrency is 80, expected 240; left as it is).",
+            "Someone else changed techmoda-read. Sereno leaves it as it is now: somebody else changed the value "
+            "(reserved concurrency is 80, expected 240; left as it is).",
+            "Alguien más cambió techmoda-read. Sereno lo deja como está ahora: otra persona cambió el valor "
+            "(reserved concurrency is 80, expected 240; left as it is).",
         ),
     ],
 )
@@ -132,6 +132,14 @@ def test_the_truth_of_the_outcome_in_a_sentence(message, status, changed, englis
     notice = of(message(status, **changed))
     assert EN.sentence(notice) == english
     assert ES.sentence(notice) == spanish
+
+
+def test_a_change_that_is_still_active_is_told_of_in_both_languages(message):
+    notice = of(message("ESCALATED", reminder=True, detail="still active since 2026-09-29 12:08 UTC"))
+    assert EN.sentence(notice).startswith("The change of techmoda-read is still active: reserved concurrency")
+    assert "Revert it or keep it. " in EN.sentence(notice)
+    assert ES.sentence(notice).startswith("El cambio de techmoda-read sigue activo: reserved concurrency")
+    assert [button.verb for button in EN.post(notice).buttons][:2] == ["revert", "keep"]
 
 
 def test_a_question_tells_until_when_it_may_be_answered_by_the_wall_clock(message):

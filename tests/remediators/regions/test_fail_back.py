@@ -48,6 +48,9 @@ def test_the_primary_gets_its_traffic_a_share_at_a_time(away: Regions):
     assert (done.status, done.reason) == (Status.KEPT, Reason.OK), "its own steps are no stranger's"
     assert not away.switched
     assert away.world.serving == PRIMARY
+    # The failover is reverted by that, in order: no drift, and nobody need look at it.
+    (out,) = (one for one in away.all() if one.remediator == "fail_over" and one.steps_done)
+    assert (out.status, out.reason) == (Status.REVERTED, Reason.OK)
 
 
 def test_the_switch_goes_only_when_the_name_servers_have_the_records(away: Regions):
@@ -81,6 +84,9 @@ def test_when_the_primary_fails_again_customers_stay_with_the_standby(away: Regi
     assert away.switched
     assert away.world.serving == STANDBY
     assert back(away).status in (Status.FAILED, Status.KEPT)
+    # The failback took the switch away and set it again: the failover is as active as it was.
+    (out,) = (one for one in away.all() if one.remediator == "fail_over" and one.steps_done)
+    assert out.active
 
 
 @pytest.mark.parametrize("healthy_s", [30, 75])
