@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from alarms import traffic
 from alarms.api_metrics import LATENCY, NAMESPACE, metrics_of
+from alarms.lateness import points
 from alarms.low_traffic import (
     OUTAGE_FLOOR,
     OUTAGE_PERIOD_S,
@@ -47,13 +48,13 @@ def server_errors(service: Service, api: Api) -> AlarmSpec:
         runbook=runbook_link(service, "5xx"),
         description=(
             f"Requests to {api.name} ({api.stage}) answered with 5xx, as a share of all: {why}. Fewer than "
-            f"{ERRORS_FLOOR} failures in a minute count as none. Two of three minutes. A throttled function shows "
+            f"{ERRORS_FLOOR} failures in a minute count as none. Two of six minutes. A throttled function shows "
             "here as 5xx too: look at throttles first."
         ),
         metrics=ratio(*api_errors(api, 60), ERRORS_FLOOR, "share of failed requests"),
         comparison_operator="GreaterThanOrEqualToThreshold",
         threshold=share,
-        evaluation_periods=3,
+        evaluation_periods=points(2),
         datapoints_to_alarm=2,
         treat_missing_data="notBreaching",
     )
@@ -88,12 +89,12 @@ def latency(service: Service, api: Api) -> AlarmSpec:
         runbook=runbook_link(service, "latency"),
         description=(
             f"The 99th percentile of Latency of {api.name} ({api.stage}) is over the objective of {promised:g} ms. "
-            "Three of five minutes. A minute with fewer than 1,000 requests does not count: see latency-p90."
+            "Three of seven minutes. A minute with fewer than 1,000 requests does not count: see latency-p90."
         ),
         metrics=gated_percentile(_latency(api, "p99", 60), "p99 of busy minutes", low_traffic=False),
         comparison_operator="GreaterThanThreshold",
         threshold=promised,
-        evaluation_periods=5,
+        evaluation_periods=points(3),
         datapoints_to_alarm=3,
         treat_missing_data="notBreaching",
     )

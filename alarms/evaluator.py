@@ -115,6 +115,16 @@ def evaluate(
     return _explain(spec, datapoints, real, breach, state, kept, treatment, at)
 
 
+def decide(spec: AlarmSpec, datapoints: Points, previous: str = OK) -> str:
+    """The state that `evaluate` answers, without its reason: for who evaluates very often."""
+    compare = _comparison(spec)
+    real = breach = 0
+    for value in datapoints:
+        real, breach = _shift(real, breach, value, compare)
+    treatment = _treatment(spec, dynamodb_always_ignores=False)
+    return _decide(real, breach, spec.evaluation_periods, spec.points_needed, treatment, previous)[0]
+
+
 def timeline(
     spec: AlarmSpec,
     series: Points,

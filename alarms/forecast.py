@@ -7,9 +7,11 @@ passes. A missing *condition* of IF stays missing, so the condition carries the 
 
 from __future__ import annotations
 
-# A slope over two minutes needs three datapoints, and the newest three minutes may be missing: with six datapoints
-# fetched there is a forecast even where CloudWatch fetches no more than N and metric math reads nothing before them.
-FORECAST_POINTS = 6
+from alarms.lateness import points
+
+# A slope over two minutes needs two datapoints before its own. With seven there is a forecast even where CloudWatch
+# fetches no more than N, metric math reads nothing before them, and the newest are late or not complete.
+FORECAST_POINTS = 2 + points(1)
 # Below any change of demand: the comparison is true wherever there is a value.
 _BELOW_ALL = "-1000000000"
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Iterator
+from functools import lru_cache
 
 from alarms.packs import all_alarms, regions
 from alarms.spec import AlarmSpec, AnySpec, CompositeSpec
 from deploy import config, golden, iam
-from drills import library
+from drills import library, replay_table
 from drills.faults import WATCH_KINDS, Fault
 from drills.regions.narrative import MEANINGS
 from drills.regions.region import KINDS
@@ -29,6 +31,16 @@ its *permissions* become the IAM role of its function, beside what every functio
 topic, the dead-letter queue, X-Ray.
 
 How to add one: [CONTRIBUTING](../CONTRIBUTING.md#a-remediator).
+"""
+REPLAYED = """\
+## How soon each alarm fires
+
+CloudWatch leaves open how many datapoints an evaluation fetches (N to N + 10 are tried), how many more metric math
+reads (0 to 2), how late a datapoint is (up to the newest three minutes are missing, gaps among them too), whether the
+newest minute is complete, and at which second of a minute an alarm is evaluated. Each kind of alarm is replayed under
+combinations of these: it fires on its incident within the stated time in all of them, counted from the begin of the
+incident, and an ordinary day (`quiet-day`) fires it in none of them. `customers-hurt` fires with the first symptom
+below it. `primary-out` is missing here: Route 53 reads its metric and not its state.
 """
 ALARMS = """\
 # Alarms
@@ -121,7 +133,7 @@ def alarms() -> str:
     specs = all_alarms(service)
     own = [one for one in specs if one.name.startswith(f"{service.name}/")]
     watchman = [one for one in specs if one not in own]
-    parts = [ALARMS, f"## The service ({len(own)} alarms)\n", *map(_alarm, own)]
+    parts = [ALARMS, _replayed(), f"## The service ({len(own)} alarms)\n", *map(_alarm, own)]
     parts += [f"## The watchman himself ({len(watchman)} alarms)\n"]
     parts += ["Sereno's own alarms. No rule of the service matches their names: they never start a remediator.\n"]
     parts += map(_alarm, watchman)
@@ -129,6 +141,44 @@ def alarms() -> str:
     regional = [one for one in _of_two_regions() if one.name not in known]
     parts += [f"## Two regions ({len(regional)} alarms)\n", TWO_REGIONS, *map(_alarm, regional)]
     return "\n".join(parts)
+
+
+@lru_cache(maxsize=1)
+def replayed() -> tuple[replay_table.Row, ...]:
+    """How late each kind of alarm fires, of one region and of two. It takes some seconds, and is done once."""
+    return tuple(replay_table.table(replayable()))
+
+
+def replayable() -> list[AnySpec]:
+    """Every alarm of the examples, with what a faster metric, queues and a declared pause add, and of a service
+    without an API."""
+    compiled = config.compile_config(config.load(golden.TECHMODA))
+    functions = {key: one | {"fast_metric": True} for key, one in compiled["functions"].items()}
+    queues = {"orders": {"name": "techmoda-orders", "age_s": 900, "dead_letters": "techmoda-orders-dead"}}
+    apis = {key: one | {"pause_s": 900} for key, one in compiled["apis"].items()}
+    found = [*all_alarms(Service.from_json(compiled | {"functions": functions, "queues": queues}))]
+    for other in (compiled | {"apis": apis}, compiled | {"apis": {}}):
+        found += all_alarms(Service.from_json(other))
+    found += _of_two_regions()
+    return [one for one in found if one.what != "primary-out"]
+
+
+def _replayed() -> str:
+    lines = [REPLAYED, "| alarm | incident | fires within | under the assumption | quiet on `quiet-day` |"]
+    lines.append("|---|---|---|---|---|")
+    for row in replayed():
+        within = "never" if row.seconds is None else _minutes(row.seconds)
+        quiet = "says when another counts" if row.what in replay_table.CONDITIONS else row.rings or "yes"
+        lines.append(f"| `{row.name}` | {row.incident} | {within} | {row.assumed} | {quiet} |")
+    return "\n".join(lines) + "\n"
+
+
+def _minutes(seconds: float) -> str:
+    """Whole seconds below a minute, else minutes rounded up, or hours."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = math.ceil(seconds / 60)
+    return f"{minutes} min" if minutes < 180 else f"{math.ceil(minutes / 60)} h"
 
 
 def _of_two_regions() -> list[AnySpec]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from alarms.api_metrics import NAMESPACE as API_NAMESPACE
 from alarms.api_metrics import REQUESTS, metrics_of
+from alarms.lateness import points
 from alarms.slo import runbook_link
 from alarms.spec import AlarmSpec, AnySpec, MetricQuery, dimensions
 from alarms.wire import Api, alarm_name
@@ -47,7 +48,7 @@ def concurrency(service: Service) -> AlarmSpec:
         period=60,
         comparison_operator="GreaterThanOrEqualToThreshold",
         threshold=round(CLAIMED * quota, 6),
-        evaluation_periods=3,
+        evaluation_periods=points(2),
         datapoints_to_alarm=2,
         treat_missing_data="notBreaching",
     )
@@ -81,7 +82,7 @@ def requests(service: Service) -> AlarmSpec:
         metrics=(MetricQuery("rate", "SUM(METRICS()) / 60", label="requests a second"), *queries),
         comparison_operator="GreaterThanOrEqualToThreshold",
         threshold=round(NEARLY * quota, 6),
-        evaluation_periods=1,
+        evaluation_periods=points(1),
         datapoints_to_alarm=1,
         treat_missing_data="notBreaching",
     )

@@ -6,6 +6,7 @@ All alarms watch FunctionName alone, which counts every version and alias: a con
 from __future__ import annotations
 
 from alarms.forecast import FORECAST_POINTS, two_minute_slope, with_slope
+from alarms.lateness import points
 from alarms.low_traffic import (
     OUTAGE_FLOOR,
     OUTAGE_PERIOD_S,
@@ -31,6 +32,7 @@ AHEAD_MINUTES = 10
 # With fewer, a single request is most of the limit, and running at it is often what its owner wants.
 SMALLEST_LIMIT = 5
 MINUTE_MS, BUCKET_S = 60_000, 10
+FAST_POINTS = 3  # the newest ten seconds may not be there yet, and those before them in part
 
 
 def alarms(service: Service) -> list[AnySpec]:
@@ -71,13 +73,13 @@ def errors(service: Service, function: Function) -> AlarmSpec:
         **_named(service, function, "errors", "page"),
         description=(
             f"Invocations of {function.name} that fail, as a share of all: {why}. Fewer than {ERRORS_FLOOR} errors "
-            "in a minute count as none. Two of three minutes, so that one bad minute wakes nobody. Throttled "
+            "in a minute count as none. Two of six minutes, so that one bad minute wakes nobody. Throttled "
             "requests are no errors: see throttles."
         ),
         metrics=queries,
         comparison_operator="GreaterThanOrEqualToThreshold",
         threshold=share,
-        evaluation_periods=3,
+        evaluation_periods=points(2),
         datapoints_to_alarm=2,
         treat_missing_data="notBreaching",
     )
@@ -122,13 +124,13 @@ def latency(service: Service, function: Function) -> AlarmSpec:
     return AlarmSpec(
         **_named(service, function, "latency", "ticket"),
         description=(
-            f"The 99th percentile of Duration of {function.name} is over {limit:g} ms: {source}. Three of five "
+            f"The 99th percentile of Duration of {function.name} is over {limit:g} ms: {source}. Three of seven "
             "minutes. A minute with fewer than 1,000 invocations does not count: see latency-p90."
         ),
         metrics=gated_percentile(_stat("p99", function, "Duration", "p99"), "p99 of busy minutes", low_traffic=False),
         comparison_operator="GreaterThanThreshold",
         threshold=limit,
-        evaluation_periods=5,
+        evaluation_periods=points(3),
         datapoints_to_alarm=3,
         treat_missing_data="notBreaching",
     )
@@ -172,7 +174,7 @@ def throttles(service: Service, function: Function) -> AlarmSpec:
         period=60,
         comparison_operator="GreaterThanOrEqualToThreshold",
         threshold=1.0,
-        evaluation_periods=1,
+        evaluation_periods=points(1),
         datapoints_to_alarm=1,
         treat_missing_data="notBreaching",
     )
@@ -240,7 +242,7 @@ def iterator_age(service: Service, function: Function) -> AlarmSpec:
         **_named(service, function, "iterator-age", "ticket"),
         description=(
             f"{function.name} reads records of a stream {threshold / 1000:g} s or more after they were written, in "
-            f"three of five minutes: half of the recovery point of {service.objectives.rpo_s} s. It fails on a "
+            f"three of seven minutes: half of the recovery point of {service.objectives.rpo_s} s. It fails on a "
             "record, or is too slow. A function that reads no stream publishes nothing here, which is no breach."
         ),
         namespace=NAMESPACE,
@@ -250,7 +252,7 @@ def iterator_age(service: Service, function: Function) -> AlarmSpec:
         period=60,
         comparison_operator="GreaterThanOrEqualToThreshold",
         threshold=threshold,
-        evaluation_periods=5,
+        evaluation_periods=points(3),
         datapoints_to_alarm=3,
         treat_missing_data="notBreaching",
     )
@@ -272,7 +274,7 @@ def saturation(service: Service, function: Function, reserved: int) -> AlarmSpec
         period=60,
         comparison_operator="GreaterThanOrEqualToThreshold",
         threshold=round(SATURATED * reserved, 6),
-        evaluation_periods=1,
+        evaluation_periods=points(1),
         datapoints_to_alarm=1,
         treat_missing_data="notBreaching",
     )
@@ -283,8 +285,8 @@ def exhaustion(service: Service, function: Function, reserved: int) -> AlarmSpec
 
     The slope is that of the last two minutes (see `two_minute_slope`): an ordinary peak that comes within one minute
     is over by the second, while a ramp goes on. Over one minute only, a step to 1.5 times would be forecast as a
-    surge of 6.5 times. One of six datapoints is enough, so a late minute delays the forecast and never hides it; in
-    exchange the alarm stays in ALARM up to five minutes after the growth has ended.
+    surge of 6.5 times. One of seven datapoints is enough, so a late minute delays the forecast and never hides it;
+    in exchange the alarm stays in ALARM up to six minutes after the growth has ended.
     """
     usable = mean_within(reserved, SIGMAS)
     forecast = f"demand + {AHEAD_MINUTES} * {two_minute_slope('demand')}"
@@ -335,7 +337,7 @@ def exhaustion_fast(service: Service, function: Function, reserved: int) -> Alar
         metrics=(MetricQuery("demand", f"work / {BUCKET_S * 1000}", label="demand"), demand),
         comparison_operator="GreaterThanOrEqualToThreshold",
         threshold=round(usable, 3),
-        evaluation_periods=1,
+        evaluation_periods=FAST_POINTS,
         datapoints_to_alarm=1,
         treat_missing_data="notBreaching",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from alarms.lateness import points
 from alarms.slo import runbook_link
 from alarms.spec import AlarmSpec, AnySpec, dimensions
 from alarms.wire import Api, alarm_name
@@ -26,7 +27,7 @@ def age(service: Service, queue: Queue) -> AlarmSpec:
         **_named(service, queue, "queue-age"),
         description=(
             f"The oldest message of {queue.name} is {queue.age_s} s old or more (`age` in sereno.yaml), in three of "
-            "five minutes: its consumer fails, or is too slow. SQS leaves out of this figure a message that was "
+            "seven minutes: its consumer fails, or is too slow. SQS leaves out of this figure a message that was "
             "received three times and not deleted. An empty queue publishes nothing after six hours, which is no "
             "breach."
         ),
@@ -37,7 +38,7 @@ def age(service: Service, queue: Queue) -> AlarmSpec:
         period=60,
         comparison_operator="GreaterThanOrEqualToThreshold",
         threshold=float(queue.age_s),
-        evaluation_periods=5,
+        evaluation_periods=points(3),
         datapoints_to_alarm=3,
         treat_missing_data="notBreaching",
     )
@@ -58,7 +59,7 @@ def dead_letters(service: Service, queue: Queue, name: str) -> AlarmSpec:
         period=60,
         comparison_operator="GreaterThanOrEqualToThreshold",
         threshold=1.0,
-        evaluation_periods=3,
+        evaluation_periods=points(1),
         datapoints_to_alarm=1,
         treat_missing_data="notBreaching",
     )

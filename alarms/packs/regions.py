@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from alarms.packs.watchman import own_alarm
+from alarms.lateness import points, silent_points
+from alarms.packs.watchman import own_alarm, silence
 from alarms.spec import AlarmSpec, AnySpec, dimensions
 from sereno.service import Recovery, Service, Table
 
@@ -50,16 +51,17 @@ def probe_silent(service: Service) -> AlarmSpec:
         "prober",
         "probe-silent",
         "page",
-        f"The prober in {service.region} has not completed for three minutes. Missing datapoints count as breaching, "
-        "for silence is the failure; it is first evaluated ten minutes after its creation. Two vantages must agree "
-        "that a region is out: with one of them blind, nothing moves traffic but the health check itself.",
-        metric_name="ProbeCompleted",
-        dimensions=dimensions({"service": service.name}),
-        statistic="Sum",
+        f"The prober in {service.region} has not completed for two minutes. A minute without a datapoint counts as "
+        "0, and three minutes more are looked at, because metrics come late; it is first evaluated ten minutes after "
+        "its creation. Two probe locations must agree that a region is out: without one of them, nothing moves "
+        "traffic but the health check itself.",
+        period=None,
+        namespace=None,
+        metrics=silence("Sereno", "ProbeCompleted", service),
         comparison_operator="LessThanThreshold",
         threshold=1.0,
-        evaluation_periods=3,
-        datapoints_to_alarm=3,
+        evaluation_periods=silent_points(2),
+        datapoints_to_alarm=silent_points(2),
         treat_missing_data="breaching",
         warm_up_minutes=10,
     )
@@ -99,12 +101,12 @@ def behind(service: Service, what: str, severity: str, share: float) -> AlarmSpe
         severity,
         f"Were the first region lost now, the writes of the last {threshold:g} s or more would be lost with it; "
         f"promised are {service.objectives.rpo_s} s, and this is {told}. Measured by an item that is written there "
-        "and read here, in three of five minutes.",
+        "and read here, in three of seven minutes.",
         metric_name="RpoNow",
         dimensions=dimensions({"service": service.name}),
         statistic="Maximum",
         threshold=float(threshold),
-        evaluation_periods=5,
+        evaluation_periods=points(3),
         datapoints_to_alarm=3,
     )
 
@@ -165,7 +167,7 @@ def recovered_late(service: Service) -> AlarmSpec:
         dimensions=dimensions({"service": service.name}),
         statistic="Maximum",
         threshold=float(service.objectives.rto_s),
-        evaluation_periods=1,
+        evaluation_periods=points(1),
         datapoints_to_alarm=1,
     )
 
@@ -185,7 +187,7 @@ def suspected(service: Service, recovery: Recovery) -> AlarmSpec:
         statistic="Average",
         comparison_operator="LessThanThreshold",
         threshold=SUSPECTED,
-        evaluation_periods=1,
+        evaluation_periods=points(1),
         datapoints_to_alarm=1,
     )
 

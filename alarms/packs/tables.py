@@ -8,6 +8,7 @@ expression, so it is the table and its first nine indexes by name.
 from __future__ import annotations
 
 from alarms.forecast import FORECAST_POINTS, two_minute_slope, with_slope
+from alarms.lateness import points
 from alarms.slo import runbook_link
 from alarms.spec import AlarmSpec, AnySpec, MetricQuery, dimensions
 from alarms.wire import Api, alarm_name
@@ -71,7 +72,7 @@ def throttles(service: Service, table: Table, kind: str) -> AlarmSpec:
         metrics=(MetricQuery("events", "SUM(METRICS())", label=f"throttled {kind} calls"), *queries),
         comparison_operator="GreaterThanOrEqualToThreshold",
         threshold=float(THROTTLES_FLOOR),
-        evaluation_periods=1,
+        evaluation_periods=points(1),
         datapoints_to_alarm=1,
         treat_missing_data="notBreaching",
     )
@@ -159,13 +160,13 @@ def errors(service: Service, table: Table) -> AlarmSpec:
         **_named(service, table, "table-errors", "ticket"),
         description=(
             f"DynamoDB answered {ERRORS_FLOOR} or more calls to {table.name} in a minute with HTTP 500, in two of "
-            "three minutes. SDKs try these again; a few happen in any month. The metric exists by operation alone, "
+            "six minutes. SDKs try these again; a few happen in any month. The metric exists by operation alone, "
             "so the ten that move items are added up."
         ),
         metrics=(MetricQuery("errors", "SUM(METRICS())", label="errors of DynamoDB"), *queries),
         comparison_operator="GreaterThanOrEqualToThreshold",
         threshold=float(ERRORS_FLOOR),
-        evaluation_periods=3,
+        evaluation_periods=points(2),
         datapoints_to_alarm=2,
         treat_missing_data="notBreaching",
     )

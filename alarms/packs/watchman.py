@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from alarms.lateness import points, silent_points
 from alarms.slo import runbook_link
 from alarms.spec import AlarmSpec, AnySpec, MetricQuery, dimensions
 from alarms.wire import alarm_name
@@ -72,19 +73,30 @@ def heartbeat(service: Service) -> AlarmSpec:
         "round",
         "heartbeat",
         "page",
-        "Sereno's round of once a minute has not completed for three minutes. Missing datapoints count as breaching, "
-        "for silence is the failure; CloudWatch looks at a few datapoints more than three, so the alarm comes after "
-        "about five minutes. It is first evaluated ten minutes after its creation, when rounds must have run. Until "
-        "the round runs again nothing is verified, taken back or escalated.",
-        namespace="Sereno",
-        metric_name="RoundCompleted",
-        dimensions=dimensions({"service": service.name}),
-        statistic="Sum",
+        "The reconciler, which runs once a minute, has not completed for two minutes. Silence is the failure, so a "
+        "minute without a datapoint counts as 0; three minutes more are looked at, because metrics come late. It is "
+        "first evaluated ten minutes after its creation, when the reconciler must have run. Until it runs again "
+        "nothing is verified, reverted or escalated.",
+        period=None,
+        metrics=silence("Sereno", "RoundCompleted", service),
         comparison_operator="LessThanThreshold",
-        evaluation_periods=3,
-        datapoints_to_alarm=3,
+        evaluation_periods=silent_points(2),
+        datapoints_to_alarm=silent_points(2),
         treat_missing_data="breaching",
         warm_up_minutes=10,
+    )
+
+
+def silence(namespace: str, name: str, service: Service) -> tuple[MetricQuery, ...]:
+    """The queries of a metric that counts each minute, with 0 where a minute has no datapoint.
+
+    Treating missing data as breaching would wait until the last datapoint has left the evaluation range, whose size
+    is not published: up to ten minutes longer.
+    """
+    where = dimensions({"service": service.name})
+    return (
+        MetricQuery("runs", "FILL(completed, 0)", label="runs"),
+        MetricQuery("completed", None, namespace, name, where, 60, "Sum", return_data=False),
     )
 
 
@@ -103,7 +115,7 @@ def dead_letters(service: Service) -> AlarmSpec:
         metric_name="ApproximateNumberOfMessagesVisible",
         dimensions=dimensions({"QueueName": queue}),
         statistic="Maximum",
-        evaluation_periods=1,
+        evaluation_periods=points(1),
         datapoints_to_alarm=1,
     )
 
@@ -115,13 +127,13 @@ def unpublished(service: Service) -> AlarmSpec:
         "outbox",
         "unpublished",
         "page",
-        "Notifications of remediations were not confirmed in three of five minutes. The ledger keeps them and the "
+        "Notifications of remediations were not confirmed in three of seven minutes. The ledger keeps them and the "
         "round sends them again each minute, so a single failure heals itself; this one does not.",
         namespace="Sereno",
         metric_name="Unpublished",
         dimensions=dimensions({"service": service.name}),
         statistic="Sum",
-        evaluation_periods=5,
+        evaluation_periods=points(3),
         datapoints_to_alarm=3,
     )
 
@@ -188,7 +200,7 @@ def undeliverable(service: Service) -> AlarmSpec:
         metric_name="ApproximateNumberOfMessagesVisible",
         dimensions=dimensions({"QueueName": queue}),
         statistic="Maximum",
-        evaluation_periods=1,
+        evaluation_periods=points(1),
         datapoints_to_alarm=1,
     )
 
@@ -207,7 +219,7 @@ def unrouted(service: Service) -> AlarmSpec:
         metric_name="Unrouted",
         dimensions=dimensions({"service": service.name}),
         statistic="Sum",
-        evaluation_periods=1,
+        evaluation_periods=points(1),
         datapoints_to_alarm=1,
     )
 
@@ -294,12 +306,12 @@ def ledger_throttled(service: Service) -> AlarmSpec:
         "ledger",
         "throttled",
         "page",
-        "DynamoDB throttled calls to Sereno's ledger in three of five minutes. A call is tried again; while calls "
+        "DynamoDB throttled calls to Sereno's ledger in three of seven minutes. A call is tried again; while calls "
         "fail, Sereno only observes, for it changes nothing that it cannot write down first. This alarm goes to the "
         "topic of people by itself.",
         period=None,
         metrics=(MetricQuery("events", "SUM(METRICS())", label="throttled calls"), *queries),
-        evaluation_periods=5,
+        evaluation_periods=points(3),
         datapoints_to_alarm=3,
     )
 
@@ -311,13 +323,13 @@ def failing(service: Service, function: str) -> AlarmSpec:
         function,
         "errors",
         "ticket",
-        f"Sereno's function {function} failed in two of three minutes. A failed event is tried again and then goes "
+        f"Sereno's function {function} failed in two of six minutes. A failed event is tried again and then goes "
         "to the dead-letter queue.",
         namespace="AWS/Lambda",
         metric_name="Errors",
         dimensions=dimensions({"FunctionName": function}),
         statistic="Sum",
-        evaluation_periods=3,
+        evaluation_periods=points(2),
         datapoints_to_alarm=2,
     )
 
@@ -335,7 +347,7 @@ def undelivered(service: Service, rule: str) -> AlarmSpec:
         metric_name="FailedInvocations",
         dimensions=dimensions({"RuleName": rule}),
         statistic="Sum",
-        evaluation_periods=1,
+        evaluation_periods=points(1),
         datapoints_to_alarm=1,
     )
 

@@ -6,6 +6,8 @@ import re
 import struct
 import xml.etree.ElementTree as ET
 
+import pytest
+
 from alarms.packs import all_alarms
 from console import docs as generated
 from deploy import config, golden
@@ -19,11 +21,13 @@ from sereno.service import Service
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 
 
+@pytest.mark.xdist_group("pages")
 def test_generated_pages_are_what_the_code_gives():
     assert [path.name for path in generated.stale()] == []
     assert generated.main(["--check"]) == 0
 
 
+@pytest.mark.xdist_group("pages")
 def test_a_stale_page_is_named_and_the_check_fails(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(generated, "FOLDER", tmp_path)
     assert generated.main(["--check"]) == 1

@@ -212,7 +212,8 @@ class TestWatchman:
         from alarms.evaluator import timeline
 
         beats = [1.0] * 10 + [None] * 10
-        changes = timeline(watchman.heartbeat(TECHMODA), beats)
+        spec = watchman.heartbeat(TECHMODA)
+        changes = timeline(spec, resolve(spec.queries, {"completed": beats}))
         assert [change.evaluation.state for change in changes] == ["ALARM"]
         assert changes[0].index - 9 <= 5  # minutes after the last beat
 
