@@ -200,7 +200,7 @@ def _points(periods: Floats, stat: str) -> list[float | None]:
     if periods.shape[1] == 1:
         return [None if math.isnan(value) else value for value in periods[:, 0].tolist()]
     there = ~np.isnan(periods)
-    some = there.any(axis=1)
+    some: list[bool] = np.any(there, axis=1).tolist()
     if stat in GROWING:
         values = np.where(there, periods, 0.0).sum(axis=1)
     elif stat == "Average":
@@ -209,4 +209,4 @@ def _points(periods: Floats, stat: str) -> list[float | None]:
         values = np.where(there, periods, math.inf).min(axis=1)
     else:  # a maximum; a percentile of several minutes is at most their highest
         values = np.where(there, periods, -math.inf).max(axis=1)
-    return [value if real else None for value, real in zip(values.tolist(), some.tolist(), strict=True)]
+    return [value if real else None for value, real in zip(values.tolist(), some, strict=True)]

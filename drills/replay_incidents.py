@@ -318,11 +318,13 @@ class Day:
             return np.where(calls > 0, draw.binomial(calls.astype(int), 2e-5).astype(float), math.nan)
         if name in ("Duration", "DemandMs") and stat == "Sum":
             spread = mean_ms * math.sqrt(math.exp(sigma**2) - 1)
-            return np.maximum(0.0, calls * mean_ms + np.sqrt(calls) * spread * draw.standard_normal(length))
+            noise = np.sqrt(calls) * spread * draw.standard_normal(length)
+            return np.asarray(np.maximum(0.0, calls * mean_ms + noise), dtype=float)
         if stat.startswith("p"):
             deviations = {"p99": 2.326, "p90": 1.282}[stat]
             value = mean_ms * math.exp(sigma * deviations - sigma**2 / 2)
-            return value * (1 + draw.standard_normal(length) / np.sqrt(np.maximum(calls, 1.0)))
+            noise = draw.standard_normal(length) / np.sqrt(np.maximum(calls, 1.0))
+            return np.asarray(value * (1 + noise), dtype=float)
         if name == "ConcurrentExecutions":
             mean = rate * mean_ms / 1000
             return np.asarray(draw.poisson(mean[:, None], (length, 200)).max(axis=1), dtype=float)
