@@ -17,6 +17,7 @@ from drills.regions.region import KINDS
 from drills.regions.scenario import RegionScenario
 from drills.regions.year import YearScenario
 from drills.scenario import Objective, Scenario
+from drills.services.scenario import ServicesScenario
 from remediators import registry
 from sereno.model import instant
 from sereno.ports import Param, Permission, Remediator
@@ -234,7 +235,29 @@ def scenarios() -> str:
 def _any(one: library.AnyScenario) -> str:
     if isinstance(one, RegionScenario):
         return _regional(one)
+    if isinstance(one, ServicesScenario):
+        return _services(one)
     return _year(one) if isinstance(one, YearScenario) else _scenario(one)
+
+
+def _services(one: ServicesScenario) -> str:
+    """Of many services in one account."""
+    lines = [f"## {one.name}\n", f"{' '.join(one.story.split())}\n"]
+    course = ", ".join(f"{factor:g}x at {_span(at)}" for at, factor in one.points)
+    lines.append(
+        f"* Services: {one.services}, each with {one.normal:g} requests a second; {course}; linear in between."
+    )
+    lines.append(f"* The account: {one.concurrency:,} concurrent executions; each service reserves {one.reserved}.")
+    if one.unreserved:
+        lines.append(f"* Every {one.unreserved}th service reserves nothing and lives on the unreserved pool.")
+    if one.tables:
+        lines.append(f"* Every {one.tables}th service has a provisioned table.")
+    lines += [
+        f"* The rest of the account: {rate:g} requests a second of `{name}`." for name, rate in one.others.items()
+    ]
+    if one.jitter_s:
+        lines.append(f"* Each service's traffic is delayed by 0 to {_span(one.jitter_s)}, drawn from the seed.")
+    return "\n".join([*lines, f"* Judged by: {', '.join(map(_objective, one.objectives))}."]) + "\n"
 
 
 def _regional(one: RegionScenario) -> str:

@@ -38,6 +38,10 @@ class Concurrency:
         self.strangers = 0
         self._taken: Ints = np.zeros(BLOCK // BIN, dtype=np.int64)
 
+    def take_from_pool(self, strangers: Profile) -> None:
+        """Other strangers from now on."""
+        self._profile = strangers
+
     def begin_bin(self, states: Iterable[FunctionState], a: int, at: float) -> None:
         """Ten seconds begin at step `a` of the block, `at` seconds after the start."""
         wanted = strangers_at(self._faults, at)

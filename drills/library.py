@@ -1,4 +1,5 @@
-"""Everything that can be rehearsed: surges and faults of one region, the loss of a region, and a year of noise."""
+"""Everything that can be rehearsed: surges and faults of one region, many services in one account, the loss of a
+region, and a year of noise."""
 
 from __future__ import annotations
 
@@ -16,15 +17,18 @@ from drills.regions.scenario import RegionScenario
 from drills.regions.year import YearScenario
 from drills.scenario import Scenario
 from drills.scenario_reader import document
+from drills.services import drill as services_drill
+from drills.services import scenario as services
+from drills.services.scenario import ServicesScenario
 from sereno.errors import InvalidInput, Problem
 from sereno.model import Json
 
-AnyScenario: TypeAlias = Scenario | RegionScenario | YearScenario
+AnyScenario: TypeAlias = Scenario | RegionScenario | YearScenario | ServicesScenario
 
 
 def names() -> list[str]:
     """The scenarios in the house, sorted."""
-    return sorted([*scenario.names(), *regional.names()])
+    return sorted([*scenario.names(), *regional.names(), *services.names()])
 
 
 def load(name_or_path: str | Path) -> AnyScenario:
@@ -36,10 +40,13 @@ def load(name_or_path: str | Path) -> AnyScenario:
         raise InvalidInput("scenario", [Problem("name", text, mend)])
     if not by_path and text in scenario.names():
         return scenario.load(text)
-    path = Path(name_or_path) if by_path else regional.FOLDER / f"{text}.yaml"
+    folder = services.FOLDER if text in services.names() else regional.FOLDER
+    path = Path(name_or_path) if by_path else folder / f"{text}.yaml"
     kind = document(path).get("kind")
     if kind == "evidence":
         return year.load(path)
+    if kind == "services":
+        return services.load(path)
     return regional.load(path) if kind == "region" else scenario.load(path)
 
 
@@ -54,6 +61,8 @@ def run(
     """Runs a scenario of whatever kind and answers its result. Raises InvalidInput."""
     if isinstance(found, RegionScenario):
         return regional_drill.run(found, seed, config=config, watch_over=watch_over, tick=tick)
+    if isinstance(found, ServicesScenario):
+        return services_drill.run(found, seed, config=config, watch_over=watch_over, tick=tick)
     if isinstance(found, YearScenario):
         return year.run(found, seed, config=config, watch_over=watch_over, tick=tick)
     return drill.run(found, seed, config=config, watch_over=watch_over, tick=tick)

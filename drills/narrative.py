@@ -42,6 +42,11 @@ _TITLES = {
     "no-control-plane-calls": "Calls to a control plane",
     "no-false-moves": "False moves",
     "none-missed": "Outages missed",
+    "none-skipped-for-errors": "Skipped for an error of AWS",
+    "all-answered": "Services raised, or refused for want of room",
+    "answered-within": "Slowest answer to an alarm",
+    "none-harmed": "Services worse off than without Sereno",
+    "shared-limits-held": "Request rates in force, and met",
 }
 _SECONDS = (
     "rpo",
@@ -56,6 +61,7 @@ _SECONDS = (
     "found-within",
     "lost-writes-within",
     "never-moved",
+    "answered-within",
 )
 _NEVER = ("served-within", "found-within")
 _RATIOS = ("back-unnoticed", "back-gradually")

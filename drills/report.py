@@ -96,14 +96,20 @@ def _common(result: Json) -> dict[str, Any]:
     }
 
 
+def _told(result: Json) -> dict[str, Any]:
+    """What happened, minute by minute."""
+    return {
+        "minutes": timeline.minutes(result),
+        "kinds": Counter(one.kind for one in timeline.happenings(result)),
+    }
+
+
 def _acted(result: Json) -> dict[str, Any]:
-    """What Sereno did, and what happened meanwhile."""
+    """What Sereno did."""
     shown = leases.acted(result)
     skipped = [one for one in result["remediations"] if one["status"] == "SKIPPED"]
     return {
         "comparison": voices.of(result).comparison(result),
-        "minutes": timeline.minutes(result),
-        "kinds": Counter(one.kind for one in timeline.happenings(result)),
         "cards": [_card(result, number, one) for number, one in enumerate(shown, start=1)],
         "skipped": [_skipped(result, one) for one in skipped],
         "skip_reasons": Counter(one["reason"] or "no reason recorded" for one in skipped).most_common(),
@@ -113,6 +119,7 @@ def _acted(result: Json) -> dict[str, Any]:
 def _surge(result: Json) -> dict[str, Any]:
     return {
         **_acted(result),
+        **_told(result),
         "figure": panels.figure(result),
         "readouts": readouts.readouts(result),
         "samples": readouts.samples(result),
@@ -124,6 +131,7 @@ def _region(result: Json) -> dict[str, Any]:
     outages = result["outages"]
     return {
         **_acted(result),
+        **_told(result),
         "figure": regional_figure.whole(result),
         "close": regional_figure.first_minutes(result),
         "parts": regional_narrative.parts(outages[0]["with"]) if outages else [],
@@ -137,7 +145,7 @@ def _year(result: Json) -> dict[str, Any]:
     return {"figure": regional_figure.year(result), "meanings": MEANINGS}
 
 
-_VIEWS = {"report.html.j2": _surge, "region.html.j2": _region, "year.html.j2": _year}
+_VIEWS = {"report.html.j2": _surge, "region.html.j2": _region, "year.html.j2": _year, "services.html.j2": _acted}
 
 
 def _card(result: Json, number: int, one: Json) -> Json:

@@ -10,6 +10,7 @@ from drills import contract, narrative
 from drills.narrative import Contrast
 from drills.regions import contract as regional_contract
 from drills.regions import narrative as regional
+from drills.services import narrative as services
 from sereno.model import Json
 
 
@@ -27,9 +28,10 @@ class Voice:
 SURGE = Voice("report.html.j2", contract.check, narrative.headline, narrative.lead, narrative.comparison)
 REGION = Voice("region.html.j2", regional_contract.check, regional.headline, regional.lead, regional.comparison)
 YEAR = Voice("year.html.j2", regional_contract.check, regional.year_headline, regional.year_lead, lambda _: [])
+SERVICES = Voice("services.html.j2", services.check, services.headline, services.lead, services.comparison)
 
 
 def of(result: Any) -> Voice:
     """The voice of a result, by its `kind`; what has none is the drill of a surge."""
     kind = result.get("kind") if isinstance(result, dict) else None
-    return {"region": REGION, "evidence": YEAR}.get(str(kind), SURGE)
+    return {"region": REGION, "evidence": YEAR, "services": SERVICES}.get(str(kind), SURGE)

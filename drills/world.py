@@ -233,6 +233,15 @@ class World:
         sharing = [one for one in self._all if one.reserved is None]
         return max(0, self._account.pool(self._all) - sum(max(one.busy, one.provisioned) for one in sharing))
 
+    @property
+    def pool_in_use(self) -> int:
+        """Executions of functions without a reservation that are in flight now."""
+        return sum(max(one.busy, one.provisioned) for one in self._all if one.reserved is None)
+
+    def share_pool(self, others: Profile) -> None:
+        """From now on `others` says what functions outside this world take of the unreserved pool."""
+        self._account.take_from_pool(others)
+
     # -- what may be read of the tables -------------------------------------------------------------------------
 
     @property
