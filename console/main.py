@@ -23,6 +23,7 @@ from console import (
     events,
     failures,
     incidents,
+    notify,
     operate,
     rehearse,
     scorecard,
@@ -71,6 +72,7 @@ build.add_to(app)
 apply.add_to(app)
 operate.add_to(app)
 incidents.add_to(app)
+notify.add_to(app)
 scorecard.add_to(app)
 serve.add_to(app)
 events.add_to(app)

@@ -86,6 +86,7 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
         "servicequotas:ListRequestedServiceQuotaChangeHistoryByQuota",
     ),
     "service-quotas.request_service_quota_increase": ("servicequotas:RequestServiceQuotaIncrease",),
+    "sns.list_subscriptions_by_topic": ("sns:ListSubscriptionsByTopic",),
     "sns.publish": ("sns:Publish",),
     "sqs.change_message_visibility": ("sqs:ChangeMessageVisibility",),
     "sqs.delete_message": ("sqs:DeleteMessage",),

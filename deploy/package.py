@@ -52,6 +52,7 @@ _NOTIFIER = (
 _SELF_TEST = ("iam.simulate_principal_policy", "sts.get_caller_identity")
 RUNTIME_OPERATIONS = (
     *iam.LEDGER_OPERATIONS,
+    "sns.list_subscriptions_by_topic",
     "sns.publish",
     *(one.operation for one in iam.ROUND),
     *_NOTIFIER,

@@ -29,6 +29,8 @@ def alarms(
     found: list[AnySpec] = [heartbeat(service), dead_letters(service), unpublished(service)]
     found += [untold(service), undeliverable(service), failed_deliveries(service), unrouted(service)]
     found.append(ledger_throttled(service))
+    if service.emails:
+        found.append(unsubscribed(service))
     if any(play.remediators for play in service.playbook.values()):
         found.append(not_ready(service))
     found += [failing(service, name) for name in own_functions]
@@ -255,6 +257,26 @@ def failed_deliveries(service: Service) -> AlarmSpec:
         period=None,
         metrics=(MetricQuery("failed", "SUM(METRICS())", label="failed deliveries"), *queries),
         evaluation_periods=1,
+        datapoints_to_alarm=1,
+    )
+
+
+def unsubscribed(service: Service) -> AlarmSpec:
+    """An address of the configuration does not hear."""
+    return _alarm(
+        service,
+        "notices",
+        "unsubscribed",
+        "ticket",
+        "An address of notifications.emails is not subscribed: nobody opened the link of the confirmation mail, or "
+        "somebody used the link to unsubscribe. CloudFormation does not see it. The notifier looks once an hour, and "
+        "its log names the address.",
+        namespace="Sereno",
+        metric_name="Unsubscribed",
+        dimensions=dimensions({"service": service.name}),
+        statistic="Sum",
+        period=3600,
+        evaluation_periods=2,
         datapoints_to_alarm=1,
     )
 

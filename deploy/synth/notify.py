@@ -31,6 +31,7 @@ OPS_PAGE = "https://docs.aws.amazon.com/service-authorization/latest/reference/l
 
 _LEDGER = tuple(one for one in iam.COMMON if one.operation.startswith(("dynamodb.", "xray.", "sqs.")))
 _PEOPLE = Permission("sns.publish", "arn:{partition}:sns:{region}:{account}:sereno-{service}-people")
+_SUBSCRIPTIONS = Permission("sns.list_subscriptions_by_topic", _PEOPLE.resource)
 _QUEUE = "arn:{partition}:sqs:{region}:{account}:sereno-{service}-notices"
 
 
@@ -167,7 +168,7 @@ def _buttons(service: Service) -> Json:
 
 def _channels(service: Service) -> tuple[Permission, ...]:
     """What the declared channels need, and no more."""
-    notices, found = service.notices, [_PEOPLE]
+    notices, found = service.notices, [_PEOPLE, *([_SUBSCRIPTIONS] if service.emails else [])]
     declared = routing.channels(notices, service.emails)
     if routing.SLACK in declared and notices.slack:
         found.append(_secret(notices.slack.secret))

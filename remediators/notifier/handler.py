@@ -15,7 +15,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from remediators.handler import invocation
-from remediators.notifier import routing
+from remediators.notifier import routing, subscriptions, trial
 from remediators.notifier.book import Book
 from remediators.notifier.channels import Channel
 from remediators.notifier.email import Email
@@ -49,8 +49,33 @@ def handler(event: Any, context: Any) -> Json:
     with invocation(os.environ, context, "notifier") as watch:
         notifier = of(watch, os.environ)
         if isinstance(event, Mapping) and event.get("sereno") == TICK:
+            _check_addresses(watch, os.environ)
             return {"digests": notifier.tick(), "reminders": notifier.remind()}
+        if isinstance(event, Mapping) and event.get("sereno") == trial.EVENT:
+            return {"channels": [one.to_json() for one in tried(watch, notifier, event.get("channels"))]}
         return answer(watch, notifier, records_of(event), os.environ.get("SERENO_QUEUE", ""))
+
+
+def tried(watch: Watch, notifier: Notifier, wanted: object) -> list[trial.Result]:
+    """A test message through each channel that is named."""
+    named = wanted if isinstance(wanted, list) else list(notifier.channels)
+    channels = {name: channel for name, channel in notifier.channels.items() if name in named}
+    return trial.run(channels, watch.service.name, Wording(notifier.notices), watch.clock.now())
+
+
+def _check_addresses(watch: Watch, environment: Mapping[str, str]) -> None:
+    """Once an hour: whether each address still hears. What cannot be read says nothing."""
+    if not watch.service.emails or watch.clock.now().minute >= 2:
+        return
+    try:
+        there = subscriptions.read(watch.aws.client("sns"), environment["SERENO_PEOPLE"])
+    except (ClientError, BotoCoreError) as error:
+        watch.telemetry.log("warning", "subscriptions could not be read", error=str(error))
+        return
+    for email, state in subscriptions.states(watch.service.emails, there).items():
+        if state != subscriptions.CONFIRMED:
+            watch.telemetry.log("error", "an address does not hear", email=email, state=state)
+            watch.telemetry.count("Unsubscribed")
 
 
 def records_of(event: object) -> list[Mapping[str, Any]]:
