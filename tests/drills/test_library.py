@@ -9,13 +9,14 @@ from drills.regions import scenario as regional
 from drills.regions.scenario import RegionScenario
 from drills.regions.year import YearScenario
 from drills.scenario import Scenario
+from drills.services import scenario as services
 from sereno.errors import InvalidInput
 
 
 def test_every_scenario_of_the_house_is_there_once():
     found = library.names()
     assert found == sorted(set(found))
-    assert set(found) == set(scenario.names()) | set(regional.names())
+    assert set(found) == set(scenario.names()) | set(regional.names()) | set(services.names())
 
 
 @pytest.mark.parametrize(
