@@ -9,7 +9,10 @@ from collections.abc import Iterator
 
 from alarms.assumptions import NAMED, USUAL
 from console.docs_pages import cell
+from deploy import embedded_lambda, embedded_limits, embedded_rates
+from deploy.embedded_rates import RateLimit
 from deploy.embedded_shims import SHIMS
+from deploy.embedded_throttling import CALL_S, DATA_PLANE_S, attempts_of
 from drills import (
     auto_scaling,
     bell,
@@ -29,7 +32,9 @@ from drills import (
     table_updates,
     world,
 )
+from remediators.clients import CONFIG
 
+ATTEMPTS = attempts_of(CONFIG, "any").most
 INTRODUCTION = """\
 # The embedded AWS
 
@@ -52,6 +57,17 @@ LIMITS = """\
 * Outages of AWS itself, other than DynamoDB's errors that a scenario asks for.
 * An answer to a request for a higher quota: it stays open to the drill's end.
 """
+STRICTNESS = f"""\
+## As strict as AWS
+
+Whoever calls an embedded account, in a drill or in a test, meets the request rates that AWS documents. Each is a
+token bucket for the account and Region on the virtual clock. A call takes virtual time ({CALL_S * 1000:g} ms; of items
+in DynamoDB {DATA_PLANE_S["dynamodb"] * 1000:g} ms: an assumption), so the calls of reconcilers that begin together
+do not fall on one moment. A throttled call is tried again in virtual time as often as its client is configured to
+(Sereno's: {ATTEMPTS} attempts in all, exponential backoff with full jitter), and then fails with AWS's error. The
+SDK's own retry quota is not modelled. CloudFormation's own calls are exempt. The emulator of the proof enforces
+patterns and sizes only.
+"""
 _GUIDE = "https://docs.aws.amazon.com/lambda/latest/dg/"
 _TABLES = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/"
 _MONITORING = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/"
@@ -59,7 +75,7 @@ _MONITORING = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/"
 
 def render() -> str:
     """The page, in Markdown."""
-    return "\n".join([INTRODUCTION, *_resources(), *_calls(), *_assumptions(), LIMITS])
+    return "\n".join([INTRODUCTION, *_resources(), *_calls(), *_strictness(), *_assumptions(), LIMITS])
 
 
 def _resources() -> Iterator[str]:
@@ -80,6 +96,78 @@ def _calls() -> Iterator[str]:
     for name, patch in sorted(shims.COMPLETED.items()):
         yield f"| `{name}` | {cell(patch.why)} |"
     yield ""
+
+
+def _strictness() -> Iterator[str]:
+    yield f"{STRICTNESS}\n| limit | calls | a second | burst | answer | source |\n|---|---|---|---|---|---|"
+    for one in embedded_rates.LIMITS:
+        called = ", ".join(one.operations) or f"{_rest(one)} together{_without(one.service)}"
+        scope = " (all Regions together)" if one.everywhere else ""
+        rate = "1 a minute" if one.rate < 1 else f"{one.rate:g}"
+        refused = f"`{one.refusal.code}`, HTTP {one.refusal.status}"
+        yield f"| {one.name}{scope} | {cell(called)} | {rate} | {one.burst:g} | {refused} | {one.source} |"
+    yield "\nRequests that are too large are refused whatever the rate:\n"
+    yield "| limit | most | answer | source |\n|---|---|---|---|"
+    for size in embedded_rates.SIZES:
+        yield f"| {size.name} | {size.most:,} | `{size.refusal.code}` | {size.source} |"
+    yield "\nWhat takes time, is refused, or has no answer:\n"
+    yield "| what | how it is here | source |\n|---|---|---|"
+    for what, how, source in _states():
+        yield f"| {cell(what)} | {cell(how)} | {source} |"
+    yield ""
+
+
+def _rest(limit: RateLimit) -> str:
+    named = any(one.operations for one in embedded_rates.LIMITS if one.service == limit.service)
+    return f"all others of {limit.service}" if named else f"all of {limit.service}"
+
+
+def _without(service: str) -> str:
+    exempt = embedded_rates.EXEMPT.get(service, ())
+    return f" (but {', '.join(exempt)})" if exempt else ""
+
+
+def _states() -> Iterator[tuple[str, str, str]]:
+    yield (
+        "an UpdateTable while the table is UPDATING",
+        "`ResourceInUseException`; a table takes one change at a time",
+        "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateTable.html",
+    )
+    yield (
+        "provisioned concurrency",
+        f"IN_PROGRESS, then READY or FAILED with its reason; allocated from {embedded_lambda.BEGINS_S:g} s to "
+        f"{embedded_lambda.ENDS_S:g} s after the call, available {embedded_lambda.AVAILABLE_S:g} s later",
+        "https://docs.aws.amazon.com/lambda/latest/api/API_GetProvisionedConcurrencyConfig.html",
+    )
+    yield (
+        "executions that stay unreserved",
+        f"`InvalidParameterValueException` where less than {embedded_lambda.UNRESERVED_FLOOR} would be left",
+        "https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionConcurrency.html",
+    )
+    yield (
+        "functions on Managed Instances, functions with tenant isolation",
+        "the first take no reserved concurrency, neither takes provisioned concurrency: "
+        "`InvalidParameterValueException`; GetFunction tells the kind",
+        "https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionScalingConfig.html",
+    )
+    yield (
+        "a quota that nobody changed for the account",
+        "GetServiceQuota answers `NoSuchResourceException`; the default comes from GetAWSDefaultServiceQuota",
+        "https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_GetServiceQuota.html",
+    )
+    inline, managed = embedded_limits.INLINE_LIMIT, embedded_limits.MANAGED_LIMIT
+    yield (
+        "policies of a role",
+        f"refused above {inline:,} characters inline, {managed:,} in a managed policy, "
+        f"{embedded_limits.ATTACHED_LIMIT} managed policies",
+        "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html",
+    )
+    yield (
+        "event patterns",
+        f"refused above {embedded_limits.PATTERN_LIMIT:,} characters, and above a wildcard complexity of "
+        f"{embedded_limits.COMPLEXITY_LIMIT}",
+        "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html",
+    )
 
 
 def _assumptions() -> Iterator[str]:

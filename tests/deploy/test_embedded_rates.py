@@ -262,3 +262,13 @@ def test_boto3s_methods_are_aws_operations(models):
         for name in model.operation_names:
             if limit_of(service, name) and limit_of(service, name).operations:
                 assert api_name(xform_name(name)) == name, service
+
+
+def test_the_page_lists_every_limit_with_its_source():
+    from console import docs_embedded
+
+    page = docs_embedded.render()
+    for limit in (*LIMITS, *SIZES):
+        (row,) = [line for line in page.splitlines() if line.startswith((f"| {limit.name} |", f"| {limit.name} ("))]
+        assert limit.source in row
+        assert limit.refusal.code in row
