@@ -23,6 +23,7 @@ from console.apply_regions import Declined, RegionOption, refusals, through
 from console.destroy import DEFAULT, ConfigArgument, YesOption
 from console.show import as_json, counted, now, screen
 from deploy import config as configuration
+from deploy import config_yaml
 from deploy.apply import artifacts, assumed, change_set, deployed, drift, places, presence, removal, rollout, states
 from deploy.apply.places import Place
 from deploy.apply.presence import Presence
@@ -225,7 +226,7 @@ def _built(config: Path, place: Place, bucket: str | None, chosen: Mapping[str, 
         house = registry.all_remediators()
         intent = rollout.intend(service, place.compiled, house, there, code, bucket=bucket, chosen=own)
         drifts = drift.look(aws, there) if there is not None and not intent.creates else []
-        assumptions = assumed.read(config.read_text(encoding="utf-8"))
+        assumptions = assumed.read(config_yaml.text_of(config, config.name))
         yield Look(place, aws, intent, tuple(drifts), found, tuple(assumptions))
 
 

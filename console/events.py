@@ -14,7 +14,7 @@ from console.events_show import Entry
 from console.on_paper import paper_of
 from console.show import as_json, now, screen
 from deploy import config as configuration
-from deploy import config_edit, config_events, event_plan, units
+from deploy import config_edit, config_events, config_yaml, event_plan, units
 from deploy.synth import names
 from remediators.clients import BotocoreAws
 from remediators.ledger import Ledger
@@ -156,8 +156,7 @@ def _understood(fields: Mapping[str, str], service: Service) -> None:
 
 def _text(path: Path) -> str:
     """With its own line ends, which `read_text` would change."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return file.read()
+    return config_yaml.text_of(path, path.name)
 
 
 def _leases(service: Service) -> tuple[dict[str, list[Remediation]], str]:

@@ -95,13 +95,7 @@ def load(path: Path | str, *, remediators: Collection[str] | None = None) -> Con
     """The validated configuration. `remediators` are the names a playbook may use (those in the house, unless
     given). Raises InvalidInput with every problem found."""
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        mend = f"cannot be read: {error.strerror} (begin with examples/minimal.yaml)"
-        raise InvalidInput(path.name, [Problem(str(path), None, mend)]) from None
-    except UnicodeDecodeError:
-        raise InvalidInput(path.name, [Problem(str(path), None, "is not UTF-8 text")]) from None
+    text = config_yaml.text_of(path, path.name, " (begin with examples/minimal.yaml)")
     return parse(text, path.name, remediators=remediators)
 
 
@@ -110,6 +104,10 @@ def parse(text: str, source: str = "sereno.yaml", *, remediators: Collection[str
     raw = config_yaml.read(text, source)
     if not isinstance(raw, dict):
         problem = Problem("the file", None, "is no mapping (write service: NAME and the rest below each other)")
+        raise InvalidInput(source, [problem])
+    if not any(key in Config.model_fields for key in raw):
+        # Another file, perhaps with secrets in it: nothing of it is repeated.
+        problem = Problem("the file", None, "has none of the keys of a sereno.yaml (is it the right file?)")
         raise InvalidInput(source, [problem])
     known = known_remediators() if remediators is None else remediators
     between = config_checks.problems(raw, known, USUAL_PLAYS)

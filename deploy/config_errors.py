@@ -61,7 +61,8 @@ def problem(detail: ErrorDetails) -> Problem:
         expected = detail.get("ctx", {}).get("expected", "").replace("'", "")
         choices = expected.replace(" or", ",").split(", ")
         return Problem(path, _shown(value), f"must be {expected}{_near(value, choices)}")
-    mend = _MENDS.get(kind, detail["msg"]).format(**detail.get("ctx", {}))
+    # Only our own texts have places to fill in: another may quote braces out of the file.
+    mend = _MENDS[kind].format(**detail.get("ctx", {})) if kind in _MENDS else detail["msg"]
     return Problem(path, _shown(value), mend)
 
 
@@ -76,7 +77,8 @@ def _shown(value: object) -> object:
 def _path(where: list[int | str]) -> str:
     path = ""
     for part in where:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+        name = part if part != "" else '""'
+        path += f"[{part}]" if isinstance(part, int) else f".{name}" if path else str(name)
     return path
 
 

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from deploy import units
+from sereno.escape import shown
 from sereno.model import instant
 
 Scalar = str | int | float | bool
@@ -81,7 +82,8 @@ def text_like(wanted: str, text: str, no_text: str = "") -> tuple[Any, ...]:
 
     def only_text(value: object) -> str:
         if not isinstance(value, str):
-            raise ValueError(no_text or f'is not text (write "{value}", in quotes)')
+            hint = "" if isinstance(value, dict | list) or value is None else f' (write "{shown(value)}", in quotes)'
+            raise ValueError(no_text or f"is not text{hint}")
         return value
 
     schema = WithJsonSchema({"type": "string", "pattern": f"^(?:{wanted})$"})

@@ -10,6 +10,7 @@ import re
 from zoneinfo import available_timezones
 
 _MILLISECONDS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+LONGEST_MS = 3650 * 86_400_000
 _NUMBER = r"\d+(?:\.\d+)?"
 _DURATION = re.compile(rf"({_NUMBER})\s*(ms|s|m|h|d)")
 _PERCENT = re.compile(rf"({_NUMBER})\s*%")
@@ -27,7 +28,10 @@ def milliseconds(value: object, *, usual: str) -> float:
     """
     text = str(value).strip()
     if found := _DURATION.fullmatch(text):
-        return float(found[1]) * _MILLISECONDS[found[2]]
+        span = float(found[1]) * _MILLISECONDS[found[2]]
+        if span > LONGEST_MS:
+            raise ValueError("is longer than ten years (write a shorter duration)")
+        return span
     if re.fullmatch(_NUMBER, text):
         raise ValueError(f"has no unit (write {text}{usual})")
     raise ValueError(f"is no duration (write a number with ms, s, m, h or d, such as 15{usual})")

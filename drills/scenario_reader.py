@@ -55,13 +55,7 @@ def document(path: Path) -> dict[str, Any]:
 
 
 def _document(path: Path, source: str) -> dict[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InvalidInput(source, [Problem(str(path), None, f"cannot be read: {error.strerror}")]) from None
-    except UnicodeDecodeError:
-        raise InvalidInput(source, [Problem(str(path), None, "is not UTF-8 text")]) from None
-    raw = config_yaml.read(text, source)
+    raw = config_yaml.read(config_yaml.text_of(path, source), source)
     if not isinstance(raw, dict):
         raise InvalidInput(source, [Problem("the file", None, "is no mapping (begin with name: and title:)")])
     return {str(key): value for key, value in raw.items()}

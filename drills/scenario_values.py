@@ -13,6 +13,8 @@ _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*s")
 # Alone, or after the resource where two kinds of resource share a what: catalogue/latency.
 _WHAT = re.compile(r"(?:[a-zA-Z0-9_-]+/)?[a-z0-9]+(?:-[a-z0-9]+)*")
 
+MOST_DIGITS = 12
+
 
 def duration(value: object) -> float:
     """Seconds of `10m`, `90s`, `1h30m`."""
@@ -27,6 +29,8 @@ def rate(value: object) -> float:
     found = _RATE.fullmatch(str(value).strip())
     if not found:
         raise ValueError("is no rate (write requests a second, such as 120/s)")
+    if len(found[1]) > MOST_DIGITS:
+        raise ValueError("is more than any API takes (write requests a second, such as 120/s)")
     return float(found[1])
 
 
