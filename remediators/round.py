@@ -195,7 +195,7 @@ def note_change(watch: Watch, event: Mapping[str, Any]) -> None:
     parts, at = str(stack_id).split("/"), _time_of(event)
     details = detail.get("status-details", {}) if isinstance(detail, Mapping) else {}
     status = details.get("status", "") if isinstance(details, Mapping) else ""
-    if len(parts) < 2 or not status:
+    if len(parts) < 2 or not isinstance(status, str) or not status:
         raise MalformedEvent(f"event.detail: no stack-id and status of a stack in {shown(detail)[:60]!r}")
     if parts[1] != watch.service.stack:
         return

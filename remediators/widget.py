@@ -20,6 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from remediators.handler import invocation
 from remediators.watch import Watch
 from sereno.errors import LedgerUnavailable
+from sereno.escape import shown
 from sereno.incident import Incident, Stage, loudest
 from sereno.lifecycle import Remediation
 from sereno.model import Status
@@ -84,7 +85,7 @@ def wanted(event: Mapping[str, Any]) -> str:
     inside = event.get("widgetContext")
     params = inside.get("params") if isinstance(inside, Mapping) else None
     found = event.get("show") or (params.get("show") if isinstance(params, Mapping) else None)
-    return str(found or "incidents")[:40]
+    return shown(found or "incidents")[:40]
 
 
 def _incidents(watch: Watch, now: datetime) -> str:

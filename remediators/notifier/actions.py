@@ -95,8 +95,9 @@ def handler(event: Mapping[str, Any], context: Any) -> Json:
 
 def verified(event: Mapping[str, Any], secrets: Secrets, slack: Slack, now: datetime) -> bytes:
     """The body of a request that Slack signed, and signed just now. Raises Forged, Refused, Unavailable."""
-    headers = {str(name).lower(): str(value) for name, value in (event.get("headers") or {}).items()}
-    text = str(event.get("body") or "")
+    headers, text = _headers(event), event.get("body") if isinstance(event, Mapping) else None
+    if not isinstance(text, str):
+        raise Forged("no body")
     try:
         body = base64.b64decode(text, validate=True) if event.get("isBase64Encoded") else text.encode()
         body.decode()
@@ -231,8 +232,14 @@ def tell_back(
 
 def _mark(event: Mapping[str, Any]) -> str:
     """Names a signed request."""
-    headers = {str(name).lower(): str(value) for name, value in event["headers"].items()}
-    return hashlib.sha256(headers["x-slack-signature"].encode()).hexdigest()
+    return hashlib.sha256(_headers(event)["x-slack-signature"].encode()).hexdigest()
+
+
+def _headers(event: object) -> dict[str, str]:
+    """The headers of a request, by their names in small letters; whoever calls the URL may send anything."""
+    found = event.get("headers") if isinstance(event, Mapping) else None
+    pairs = found.items() if isinstance(found, Mapping) else ()
+    return {name.lower(): value for name, value in pairs if isinstance(name, str) and isinstance(value, str)}
 
 
 def _take_once(watch: Watch, mark: str, table: str) -> None:
