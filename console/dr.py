@@ -28,6 +28,7 @@ from remediators.parity import Parity
 from remediators.watch import parameters
 from sereno import recovery
 from sereno.errors import InvalidInput, Problem, Refused
+from sereno.escape import printable
 from sereno.model import Json, Plan, Refusal
 from sereno.ports import Aws, Context
 from sereno.recovery import PROBE_EVERY_S, Witness
@@ -237,4 +238,4 @@ def runbook(config: ConfigOption = DEFAULT) -> None:
     """Prints the runbook of this service's two regions, in Markdown: what to look at, and how to move traffic by
     hand with the AWS CLI when Sereno itself cannot."""
     service, wanted, _ = opened(config)
-    typer.echo(page(service, wanted))
+    typer.echo(printable(page(service, wanted)))

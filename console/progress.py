@@ -103,7 +103,7 @@ def display(label: str, *, quiet: bool = False, ticking: bool = False) -> Iterat
             yield Display(None, TaskID(0), interrupts=interrupts)
         return
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.percentage:3.0f} %"),
         TimeElapsedColumn(),

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from sereno.escape import printable
 from sereno.guard import effective_mode
 from sereno.lifecycle import Remediation
 from sereno.model import Json, Mode, Status
@@ -36,7 +39,21 @@ TABLE_WIDTH = 140
 PIPE_WIDTH = 1000
 
 
-class _Screen(Console):
+# JSON escapes the controls below a blank by itself. A terminal would obey these, or fail to show them.
+_HIDDEN = re.compile(r"[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
+
+
+class _Plain(Console):
+    """A console that shows text as text: square brackets are no markup, and nothing from outside moves the cursor,
+    sets a colour or hides. Styles are added after this, so those of the command itself stay."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """As rich's, each piece of text made harmless."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=printable(segment.text))
+
+
+class _Screen(_Plain):
     """Standard output. When its reader has gone (`| head`), the command says no more and ends as it would have."""
 
     def on_broken_pipe(self) -> None:
@@ -53,7 +70,7 @@ def hush() -> None:
 def screen(*, rows: bool = False) -> Console:
     """Standard output; rich itself respects NO_COLOR, COLUMNS and pipes. With `rows`, a line is never broken in a
     pipe."""
-    console = _Screen(highlight=False, soft_wrap=False)
+    console = _Screen(highlight=False, soft_wrap=False, markup=False, emoji=False)
     if rows and not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = PIPE_WIDTH
     return console
@@ -61,13 +78,14 @@ def screen(*, rows: bool = False) -> Console:
 
 def errors() -> Console:
     """Standard error."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return _Plain(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def as_json(data: Any) -> None:
     """For machines: one document, nothing else on standard output."""
+    text = _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(data, indent=2, ensure_ascii=False))
     try:
-        print(json.dumps(data, indent=2, ensure_ascii=False), flush=True)  # noqa: T201 - the command's very output
+        print(text, flush=True)  # noqa: T201 - the command's very output
     except BrokenPipeError:
         hush()
 

@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select
 from alarms.api_metrics import NAMESPACE, REQUESTS, metrics_of
 from remediators import metrics
 from remediators.metrics import Series
+from sereno.escape import markdown
 from sereno.incident import Incident
 from sereno.lifecycle import Remediation
 from sereno.model import Event, Json, Status, iso
@@ -196,7 +197,7 @@ def post_mortem(
         duration=_span((incident.resolved_at or now) - incident.opened),
         to_mitigated=_span(incident.mitigated_at - incident.opened) if incident.mitigated_at else None,
         to_owner=_span(incident.acknowledged_at - incident.opened) if incident.acknowledged_at else None,
-        cell=lambda text: " ".join(str(text).split()).replace("|", "\\|"),
+        cell=markdown,
     )
     return rendered.rstrip() + "\n"
 

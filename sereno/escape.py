@@ -17,7 +17,10 @@ _FORMAT = re.compile(
     r"[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
 _REPLACEMENT = "\ufffd"
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~&$-])")
+# What begins or ends something within a line, what makes an address a link by itself, and what begins a block.
+_MARKDOWN = re.compile(
+    r"[\\`*\[\]!|~$@]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=//)|(?<=\bwww)\.|^[-+#=>]|^\d+[.)]", re.IGNORECASE
+)
 
 
 def printable(text: str) -> str:
@@ -50,8 +53,10 @@ def shown(value: object) -> str:
 
 
 def markdown(text: object) -> str:
-    """Text for a Markdown document, a table's cell too: no link, no HTML, no heading, no code."""
-    return _MARKDOWN.sub(r"\\\1", one_line(str(text)).replace("&", "&amp;").replace("<", "&lt;"))
+    """Text for a Markdown document, a table's cell too: no link, no HTML, no heading, no code.
+    https://github.github.com/gfm/"""
+    line = _MARKDOWN.sub(lambda found: f"{found[0][:-1]}\\{found[0][-1]}", one_line(str(text)))
+    return line.replace("&", "&amp;").replace("<", "&lt;")
 
 
 def slack(text: str) -> str:
@@ -79,3 +84,8 @@ def _is_deep(value: object, left: int = 4) -> bool:
     if isinstance(value, list | tuple | set | frozenset):
         return left == 0 or any(_is_deep(part, left - 1) for part in value)
     return isinstance(value, int) and value.bit_length() >= 4 * VALUE_LIMIT
+
+
+def is_plain(text: str) -> bool:
+    """Whether `printable` leaves a text as it is."""
+    return printable(text) == text

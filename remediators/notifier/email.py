@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from remediators.notifier.channels import Post, RateLimited, Refused, Thread, Unavailable
 from remediators.notifier.routing import EMAIL
+from sereno.escape import email_subject, one_line, printable
 
 # SNS: ASCII, fewer than 100 characters. https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 SUBJECT_LIMIT = 99
@@ -61,15 +62,16 @@ def _told(error: ClientError) -> RateLimited | Unavailable | Refused:
 def subject(post: Post) -> str:
     """`[service] what it is about`, in ASCII."""
     text = f"[{post.service}] {SEVERITY_MARK[post.severity]}{post.head}"
-    return " ".join(text.encode("ascii", "replace").decode().split())[:SUBJECT_LIMIT]
+    return email_subject(text, SUBJECT_LIMIT)
 
 
 def body(post: Post) -> str:
     """What happened, the facts, what to do, and where to look."""
     lines = [post.text, ""]
-    lines += [f"{label}: {value}" for label, value in post.facts]
+    # A fact is one line: a line end in a name would begin another fact, which nobody has stated.
+    lines += [f"{label}: {one_line(value)}" for label, value in post.facts]
     if post.do:
-        lines += ["", f"  {post.do}"]
+        lines += ["", f"  {one_line(post.do)}"]
     if post.link:
         lines += ["", post.link]
-    return "\n".join(lines).rstrip() + "\n"
+    return printable("\n".join(lines).rstrip()) + "\n"

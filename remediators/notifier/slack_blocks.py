@@ -11,11 +11,14 @@ import re
 from collections.abc import Mapping, Sequence
 
 from remediators.notifier.channels import Button, Post, State
+from sereno.escape import printable
+from sereno.escape import slack as escape
 from sereno.model import Json
 
 BLOCKS_LIMIT = 50
 HEADER_LIMIT, SECTION_LIMIT, FIELD_LIMIT, BUTTON_LIMIT, VALUE_LIMIT = 150, 3000, 2000, 75, 2000
 FALLBACK_LIMIT = 3000
+LABEL_LIMIT = 200
 # Questions and changes that the first message of a thread shows; the on-call page shows all.
 ASKS_LIMIT = 5
 _HALF_ENTITY = re.compile(r"&[a-z]{0,3}$")
@@ -81,7 +84,8 @@ def _actions(post: Post, buttons: Sequence[Button], labels: dict[str, str], key:
 def _small(do: str, link: str, thread: str) -> list[Json]:
     small = [_markdown(f"`{escape(do)}`", FIELD_LIMIT)] if do else []
     if link and len(link) < FIELD_LIMIT // 2:
-        small.append(_markdown(f"<{escape(link)}|{escape(thread)}>", FIELD_LIMIT))
+        # A link that is cut within would swallow what follows it.
+        small.append(_markdown(f"<{escape(link)}|{cut(escape(thread), LABEL_LIMIT)}>", FIELD_LIMIT))
     return [{"type": "context", "elements": small}] if small else []
 
 
@@ -129,18 +133,16 @@ def cut(text: str, limit: int) -> str:
     return _HALF_ENTITY.sub("", text[: limit - 1]) + "…"
 
 
-def escape(text: str) -> str:
-    """Text that is no markup. https://docs.slack.dev/messaging/formatting-message-text#escaping"""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
 def _plain(text: str, limit: int) -> Json:
-    shown = text if len(text) <= limit else text[: limit - 1] + "…"
+    plain = printable(text)
+    shown = plain if len(plain) <= limit else plain[: limit - 1] + "…"
     return {"type": "plain_text", "text": shown, "emoji": True}
 
 
 def _markdown(text: str, limit: int = SECTION_LIMIT) -> Json:
-    return {"type": "mrkdwn", "text": cut(text, limit)}
+    # Verbatim: no address, channel or name in the text becomes a link or a mention by itself.
+    # https://docs.slack.dev/reference/block-kit/composition-objects/text-object
+    return {"type": "mrkdwn", "text": cut(text, limit), "verbatim": True}
 
 
 def verbs_of(blocks: Sequence[Json]) -> list[str]:
