@@ -39,7 +39,8 @@ class _Loader(yaml.SafeLoader):
         self._depth += 1
         try:
             if self._depth > DEPTH_LIMIT:
-                raise _wrong(f"is nested deeper than {DEPTH_LIMIT} levels", self.peek_event().start_mark)
+                event = self.peek_event()  # type: ignore[no-untyped-call]
+                raise _wrong(f"is nested deeper than {DEPTH_LIMIT} levels", event.start_mark)
             return super().compose_node(parent, index)
         finally:
             self._depth -= 1
