@@ -236,6 +236,7 @@ class PagerDutyConfig(Model):
 
     secret: SecretName
     region: Literal["us", "eu"] = Field(default="us", description="The service region of the PagerDuty account.")
+    webhook: bool = Field(default=False, description="PagerDuty tells by a signed webhook who acknowledges.")
 
 
 class RouteConfig(Model):

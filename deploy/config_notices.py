@@ -62,7 +62,7 @@ def _escalation(config: EscalationConfig) -> Json:
 
 
 def _pagerduty(config: PagerDutyConfig) -> Json:
-    return {"secret": config.secret, "region": config.region}
+    return {"secret": config.secret, "region": config.region, "webhook": config.webhook}
 
 
 @lru_cache(maxsize=8)

@@ -188,10 +188,12 @@ class Slack:
 @dataclass(frozen=True, slots=True)
 class PagerDuty:
     """The secret of Secrets Manager that holds `{"routing_key": ...}` of an Events API v2 integration, and the
-    service region of the PagerDuty account (`us` or `eu`)."""
+    service region of the PagerDuty account (`us` or `eu`). `webhook` says that PagerDuty tells who acknowledges; the
+    secret holds its `webhook_secret` too."""
 
     secret: str
     region: str = "us"
+    webhook: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +269,14 @@ class Notices:
     page_url: str = ""
     offsets: tuple[tuple[int, int], ...] = ()
     escalation: Escalation | None = None
+
+    @property
+    def listens(self) -> bool:
+        """Whether anybody outside calls back: buttons in Slack, or PagerDuty's webhook."""
+        contacts = self.escalation.contacts if self.escalation else ()
+        pagerduty = (self.pagerduty, *(one.pagerduty for one in contacts))
+        hooks = any(one.webhook for one in pagerduty if one is not None)
+        return hooks or (self.slack is not None and bool(self.slack.approvers))
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Notices:

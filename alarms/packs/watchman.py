@@ -42,8 +42,7 @@ def default_functions(service: Service) -> list[str]:
     """One function for each remediator of the playbook, the round, those that tell people, the widget's, and the
     prober where there is a second region."""
     used = dict.fromkeys(name for play in service.playbook.values() for name in play.remediators)
-    slack = service.notices.slack
-    buttons = ["actions"] if slack is not None and slack.approvers else []
+    buttons = ["actions"] if service.notices.listens else []
     prober = ["prober"] if _tries(service) else []
     return [_own(service, name) for name in (*used, "round", "notifier", "widget", *buttons, *prober)]
 

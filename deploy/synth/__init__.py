@@ -157,7 +157,12 @@ def _buttons_output(service: Service) -> Json:
     if not notify.has_buttons(service):
         return {}
     url = {"Fn::GetAtt": ["ActionsUrl", "FunctionUrl"]}
-    return {"ActionsUrl": {"Description": "Request URL for the Slack app's interactivity", "Value": url}}
+    return {
+        "ActionsUrl": {
+            "Description": "Request URL of the Slack app; with pagerduty behind it, that of PagerDuty's webhook",
+            "Value": url,
+        }
+    }
 
 
 def digest(compiled: Json) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from deploy import iam
 from deploy.synth import functions, names, rules, store
 from deploy.synth.functions import Code
-from remediators.notifier import routing
+from remediators.notifier import pagerduty_hook, routing
 from sereno.model import Json
 from sereno.ports import Permission
 from sereno.service import Service
@@ -95,8 +95,8 @@ def emails(service: Service) -> Json:
 
 
 def has_buttons(service: Service) -> bool:
-    """Whether anybody may press a button in Slack."""
-    return service.notices.slack is not None and bool(service.notices.slack.approvers)
+    """Whether anybody may press a button in Slack, or PagerDuty calls back."""
+    return service.notices.listens
 
 
 def notifier(service: Service) -> Code:
@@ -117,12 +117,13 @@ def notifier(service: Service) -> Code:
 
 def buttons(service: Service) -> Code:
     """The function behind Slack's buttons."""
-    slack = service.notices.slack
-    secrets = (_secret(slack.secret),) if slack else ()
+    slack, hooks = service.notices.slack, pagerduty_hook.secrets_of(service.notices)
+    named = dict.fromkeys((*((slack.secret,) if slack else ()), *hooks))
+    secrets = tuple(_secret(one) for one in named)
     return Code(
         id="Actions",
         name=names.actions(service),
-        description="Takes what people press in Slack: checked, and noted for the round",
+        description="Takes what people press in Slack and PagerDuty: checked, and noted for the round",
         handler="remediators.notifier.actions.handler",
         environment={},
         timeout_s=ACTIONS_TIMEOUT_S,

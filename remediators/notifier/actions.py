@@ -8,7 +8,6 @@ https://docs.slack.dev/authentication/verifying-requests-from-slack
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import os
@@ -25,8 +24,10 @@ from slack_sdk.signature import Clock, SignatureVerifier
 
 from remediators import approvals, items
 from remediators.handler import invocation
+from remediators.notifier import pagerduty_hook
 from remediators.notifier.channels import VERBS, Refused, Unavailable
 from remediators.notifier.handler import _secrets_of
+from remediators.notifier.incoming import Forged, body_of, headers_of, path_of
 from remediators.notifier.secrets import Secrets
 from remediators.notifier.slack_blocks import ACTION
 from remediators.watch import Watch
@@ -39,7 +40,6 @@ from sereno.service import Slack
 # https://docs.slack.dev/authentication/verifying-requests-from-slack: older ones may be replayed.
 WINDOW_S = 300
 MUTE = timedelta(minutes=30)
-BODY_LIMIT = 256 * 1024
 _ID = re.compile(r"[A-Za-z0-9-]{1,120}")
 _DIGEST = re.compile(r"[0-9a-f]{16}")
 _STAMP, _SIGNATURE = re.compile(r"[0-9]{1,12}"), re.compile(r"v0=[0-9a-f]{64}")
@@ -48,10 +48,6 @@ ANSWER_TO = "https://hooks.slack.com/"
 # Slack waits for three seconds in all, and shows a fault to who pressed when they are over.
 # https://docs.slack.dev/interactivity/handling-user-interaction#acknowledgment_response
 TIMEOUT_S = 1.0
-
-
-class Forged(Exception):
-    """A request that is not to be answered: its text says why, for the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +68,8 @@ class Press:
 def handler(event: Mapping[str, Any], context: Any) -> Json:
     """Answers Slack within its three seconds: 200 when it is Slack, whatever came of it, and 401 when it is not."""
     with invocation(os.environ, context, "actions") as watch:
+        if path_of(event) == pagerduty_hook.PATH:
+            return _of_pagerduty(watch, event)
         slack = watch.service.notices.slack
         if slack is None:
             return _http(404)
@@ -93,18 +91,29 @@ def handler(event: Mapping[str, Any], context: Any) -> Json:
         return _http(200)
 
 
+def _of_pagerduty(watch: Watch, event: Mapping[str, Any]) -> Json:
+    """Takes PagerDuty's webhook: 200 when PagerDuty sent it, whatever came of it."""
+    names, now = pagerduty_hook.secrets_of(watch.service.notices), watch.clock.now()
+    if not names:
+        return _http(404)
+    try:
+        taken = pagerduty_hook.read(pagerduty_hook.verified(event, _secrets_of(watch), names), now)
+        said = pagerduty_hook.carry_out(watch.ledger.incidents, taken, now) if taken else "no news of an incident"
+    except Forged as error:
+        watch.telemetry.log("warning", "a request was refused", why=str(error))
+        watch.telemetry.count("Forged")
+        return _http(401)
+    except (Refused, Unavailable, LedgerUnavailable) as error:
+        # PagerDuty tries again.
+        watch.telemetry.log("error", "could not be taken", error=str(error))
+        return _http(503)
+    watch.telemetry.log("info", "PagerDuty's webhook", incident=taken.incident if taken else "", said=said)
+    return _http(200)
+
+
 def verified(event: Mapping[str, Any], secrets: Secrets, slack: Slack, now: datetime) -> bytes:
     """The body of a request that Slack signed, and signed just now. Raises Forged, Refused, Unavailable."""
-    headers, text = _headers(event), event.get("body") if isinstance(event, Mapping) else None
-    if not isinstance(text, str):
-        raise Forged("no body")
-    try:
-        body = base64.b64decode(text, validate=True) if event.get("isBase64Encoded") else text.encode()
-        body.decode()
-    except ValueError:
-        raise Forged("the body is no base64, or no text") from None
-    if len(body) > BODY_LIMIT:
-        raise Forged("the body is too long")
+    headers, body = headers_of(event), body_of(event)
     stamp, signature = headers.get("x-slack-request-timestamp", ""), headers.get("x-slack-signature", "")
     # Anybody may write anything here, and what makes the function fail would wake somebody.
     if not _STAMP.fullmatch(stamp) or not _SIGNATURE.fullmatch(signature):
@@ -232,14 +241,7 @@ def tell_back(
 
 def _mark(event: Mapping[str, Any]) -> str:
     """Names a signed request."""
-    return hashlib.sha256(_headers(event)["x-slack-signature"].encode()).hexdigest()
-
-
-def _headers(event: object) -> dict[str, str]:
-    """The headers of a request, by their names in small letters; whoever calls the URL may send anything."""
-    found = event.get("headers") if isinstance(event, Mapping) else None
-    pairs = found.items() if isinstance(found, Mapping) else ()
-    return {name.lower(): value for name, value in pairs if isinstance(name, str) and isinstance(value, str)}
+    return hashlib.sha256(headers_of(event)["x-slack-signature"].encode()).hexdigest()
 
 
 def _take_once(watch: Watch, mark: str, table: str) -> None:
