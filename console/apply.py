@@ -24,7 +24,19 @@ from console.destroy import DEFAULT, ConfigArgument, YesOption
 from console.show import as_json, counted, now, screen
 from deploy import config as configuration
 from deploy import config_yaml
-from deploy.apply import artifacts, assumed, change_set, deployed, drift, places, presence, removal, rollout, states
+from deploy.apply import (
+    artifacts,
+    assumed,
+    change_set,
+    deployed,
+    drift,
+    places,
+    presence,
+    removal,
+    retained,
+    rollout,
+    states,
+)
 from deploy.apply.places import Place
 from deploy.apply.presence import Presence
 from deploy.apply.rollout import Intent
@@ -314,6 +326,8 @@ def _carry_out(seen: Look, yes: bool, *, revert_drift: bool) -> None:
         raise
     status = rollout.carry_out(aws, intent, made, apply_show.tell(console))
     console.print(f"{intent.stack} is {status}.")
+    if made.imported:
+        apply_show.imported(console, made.imported, retained.differences(client, intent.stack, made.imported))
     if seen.place.role != places.WITNESS:
         _seed_limits(seen)
     outputs = (deployed.describe(client, intent.stack) or {}).get("Outputs", [])

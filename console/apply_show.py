@@ -12,6 +12,7 @@ from rich.text import Text
 from deploy.apply.difference import ABSENT, Change, Difference
 from deploy.apply.drift import Drift
 from deploy.apply.failure import Happening
+from deploy.apply.retained import Difference as Imported
 from sereno.model import Json
 
 MARKS = {
@@ -75,6 +76,16 @@ def drifts(console: Console, found: Sequence[Drift]) -> None:
         "Deploying leaves this as it is, where the template's own value does not change; `sereno deploy "
         "--revert-drift` sets it back."
     )
+
+
+def imported(console: Console, taken_over: Sequence[str], found: Sequence[Imported]) -> None:
+    """What was taken over from an earlier stack, and what of it is not as the template says."""
+    console.print(f"Taken over as it was: {', '.join(taken_over)}.", markup=False, soft_wrap=True)
+    for one in found:
+        console.print(f"  {one}", style="yellow", markup=False, soft_wrap=True)
+    if found:
+        fix = "fix: deploy again with --revert-drift, which sets these back to the template."
+        console.print(fix, style="yellow", markup=False, soft_wrap=True)
 
 
 def problems(console: Console, title: str, found: Iterable[object], style: str) -> None:

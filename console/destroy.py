@@ -150,7 +150,12 @@ def _delete(one: Standing) -> None:
     if one.stack is None:
         screen().print(f"There is no stack {names.stack(one.service)}{one.where}.", markup=False)
         return
-    removal.delete_stack(one.aws, one.stack, apply_show.tell(screen()))
+    enable_again = removal.empty_switch(one.aws, one.service)
+    try:
+        removal.delete_stack(one.aws, one.stack, apply_show.tell(screen()))
+    except BaseException:
+        enable_again()
+        raise
 
 
 def _last_words(one: Standing, delete_ledger: bool) -> None:

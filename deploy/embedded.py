@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from deploy import embedded_limits
+from deploy import embedded_changes, embedded_limits, embedded_stacks
 from deploy.apply import resolve
 from deploy.embedded_shim import Clients, Made, Shim, Wanted
 from deploy.embedded_shims import SHIMS
@@ -39,6 +39,16 @@ _NOTHING_TO_CREATE = frozenset(
 
 class EmbeddedError(SerenoError):
     """The embedded AWS could not do what AWS would; the text names the logical id and the cause."""
+
+
+class ResourceRefused(EmbeddedError, embedded_stacks.StackFailed):
+    """The service behind a resource refused it. In a change set it makes the stack roll back."""
+
+    def __init__(self, logical_id: str, kind: str, reason: str) -> None:
+        embedded_stacks.StackFailed.__init__(self, logical_id, kind, reason)
+
+    def __str__(self) -> str:
+        return f"Resources.{self.logical_id} ({self.kind}): {self.args[0]}"
 
 
 class UnsupportedResource(EmbeddedError):
@@ -121,6 +131,8 @@ def create_stack(
         _submit(clients, name, template, parameters or {})
     finally:
         _run.reset(token)
+    if failed := getattr(_stack(name, region, account), "failure", None):
+        raise failed
     resource_map = _resource_map(name, region, account)
     _require_references(template, resource_map)
     stack = clients("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
@@ -206,6 +218,7 @@ def _teach_moto() -> None:
     _read_json_fast()
     _name_what_fails()
     embedded_limits.install()
+    embedded_stacks.install()
     models = [_model(kind, shim) for kind, shim in SHIMS.items()]
     for cached in (parsing.get_model_list, parsing.get_model_map, parsing.get_name_type_map):
         cached.cache_clear()
@@ -259,7 +272,7 @@ def _name_what_fails() -> None:
             raise  # CloudFormation's own
         except (HTTPException, ServiceException) as error:
             message = getattr(error, "message", None) or str(error)
-            raise EmbeddedError(f"Resources.{logical_id} ({resource_json['Type']}): {message}") from error
+            raise ResourceRefused(logical_id, resource_json["Type"], message) from error
 
     parsing.parse_and_create_resource = create
 
@@ -290,6 +303,22 @@ def _model(kind: str, shim: Shim) -> Any:
             if attribute_name not in self.attributes:
                 raise UnformattedGetAttTemplateException
             return self.attributes[attribute_name]
+
+        @classmethod
+        def update_from_cloudformation_json(
+            cls,
+            original_resource: Any,
+            new_resource_name: str,
+            cloudformation_json: dict[str, Any],
+            account_id: str,
+            region_name: str,
+        ) -> Any:
+            if change := embedded_changes.UPDATES.get(kind):
+                properties = _without_no_value(cloudformation_json["Properties"])
+                logical_id = original_resource.logical_resource_id
+                wanted = Wanted(logical_id, new_resource_name, properties, region_name, account_id)
+                change(wanted, original_resource.physical_resource_id, embedded_stacks.clients(region_name))
+            return original_resource
 
         @classmethod
         def create_from_cloudformation_json(
@@ -323,7 +352,7 @@ def _make(kind: str, shim: Shim, wanted: Wanted) -> Made:
         with exempt():
             made = shim.create(wanted, run.clients_in(wanted.region))
     except Exception as error:
-        raise EmbeddedError(f"Resources.{wanted.logical_id} ({kind}): {error}") from error
+        raise ResourceRefused(wanted.logical_id, kind, str(error)) from error
     run.used.add(kind)
     if kind == "AWS::CloudWatch::CompositeAlarm":
         run.composites[made.physical_id] = wanted.properties
@@ -331,9 +360,13 @@ def _make(kind: str, shim: Shim, wanted: Wanted) -> Made:
 
 
 def _resource_map(name: str, region: str, account: str) -> Any:
+    return _stack(name, region, account).resource_map
+
+
+def _stack(name: str, region: str, account: str) -> Any:
     from moto.backends import get_backend
 
-    return get_backend("cloudformation")[account][region].get_stack(name).resource_map
+    return get_backend("cloudformation")[account][region].get_stack(name)
 
 
 def _wanted_ids(template: Template, resource_map: Any) -> list[str]:

@@ -249,6 +249,12 @@ def _subscription(wanted: Wanted, aws: Clients) -> Made:
     return Made(made["SubscriptionArn"], {"Arn": made["SubscriptionArn"]})
 
 
+def _vault(wanted: Wanted, aws: Clients) -> Made:
+    tags = wanted.properties.get("BackupVaultTags", {})
+    made = aws("backup").create_backup_vault(BackupVaultName=wanted.name, BackupVaultTags=dict(tags))
+    return Made(wanted.name, {"BackupVaultArn": made["BackupVaultArn"], "BackupVaultName": wanted.name})
+
+
 def _queue_policy(wanted: Wanted, aws: Clients) -> Made:
     for url in wanted.properties["Queues"]:
         aws("sqs").set_queue_attributes(
@@ -347,6 +353,7 @@ SHIMS: Mapping[str, Shim] = {
     "AWS::ApiGateway::Stage": Shim(_stage, _NONE),
     "AWS::ApplicationAutoScaling::ScalableTarget": Shim(_scalable_target, _NONE),
     "AWS::ApplicationAutoScaling::ScalingPolicy": Shim(_scaling_policy, _NONE),
+    "AWS::Backup::BackupVault": Shim(_vault, _NONE, "BackupVaultName"),
     "AWS::CloudWatch::Alarm": Shim(_alarm, _NONE + "; and moto starts alarms in OK", "AlarmName"),
     "AWS::CloudWatch::CompositeAlarm": Shim(
         _composite, "moto has no composite alarms; kept in Created.composites", "AlarmName"

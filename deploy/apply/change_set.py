@@ -34,8 +34,9 @@ _NO_CHANGE = ("didn't contain changes", "No updates are to be performed", "no ch
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a stack shall become. `imports` takes over what exists by name outside the stack (the ledger that an
-    earlier stack left), `nested` looks into nested stacks too, `reverts_drift` sets back what was changed by hand."""
+    """What a stack shall become. `imports` takes over what exists by name outside the stack (the ledger and the
+    vault that an earlier stack left), `nested` looks into nested stacks too, `reverts_drift` sets back what was
+    changed by hand."""
 
     stack: str
     template_url: str
@@ -58,6 +59,11 @@ class ChangeSet:
     @property
     def empty(self) -> bool:
         return not self.changes
+
+    @property
+    def imported(self) -> list[str]:
+        """The logical ids of resources that exist already and are taken over."""
+        return [one["LogicalResourceId"] for one in self.changes if one.get("Action") == "Import"]
 
 
 class CannotBeMade(SerenoError):

@@ -6,11 +6,12 @@ What is deleted is what the stack made. The bucket of the code stays: it may ser
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from deploy.apply.change_set import Hear, Sleep
-from deploy.apply.deployed import Deployed
+from deploy.apply.deployed import Deployed, answer
 from deploy.apply.rollout import ledger_exists, to_its_end
 from deploy.synth import names
 from remediators.ledger import Ledger
@@ -19,6 +20,8 @@ from sereno.lifecycle import Remediation
 from sereno.model import Mode
 from sereno.ports import Aws
 from sereno.service import Service
+
+_GONE = frozenset({"ResourceNotFoundException", "NoSuchBucket"})
 
 
 class LeasesInForce(SerenoError):
@@ -74,6 +77,24 @@ def delete_stack(aws: Aws, deployed: Deployed, hear: Hear = lambda _: None, slee
 
     wanted = "DELETE_COMPLETE"
     to_its_end(client, (deployed.name, deployed.id), begin, lambda status: status == wanted, hear, sleep)
+
+
+def empty_switch(aws: Aws, service: Service) -> Callable[[], None]:
+    """Empties the bucket of the switch, which the standby's stack holds: CloudFormation deletes no bucket with an
+    object in it, and the prober writes one each minute, so its rule is disabled first. Gives what enables it again,
+    for a removal that does not come off."""
+    recovery = service.recovery
+    if recovery is None or not recovery.bucket or not service.is_standby:
+        return lambda: None
+    events, rule = aws.client("events"), names.prober_rule(service)
+    if answer(_GONE, events.disable_rule, Name=rule) is None:
+        return lambda: None
+    store = aws.client("s3")
+    asked = {"Bucket": recovery.bucket, "ExpectedBucketOwner": service.account}
+    listed = answer(_GONE, store.list_objects_v2, Prefix=f"{service.name}/", **asked) or {}
+    for one in listed.get("Contents", []):
+        store.delete_object(Key=one["Key"], **asked)
+    return lambda: events.enable_rule(Name=rule)
 
 
 def delete_ledger(aws: Aws, service: Service) -> bool:

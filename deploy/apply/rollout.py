@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy import package, synth
-from deploy.apply import artifacts, change_set, states
+from deploy.apply import artifacts, change_set, retained, states
 from deploy.apply.change_set import ChangeSet, Hear, Sleep, Wanted
 from deploy.apply.deployed import STACK, Deployed, describe
 from deploy.apply.difference import MOVED, Change, changes
@@ -228,7 +228,7 @@ def upload(aws: Aws, intent: Intent) -> int:
 def propose(
     aws: Aws, intent: Intent, name: str, *, reverts_drift: bool = False, sleep: Sleep = time.sleep
 ) -> ChangeSet:
-    """The change set of an intent whose files are uploaded. A ledger that an earlier stack left is taken over.
+    """The change set of an intent whose files are uploaded. What an earlier stack left is taken over.
     `reverts_drift` also sets back what was changed by hand."""
     key = artifacts.template_key(intent.service, intent.bundle.packed)
     wanted = Wanted(
@@ -236,7 +236,7 @@ def propose(
         template_url=artifacts.url(intent.bucket, intent.service.region, key),
         parameters=intent.parameters,
         creates=intent.creates,
-        imports=intent.creates and ledger_exists(aws, intent.service),
+        imports=bool(retained.left_behind(aws, intent.bundle.root, None if intent.creates else intent.deployed)),
         nested=bool(intent.bundle.nested),
         reverts_drift=reverts_drift and not intent.creates,
         tags={"sereno:service": intent.service.name},

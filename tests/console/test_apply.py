@@ -329,16 +329,65 @@ def test_destroying_asks_for_the_name_and_keeps_the_ledger(account, monkeypatch)
     assert account.ledger().modes()["*"] is Mode.AUTO
     assert "There is no stack" in account.sereno("destroy", typed="shop\n")
 
-    # The next deployment takes it over.
-    wanted = []
+    # The next deployment takes it over, with what it holds.
+    told = account.sereno("deploy", "--yes")
+    assert "Taken over as it was: Ledger." in told
+    assert "--revert-drift" not in told
+    assert account.status() == "CREATE_COMPLETE"
+    assert account.ledger().modes()["*"] is Mode.AUTO
+    assert account.planned()["changes"] == []
 
-    def seen(client: Any, asked: change_set.Wanted, *_: Any, **__: Any) -> Any:
-        wanted.append(asked)
-        raise change_set.CannotBeMade("enough seen")
 
-    monkeypatch.setattr(change_set, "make", seen)
-    account.refused("deploy", "--yes")
-    assert [(one.creates, one.imports) for one in wanted] == [(True, True)]
+def test_what_differs_on_a_ledger_that_is_taken_over_is_told(account):
+    account.sereno("deploy", "--yes")
+    account.sereno("destroy", "--yes")
+    account.aws.client("dynamodb").update_table(TableName="sereno-shop-ledger", DeletionProtectionEnabled=False)
+    told = account.sereno("deploy", "--yes")
+    assert "Ledger/DeletionProtectionEnabled is False, and the template says True" in told
+    assert "fix: deploy again with --revert-drift" in told
+
+
+@pytest.mark.evidence
+def test_a_watch_comes_changes_goes_and_comes_again(account):
+    for arguments in ([], ["--delete-ledger"], []):
+        account.write(CONFIG)
+        account.sereno("deploy", "--yes")
+        assert account.status() == "CREATE_COMPLETE"
+        account.write(CONFIG + "objectives: {p99: 700ms}\n")
+        account.sereno("deploy", "--yes")
+        assert account.status() == "UPDATE_COMPLETE"
+        assert account.planned()["changes"] == []
+        account.sereno("destroy", "--yes", *arguments)
+        assert account.status() is None
+        assert left(account) == ([] if arguments else ["sereno-shop-ledger"])
+
+
+def left(account) -> list[str]:
+    """What of the watch is still on the account, by name; the bucket of the code apart."""
+    aws = account.aws
+    names = [
+        *aws.client("dynamodb").list_tables()["TableNames"],
+        *(one["FunctionName"] for one in aws.client("lambda").list_functions()["Functions"]),
+        *(one["AlarmName"] for one in aws.client("cloudwatch").describe_alarms()["MetricAlarms"]),
+        *(one["Name"] for one in aws.client("events").list_rules()["Rules"]),
+        *(one["logGroupName"] for one in aws.client("logs").describe_log_groups()["logGroups"]),
+        *(one["RoleName"] for one in aws.client("iam").list_roles()["Roles"]),
+        *(one["TopicArn"].rsplit(":", 1)[1] for one in aws.client("sns").list_topics()["Topics"]),
+        *(one.rsplit("/", 1)[1] for one in aws.client("sqs").list_queues().get("QueueUrls", [])),
+    ]
+    return sorted(name for name in names if name != "shop-read")
+
+
+def test_a_name_that_is_taken_rolls_the_creation_back_and_says_so(account):
+    account.aws.client("sns").create_topic(Name="sereno-shop-people")
+    told = account.refused("deploy", "--yes")
+    assert "sereno-shop-people already exists" in told
+    assert "must be deleted or renamed first" in told
+    assert account.status() == "ROLLBACK_COMPLETE"
+    (topic,) = account.aws.client("sns").list_topics()["Topics"]
+    account.aws.client("sns").delete_topic(TopicArn=topic["TopicArn"])
+    account.sereno("deploy", "--yes")
+    assert account.status() == "CREATE_COMPLETE"
 
 
 def test_the_ledger_goes_when_that_is_asked_for(account):

@@ -44,7 +44,10 @@ recovery:
     eu-central-1: https://eu-central-1.api.shop.example
 """
 # moto's CloudFormation has no bucket policies; tests/deploy/synth/test_regions.py holds them.
-pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse AWS")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Tried to parse AWS"),
+    pytest.mark.filterwarnings("ignore:Unable to delete .*, as it was never created"),
+]
 
 
 @dataclass
@@ -278,3 +281,64 @@ def test_how_far_it_came_is_one_line():
         "The same command goes on from there."
     )
     assert "Not begun" not in apply_regions.where_it_stands(found, 3)
+
+
+def vaults(region: str) -> list[str]:
+    """The vaults of backups there."""
+    found = BotocoreAws(region).client("backup").list_backup_vaults()["BackupVaultList"]
+    return [one["BackupVaultName"] for one in found if one["BackupVaultName"] == STACK]
+
+
+@pytest.mark.evidence
+def test_a_watch_of_two_regions_comes_goes_and_comes_again(account):
+    account.config.write_text(WITH_TABLE, encoding="utf-8")
+    for region in (FIRST, STANDBY):
+        _table(region)
+    for arguments in ([], ["--delete-ledger"], []):
+        told = account.sereno("deploy", "--yes")
+        assert account.statuses() == dict.fromkeys(IN_ORDER, "CREATE_COMPLETE")
+        _written_by_the_prober()
+        account.sereno("destroy", "--yes", *arguments)
+        assert account.statuses() == {}
+        assert vaults(FIRST) == vaults(STANDBY) == [STACK]
+    # Last, the ledgers were gone and the vaults were there.
+    assert told.count("Taken over as it was: Vault.") == 2
+
+
+def test_recovery_is_removed_and_added_again(account):
+    account.config.write_text(WITH_TABLE, encoding="utf-8")
+    for region in (FIRST, STANDBY):
+        _table(region)
+    account.sereno("deploy", "--yes")
+    account.config.write_text(ALONE, encoding="utf-8")
+    account.sereno("deploy", "--yes")
+    assert account.statuses()[FIRST] == "UPDATE_COMPLETE"
+    assert "sereno-shop-prober" not in account.functions(FIRST)
+    assert vaults(FIRST) == [STACK]
+    account.config.write_text(WITH_TABLE, encoding="utf-8")
+    told = account.sereno("deploy", "--yes")
+    assert "Taken over as it was: Vault." in told
+    assert account.statuses() == {STANDBY: "CREATE_COMPLETE", WITNESS: "CREATE_COMPLETE", FIRST: "UPDATE_COMPLETE"}
+    assert account.sereno("deploy", "--yes").count("Nothing to change") == 3
+
+
+WITH_TABLE = CONFIG.replace(
+    "    read: {name: shop-read, reserved: 120}\n",
+    "    read: {name: shop-read, reserved: 120, tables: [orders]}\n  tables: {orders: {name: shop-orders}}\n",
+)
+ALONE = WITH_TABLE[: WITH_TABLE.index("recovery:")].replace("regions: [eu-west-1, eu-central-1]", "region: eu-west-1")
+
+
+def _table(region: str) -> None:
+    BotocoreAws(region).client("dynamodb").create_table(
+        TableName="shop-orders",
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+    )
+
+
+def _written_by_the_prober() -> None:
+    """The bucket of the switch holds an object, as after any minute."""
+    bucket = f"sereno-shop-switch-{ACCOUNT}-{STANDBY}"
+    BotocoreAws(STANDBY).client("s3").put_object(Bucket=bucket, Key="shop/always", Body=b"1")

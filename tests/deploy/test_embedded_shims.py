@@ -109,6 +109,12 @@ def test_the_ledger_keeps_its_recovery_its_expiry_and_its_index(aws, watch):
     assert ttl == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires"}
 
 
+def test_the_vault_stands(aws, watch):
+    vault = aws("backup").describe_backup_vault(BackupVaultName="techmoda-vault")
+    assert vault["BackupVaultArn"].endswith(":backup-vault:techmoda-vault")
+    assert watch.physical("Vault") == "techmoda-vault"
+
+
 def test_rules_stand_with_pattern_schedule_and_targets(aws, watch):
     events = aws("events")
     assert events.describe_rule(Name="techmoda-minute")["ScheduleExpression"] == "rate(1 minute)"
