@@ -25,7 +25,7 @@ from slack_sdk.signature import Clock, SignatureVerifier
 from remediators import approvals, items
 from remediators.handler import invocation
 from remediators.notifier import pagerduty_hook
-from remediators.notifier.channels import VERBS, Refused, Unavailable
+from remediators.notifier.channels import OF_INCIDENT, VERBS, Refused, Unavailable
 from remediators.notifier.handler import _secrets_of
 from remediators.notifier.incoming import Forged, body_of, headers_of, path_of
 from remediators.notifier.secrets import Secrets
@@ -191,16 +191,8 @@ def carry_out(watch: Watch, press: Press, mark: str, table: str) -> str:
         watch.telemetry.count("NotAllowed")
         who = ", ".join(f"<@{one}>" for one in slack.approvers) if slack else ""
         return f"Nothing was noted: you are not among notifications.slack.approvers. Ask {who}."
-    if press.verb == "mute":
-        incident = watch.ledger.incidents.get(press.id)
-        if incident is None or not incident.is_open:
-            return f"{press.id} is over, or there is no such incident."
-        _take_once(watch, mark, table)
-        try:
-            watch.ledger.incidents.mute(press.id, now + MUTE, by, now)
-        except NotPossible as error:
-            return str(error)
-        return f"Silent for 30 minutes: {press.id}. Sereno goes on acting, and its end will be told."
+    if press.verb in OF_INCIDENT:
+        return _of_incident(watch, press, by, mark, table)
     verb = "revert" if press.verb == "refuse" else press.verb
     if press.expires is not None and now.timestamp() >= press.expires:
         return f"{press.id} can no longer be approved: its time is over."
@@ -217,6 +209,26 @@ def carry_out(watch: Watch, press: Press, mark: str, table: str) -> str:
     watch.telemetry.log("info", "pressed", verb=verb, id=press.id, by=press.user, answer=answer.reason)
     cost = found.plan.monthly_cost if found.plan and answer.ok and verb == "approve" else 0.0
     return f"{answer.text} It costs about {cost:,.2f} USD a month while it is active." if cost > 0 else answer.text
+
+
+def _of_incident(watch: Watch, press: Press, by: str, mark: str, table: str) -> str:
+    """What was asked of an incident: to take it, to end it, to silence it."""
+    now, book = watch.clock.now(), watch.ledger.incidents
+    incident = book.get(press.id)
+    if incident is None or not incident.is_open:
+        return f"{press.id} is over, or there is no such incident."
+    _take_once(watch, mark, table)
+    try:
+        if press.verb == "ack":
+            book.acknowledge(press.id, by, now)
+            return f"You have {press.id}. Everybody is told within a minute, and nobody else is called."
+        if press.verb == "resolve":
+            book.resolve(press.id, by, now)
+            return f"Resolved: {press.id}. Everybody is told within a minute."
+        book.mute(press.id, now + MUTE, by, now)
+    except NotPossible as error:
+        return str(error)
+    return f"Silent for 30 minutes: {press.id}. Sereno goes on acting, and its end will be told."
 
 
 def tell_back(

@@ -7,7 +7,9 @@ from typing import Protocol
 
 from sereno.errors import SerenoError
 
-VERBS = ("approve", "refuse", "revert", "keep", "mute")
+VERBS = ("approve", "refuse", "revert", "keep", "ack", "resolve", "mute")
+# What is asked of an incident, and not of a remediation.
+OF_INCIDENT = ("ack", "resolve", "mute")
 
 
 class RateLimited(SerenoError):
@@ -61,6 +63,16 @@ class State:
     asks: tuple[Ask, ...] = ()
     mute: Button | None = None
     over: bool = False
+    owned: bool = False
+
+    @property
+    def controls(self) -> tuple[Button, ...]:
+        """The buttons of the incident itself: to take it while nobody has it, to end it once somebody has, to silence
+        it."""
+        if self.mute is None:
+            return ()
+        own = "resolve" if self.owned else "ack"
+        return (Button(own, self.mute.id), self.mute)
 
 
 @dataclass(frozen=True, slots=True)

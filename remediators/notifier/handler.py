@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from remediators.handler import invocation
 from remediators.notifier import routing, subscriptions, trial
 from remediators.notifier.book import Book
-from remediators.notifier.channels import Channel
+from remediators.notifier.channels import VERBS, Channel
 from remediators.notifier.email import Email
 from remediators.notifier.escalation import name_of
 from remediators.notifier.notice import Notice, read
@@ -139,7 +139,7 @@ def labels(notices: Notices) -> dict[str, str]:
     if notices.slack is None or not notices.slack.approvers:
         return {}
     wording = Wording(notices)
-    return {verb: wording.word(f"button.{verb}") for verb in ("approve", "refuse", "revert", "keep", "mute")}
+    return {verb: wording.word(f"button.{verb}") for verb in VERBS}
 
 
 def answer(watch: Watch, notifier: Notifier, records: Sequence[Mapping[str, Any]], queue: str) -> Json:

@@ -43,10 +43,10 @@ def head(state: State, post: Post, labels: dict[str, str], words: Mapping[str, s
     for number, ask in enumerate(asks):
         blocks.append({"type": "section", "text": _markdown(escape(ask.text))})
         blocks += _fields(ask.facts)
-        last = (state.mute,) if state.mute and number == len(asks) - 1 else ()
+        last = state.controls if number == len(asks) - 1 else ()
         blocks += _actions(post, (*ask.buttons, *last), labels, f"{post.key}/{number}")
-    if state.mute and not asks:
-        blocks += _actions(post, (state.mute,), labels, post.key)
+    if not asks:
+        blocks += _actions(post, state.controls, labels, post.key)
     return [*blocks[: BLOCKS_LIMIT - 1], *_small(state.do, state.link, post.thread)]
 
 

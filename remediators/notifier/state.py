@@ -63,7 +63,7 @@ class Kept:
         known = self.paged_at is not None and now - self.paged_at <= lasts_s
         return self if known else replace(self, paged_at=now)
 
-    def alone(self, title: str = "", holder: str = "", *, over: bool | None = None) -> State:
+    def alone(self, title: str = "", holder: str = "", *, over: bool | None = None, owned: bool = False) -> State:
         """The first message of a thread with this, under another title, where a better one is known."""
         is_over = self.over if over is None else over
         # Questions before what is only active.
@@ -79,6 +79,7 @@ class Kept:
             asks=tuple(asks),
             mute=None if is_over else self.mute,
             over=is_over,
+            owned=owned,
         )
 
 
@@ -99,7 +100,7 @@ def shown(kept: Kept, incident: Incident | None, wording: Wording) -> State:
     if incident is None or not incident.title:
         return kept.alone()
     holder = wording.holder(incident) if incident.is_open else ""
-    return kept.alone(wording.title(incident), holder, over=not incident.is_open)
+    return kept.alone(wording.title(incident), holder, over=not incident.is_open, owned=bool(incident.owner))
 
 
 def to_json(kept: Kept) -> Json:

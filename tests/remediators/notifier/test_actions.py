@@ -63,7 +63,7 @@ def request(night, verb="approve", *, signing=SIGNING, age_s=0, encoded=False, p
         "v": 1,
         "service": "techmoda",
         "verb": verb,
-        "id": asked.incident if verb == "mute" else asked.id,
+        "id": asked.incident if verb in ("ack", "resolve", "mute") else asked.id,
         "plan": asked.plan.digest if verb == "approve" else None,
         "expires": int(asked.escalate_at.timestamp()) if verb == "approve" else None,
     }
@@ -295,3 +295,16 @@ def test_an_approval_names_what_it_costs(night):
     night.asked = night.books.save(dear, before=night.asked, now=night.clock.now())
     assert press(night) == 200
     assert night.told[-1].endswith("It costs about 1,234.50 USD a month while it is active.")
+
+
+def test_an_incident_is_taken_and_ended_by_button(night):
+    assert press(night, "ack") == 200
+    incident = night.books.incidents.get(night.asked.incident)
+    assert incident.owner == f"ana ({USER})"
+    assert night.told[-1].startswith(f"You have {incident.id}.")
+    night.books.wish(night.asked.id, "revert", "ana", night.clock.now())
+    night.rounds(1)
+    assert press(night, "resolve") == 200
+    assert not night.books.incidents.get(night.asked.incident).is_open
+    assert press(night, "ack") == 200
+    assert night.told[-1].endswith("is over, or there is no such incident.")

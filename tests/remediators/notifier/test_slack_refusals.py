@@ -143,16 +143,23 @@ def test_another_alarms_news_takes_neither_owner_nor_question_from_the_first_mes
     assert "ana has it" in shown(head)
     assert "may it change techmoda-read" in shown(head)
     assert "Sereno did nothing" not in shown(head)
-    assert verbs_of(head["blocks"]) == ["approve", "refuse", "mute"]
+    assert verbs_of(head["blocks"]) == ["approve", "refuse", "resolve", "mute"]
 
 
 def test_an_answered_question_leaves_the_first_message_and_the_open_one_stays(station, slack_server, message):
     tell(station, message("AWAITING_APPROVAL", 3), message("AWAITING_APPROVAL", 3, id="r2", key="r2#3"))
-    assert verbs_of(slack_server.heads[0]["blocks"]) == ["approve", "refuse", "approve", "refuse", "mute"]
+    assert verbs_of(slack_server.heads[0]["blocks"]) == [
+        *("approve", "refuse", "approve", "refuse"),
+        *("ack", "mute"),
+    ]
     tell(station, message("SKIPPED", 4, code="AWAITING_APPROVAL"))
     (head,) = slack_server.heads
     (block,) = [one for one in head["blocks"] if one["type"] == "actions"]
-    ids = {json.loads(one["value"])["id"] for one in block["elements"] if "mute" not in one["action_id"]}
+    ids = {
+        json.loads(one["value"])["id"]
+        for one in block["elements"]
+        if one["action_id"] in ("sereno:approve", "sereno:refuse")
+    }
     assert ids == {"r2"}
 
 
