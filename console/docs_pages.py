@@ -50,9 +50,10 @@ What is watched, read from the packs in `alarms/packs/` for the example
 [examples/techmoda/sereno.yaml](../examples/techmoda/sereno.yaml). Another configuration gives other thresholds: each
 follows from an objective or a declared limit, and its description says how.
 
-*M of N* is how many of the newest N periods must breach. A severity of `page` notifies people directly and by itself;
-a `ticket` starts what the playbook says, and reaches people directly only where no play answers it; an `info` is a
-part of another alarm and tells nobody.
+*M of N* is how many of the newest N periods must breach. A severity of `page` wakes people: for what customers see
+`customers-hurt` does it, one page an incident; self-monitoring notifies them directly. A `ticket` starts what the
+playbook says, and is sent to people directly only where no rule answers it; an `info` is a part of another alarm and
+notifies nobody.
 """
 TWO_REGIONS = """\
 What a second region adds, read from [examples/techmoda/regions.yaml](../examples/techmoda/regions.yaml): each in the

@@ -95,7 +95,7 @@ def start(watch: Watch, signal: Signal, name: str, target: Target | None = None)
             book.join(thread, remediation, now)
         pages = remediator.kind == "incident"
         if pages:
-            gates = (*gates, ("page", paged.check(book, remediation)))
+            gates = (*gates, ("page", paged.check(book, remediation, watch.service, now)))
             if not all_ok(gates):
                 return refuse(watch, remediation, gates)
         # A planned event comes once: what cools down after something else does not keep it. Nor does a page wait, or

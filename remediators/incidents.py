@@ -221,9 +221,13 @@ class IncidentBook:
 
     def pages_of(self, incident: Incident, target: str) -> list[Remediation]:
         """The remediations of an incident that page people for a target (its key)."""
+        return [one for one in self.pages(incident) if one.target.key == target]
+
+    def pages(self, incident: Incident) -> list[Remediation]:
+        """The remediations of an incident that page people."""
         ids = [one for one in incident.members if PAGING in one]
         rows = read_many(self._call, self._table, [items.key(f"R#{one}", "STATE") for one in ids])
-        return [one for one in map(items.remediation_from, rows) if one.target.key == target]
+        return [items.remediation_from(row) for row in rows]
 
     # -- the round's writes
 

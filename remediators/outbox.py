@@ -122,7 +122,7 @@ def message(remediation: Remediation) -> Json:
         "alarm": remediation.signal.name,
         "status": str(remediation.status),
         "mode": str(remediation.mode),
-        "urgent": remediation.status in URGENT,
+        "urgent": remediation.status in URGENT and severity(remediation) == "page",
         "reason": remediation.plan.reason if remediation.plan else str(remediation.reason),
         "code": str(remediation.reason),
         "detail": remediation.detail,

@@ -2,25 +2,38 @@
 
 One page for one alarm of an incident: an alarm that fires again while its incident is open adds nothing. It pages
 again once the symptom had gone in between, and in every later incident, whatever stands open in other systems.
+
+`customers-hurt` pages for every symptom below it that comes in the first minutes of the same outage. A symptom that
+comes later has another cause: it changes nothing in `customers-hurt`, so it pages by itself.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from remediators.incidents import IncidentBook
 from sereno.errors import LedgerUnavailable
-from sereno.incident import Stage
+from sereno.incident import OPENS_INCIDENTS, SYMPTOMS, Stage
 from sereno.lifecycle import Remediation
-from sereno.model import Reason, Status, Verdict
+from sereno.model import Mode, Reason, Status, Verdict
+from sereno.service import CUSTOMERS_HURT, Service
 
 OVER = (Stage.MITIGATED, Stage.RESOLVED)
+# Symptoms of one outage come within this: the slowest of them, `outage` and `burn-fast` with late metrics, need
+# 14 minutes (docs/alarms.md).
+SAME_OUTAGE = timedelta(minutes=15)
+# The page of customers-hurt must be in the ledger this long after a symptom, or the symptom pages by itself. The
+# reconciler looks at an alarm that stays in ALARM again at five minutes.
+PAGE_WITHIN = timedelta(minutes=4)
 
 
-def check(book: IncidentBook, remediation: Remediation) -> Verdict:
-    """No when this incident has a page for this target that is newer than the last time when its symptom was gone.
-    What cannot be read pages: twice is better than never."""
+def check(book: IncidentBook, remediation: Remediation, service: Service, now: datetime) -> Verdict:
+    """No when people have been, or are being, paged for it: by `customers-hurt`, or by a page of this incident for
+    this target that is newer than the last time when its symptom was gone. What cannot be read pages: twice is
+    better than never."""
     try:
+        if (covered := _covered(book, remediation, service, now)) is not None:
+            return covered
         incident = book.get(remediation.incident)
         if incident is None:
             return Verdict.yes("the incident is new")
@@ -32,6 +45,35 @@ def check(book: IncidentBook, remediation: Remediation) -> Verdict:
     except (LedgerUnavailable, ValueError, KeyError):
         return Verdict.yes("whether people have been paged could not be read")
     return _again(incident.id, max(others), max(gone, default=None))
+
+
+def _covered(book: IncidentBook, remediation: Remediation, service: Service, now: datetime) -> Verdict | None:
+    """No where `customers-hurt` pages for this symptom; None where it does not."""
+    signal = remediation.signal
+    above = service.playbook.get(CUSTOMERS_HURT)
+    own = service.playbook.get(signal.what)
+    is_symptom = signal.what in SYMPTOMS and signal.name.startswith(f"{service.name}/")
+    # What comes after a remediation that did not help is news of its own.
+    is_first = own is not None and OPENS_INCIDENTS in own.first
+    pages = above is not None and OPENS_INCIDENTS in above.first and above.mode is not Mode.OFF
+    if not (is_symptom and is_first and pages):
+        return None
+    name = f"{service.name}/{service.name}/{CUSTOMERS_HURT}"
+    paged = [
+        one.created
+        for incident in book.open()
+        if name in incident.alarms
+        for one in book.pages(incident)
+        if one.signal.name == name and one.status is not Status.SKIPPED
+    ]
+    if paged:
+        last = max(paged)
+        if signal.at > last + SAME_OUTAGE:
+            return None
+        return Verdict.no(Reason.NOTHING_TO_DO, f"{CUSTOMERS_HURT} paged for this outage at {last:%H:%M} UTC")
+    if now - signal.at > PAGE_WITHIN:
+        return None
+    return Verdict.no(Reason.NOTHING_TO_DO, f"{CUSTOMERS_HURT} pages for it")
 
 
 def _again(incident: str, paged: datetime, gone: datetime | None) -> Verdict:

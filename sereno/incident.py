@@ -20,6 +20,38 @@ QUIET = timedelta(minutes=3)
 # How loud a remediation's status is, the loudest first.
 SEVERITIES = ("page", "ticket", "info")
 PAGES = frozenset({Status.ESCALATED, Status.FAILED, Status.AWAITING_APPROVAL})
+# The last part of an alarm's name, where a person must see it and nobody need be woken: its incident is a ticket. A
+# throttled request that customers feel shows as 5xx, outage or rejected, which page.
+TICKETS = frozenset(
+    {
+        "burn-steady",
+        "events-lost",
+        "hot-key",
+        "iterator-age",
+        "latency",
+        "latency-p90",
+        "queue-age",
+        "queue-dead-letters",
+        "table-errors",
+        "throttles",
+        "traffic-quiet",
+    }
+)
+# Symptoms of customers that page, each an alarm under `customers-hurt`.
+SYMPTOMS = frozenset(
+    {
+        "5xx",
+        "burn-fast",
+        "burn-slow",
+        "errors",
+        "outage",
+        "read-throttles",
+        "rejected",
+        "traffic-stopped",
+        "write-throttles",
+    }
+)
+OPENS_INCIDENTS = "open_incident"
 
 
 class Stage(StrEnum):
@@ -67,7 +99,8 @@ class Incident:
 def severity(remediation: Remediation) -> str:
     """`page`, `ticket` or `info`: what cannot wait, what a person must see, what is good to know."""
     if remediation.status in PAGES:
-        return "page"
+        is_ticket = remediation.remediator == OPENS_INCIDENTS and remediation.signal.what in TICKETS
+        return "ticket" if is_ticket and remediation.status is Status.ESCALATED else "page"
     return "ticket" if remediation.status is Status.SKIPPED else "info"
 
 

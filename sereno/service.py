@@ -17,6 +17,8 @@ PLANNED_EVENT = "planned-event"
 # That the primary region is out, and that a person wants it to serve again. No alarm says them either: the standby's
 # prober does, and `sereno dr failback`.
 REGION_OUT, REGION_BACK = "region-out", "region-back"
+# The composite over every symptom of customers that pages: the only alarm of a service that notifies people directly.
+CUSTOMERS_HURT = "customers-hurt"
 WITHOUT_ALARM = frozenset({PLANNED_EVENT, REGION_OUT, REGION_BACK})
 
 

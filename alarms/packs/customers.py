@@ -14,9 +14,9 @@ from alarms.composite import CHILD_LIMIT, RULE_LIMIT
 from alarms.slo import runbook_link
 from alarms.spec import AnySpec, CompositeSpec
 from alarms.wire import alarm_name
-from sereno.service import Service
+from sereno.service import CUSTOMERS_HURT, Service
 
-WHAT = "customers-hurt"
+WHAT = CUSTOMERS_HURT
 PAGE = "page"
 
 

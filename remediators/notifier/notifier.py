@@ -22,7 +22,7 @@ from sereno.errors import LedgerUnavailable, SerenoError
 from sereno.incident import SEVERITIES, Incident
 from sereno.model import Status
 from sereno.ports import Clock, Telemetry
-from sereno.service import Escalation, Notices
+from sereno.service import CUSTOMERS_HURT, Escalation, Notices
 
 # What a person can read in a minute; more than that is told together, pages excepted.
 PER_MINUTE = 10
@@ -125,7 +125,9 @@ class Notifier:
             if not names and not _is_muted(incident, now):
                 self._nobody(notice, wording, now)
         for name, these in to.items():
-            posts = {number: wording.post(notice) for number, notice in these}
+            posts = {
+                number: replace(wording.post(notice), mailed=mailed_by_alarm(notice)) for number, notice in these
+            }
             what = {notice.key: notice.alarm or notice.id for _, notice in these if notice.kind != "incident"}
             after_s = self._to_channel(name, thread, posts, what, incident)
             for number in posts if after_s is not None else ():
@@ -274,6 +276,12 @@ def _is_muted(incident: Incident | None, now: datetime) -> bool:
     if incident is None or incident.muted_until is None or not incident.is_open:
         return False
     return now < incident.muted_until
+
+
+def mailed_by_alarm(notice: Notice) -> bool:
+    """Whether CloudWatch itself has mailed it: the alarm `customers-hurt` notifies people directly, past Sereno."""
+    hurt = f"{notice.service}/{notice.service}/{CUSTOMERS_HURT}"
+    return notice.alarm == hurt and notice.severity == "page" and notice.status == Status.ESCALATED
 
 
 def digest_key(digest: Digest) -> str:
