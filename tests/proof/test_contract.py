@@ -44,6 +44,35 @@ def handler(event, context):
     return boto3.client("sqs").get_queue_url(QueueName="contract")["QueueUrl"]
 """
 
+WRITES = """
+import boto3
+def handler(event, context):
+    client = boto3.client("dynamodb")
+    answers = []
+    for operation, params in event:
+        try:
+            getattr(client, operation)(**params)
+            answers.append("done")
+        except client.exceptions.ClientError as error:
+            answers.append(error.response["Error"]["Code"])
+    return answers
+"""
+TABLE = "contract-rows"
+
+
+@pytest.fixture
+def rows_table(emulator):
+    """A table with a partition key `pk`."""
+    client = emulator.client("dynamodb")
+    client.create_table(
+        TableName=TABLE,
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    yield f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{TABLE}"
+    client.delete_table(TableName=TABLE)
+
 
 @pytest.fixture
 def queue(emulator):
@@ -85,6 +114,53 @@ def test_a_function_may_do_what_its_role_allows_and_nothing_more(emulator, queue
     assert little.make(emulator, "may", ASKS, [allowed]).ask() == queue
     with pytest.raises(AssertionError, match="AccessDenied"):
         little.make(emulator, "may-not", ASKS, [elsewhere]).ask()
+
+
+def only(**keys):
+    """A condition that the values of these keys must meet, and that a request without them does not meet."""
+    named = {f"dynamodb:{key}": values for key, values in keys.items()}
+    return {"ForAllValues:StringLike": named, "Null": dict.fromkeys(named, "false")}
+
+
+def row(key, **attributes):
+    return {"pk": {"S": key}, **{name: {"S": value} for name, value in attributes.items()}}
+
+
+def test_a_role_writes_only_the_partition_keys_that_its_conditions_name(emulator, rows_table):
+    put = {
+        "Effect": "Allow",
+        "Action": "dynamodb:PutItem",
+        "Resource": rows_table,
+        "Condition": only(LeadingKeys=["CAP#*"]),
+    }
+    update = {**put, "Action": "dynamodb:UpdateItem", "Condition": only(LeadingKeys=["MODE"])}
+    one = little.make(emulator, "keys", WRITES, [put, update])
+    puts = [("put_item", {"TableName": TABLE, "Item": row(key)}) for key in ("CAP#a", "MODE")]
+    members = {key: {"Put": {"TableName": TABLE, "Item": row(key)}} for key in ("CAP#a", "CAP#b", "MODE")}
+    change = {"TableName": TABLE, "Key": row("MODE"), "UpdateExpression": "SET note = :m"}
+    mode = {"Update": {**change, "ExpressionAttributeValues": {":m": {"S": "x"}}}}
+    together = [("transact_write_items", {"TransactItems": [members["CAP#b"], mode]})]
+    mixed = [("transact_write_items", {"TransactItems": [members["CAP#a"], members["MODE"]]})]
+    assert one.ask(puts + together + mixed) == ["done", "AccessDeniedException", "done", "AccessDeniedException"]
+
+
+def test_a_role_updates_only_the_attributes_that_its_conditions_name(emulator, rows_table):
+    update = {
+        "Effect": "Allow",
+        "Action": "dynamodb:UpdateItem",
+        "Resource": rows_table,
+        "Condition": only(Attributes=["pk", "request"]),
+    }
+    one = little.make(emulator, "attributes", WRITES, [update])
+    calls = [
+        ("update_item", {"TableName": TABLE, "Key": row("R"), "UpdateExpression": f"SET #a = {value}", **named(name)})
+        for name, value in (("request", ":v"), ("status", ":v"))
+    ]
+    assert one.ask(calls) == ["done", "AccessDeniedException"]
+
+
+def named(attribute):
+    return {"ExpressionAttributeNames": {"#a": attribute}, "ExpressionAttributeValues": {":v": {"S": "x"}}}
 
 
 def test_reserved_concurrency_throttles_and_says_so(emulator):
