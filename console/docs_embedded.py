@@ -61,8 +61,8 @@ STRICTNESS = f"""\
 ## As strict as AWS
 
 Whoever calls an embedded account, in a drill or in a test, meets the request rates that AWS documents. Each is a
-token bucket for the account and Region on the virtual clock. A call takes virtual time ({CALL_S * 1000:g} ms; of items
-in DynamoDB {DATA_PLANE_S["dynamodb"] * 1000:g} ms: an assumption), so the calls of reconcilers that begin together
+token bucket for the account and Region on the virtual clock. A call takes virtual time ({CALL_S * 1000:g} ms; of
+items in DynamoDB {DATA_PLANE_S["dynamodb"] * 1000:g} ms: an assumption), so the calls of reconcilers that begin together
 do not fall on one moment. A throttled call is tried again in virtual time as often as its client is configured to
 (Sereno's: {ATTEMPTS} attempts in all, exponential backoff with full jitter), and then fails with AWS's error. The
 SDK's own retry quota is not modelled. CloudFormation's own calls are exempt. The emulator of the proof enforces
