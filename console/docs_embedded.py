@@ -62,11 +62,11 @@ STRICTNESS = f"""\
 
 Whoever calls an embedded account, in a drill or in a test, meets the request rates that AWS documents. Each is a
 token bucket for the account and Region on the virtual clock. A call takes virtual time ({CALL_S * 1000:g} ms; of
-items in DynamoDB {DATA_PLANE_S["dynamodb"] * 1000:g} ms: an assumption), so the calls of reconcilers that begin together
-do not fall on one moment. A throttled call is tried again in virtual time as often as its client is configured to
-(Sereno's: {ATTEMPTS} attempts in all, exponential backoff with full jitter), and then fails with AWS's error. The
-SDK's own retry quota is not modelled. CloudFormation's own calls are exempt. The emulator of the proof enforces
-patterns and sizes only.
+items in DynamoDB {DATA_PLANE_S["dynamodb"] * 1000:g} ms: an assumption), so the calls of reconcilers that begin
+together do not fall on one moment. A throttled call is tried again in virtual time as often as its client is
+configured to (Sereno's: {ATTEMPTS} attempts in all, exponential backoff with full jitter), and then fails with AWS's
+error. The SDK's own retry quota is not modelled. CloudFormation's own calls are exempt. The emulator of the proof
+enforces patterns and sizes only.
 """
 _GUIDE = "https://docs.aws.amazon.com/lambda/latest/dg/"
 _TABLES = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/"
@@ -154,6 +154,12 @@ def _states() -> Iterator[tuple[str, str, str]]:
         "a quota that nobody changed for the account",
         "GetServiceQuota answers `NoSuchResourceException`; the default comes from GetAWSDefaultServiceQuota",
         "https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_GetServiceQuota.html",
+    )
+    yield (
+        "a global table in provisioned mode",
+        "minimum, maximum and target of its writes are one for all Regions, the write capacity is each Region's own; "
+        "UpdateTable sets no writes; DescribeTable tells the replicas",
+        "https://docs.aws.amazon.com/prescriptive-guidance/latest/dynamodb-global-tables/throughput.html",
     )
     inline, managed = embedded_limits.INLINE_LIMIT, embedded_limits.MANAGED_LIMIT
     yield (

@@ -21,6 +21,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
 
 from deploy.embedded import MOCK_CONFIG
+from deploy.embedded_global import replicas
 from deploy.embedded_throttling import OwnTime, Throttle, answer_of, api_name, attempts_of, exempt
 from drills.cloud import credentials
 from drills.quota_shims import default_of
@@ -170,12 +171,21 @@ class _RuledClient:
 class Tables:
     """DynamoDB of one region: its ledger, and its side of the table that is replicated."""
 
-    def __init__(self, ledger: str, canary: Canary, region: str, declared: Declared) -> None:
+    def __init__(
+        self, ledger: str, canary: Canary, region: str, declared: Declared, replicated: Mapping[str, tuple[str, ...]]
+    ) -> None:
         self._ledger, self._canary, self._region = ledger, canary, region
-        self.describe_table = declared.describe_table
+        self._declared, self._replicated = declared, replicated
         self.describe_continuous_backups = declared.describe_continuous_backups
         self.describe_limits = declared.describe_limits
         self.rows = MemoryTable()
+
+    def describe_table(self, **params: Any) -> Json:
+        """A table as it is declared; of one that is replicated, where else it is."""
+        answer, name = self._declared.describe_table(**params), params["TableName"]
+        if name in self._replicated:
+            answer["Table"]["Replicas"] = replicas(name, self._region, self._replicated)
+        return answer
 
     def put_item(self, **params: Any) -> Json:
         """Into the ledger, or the canary."""
@@ -373,6 +383,8 @@ def opened(service: Service, world: World, rules: Rules, start: float, rng: np.r
         canary = Canary(rules, rng)
         declared = Declared(service, lambda: datetime.now(UTC))
         ledger = evidence.table_of(service)
+        table = service.tables.get(wanted.canary) if wanted.canary else None
+        replicated = {table.name: (wanted.primary, wanted.standby)} if table else {}
         yield Account(
             service=replace(service, recovery=wanted),
             recovery=wanted,
@@ -380,7 +392,7 @@ def opened(service: Service, world: World, rules: Rules, start: float, rng: np.r
             world=world,
             traveller=traveller,
             start=start,
-            tables={one: Tables(ledger, canary, one, declared) for one in regions},
+            tables={one: Tables(ledger, canary, one, declared, replicated) for one in regions},
             topics={one: MemoryTopic() for one in regions},
             quiet=Quiet(),
             declared=declared,
