@@ -235,7 +235,9 @@ class _CloudWatch(_Paper):
     def _value(self, metric: Json, stat: str) -> float | None:
         where = {one["Name"]: one["Value"] for one in metric["Dimensions"]}
         if metric["Namespace"] == "AWS/Lambda":
-            return self._of_function(self.aws.account.functions.get(where["FunctionName"]), metric["MetricName"])
+            return self._of_function(
+                self.aws.account.functions.get(where.get("FunctionName", "")), metric["MetricName"]
+            )
         table = self.aws.account.tables.get(where.get("TableName", ""))
         if table is None:
             return None

@@ -152,6 +152,17 @@ def undo(
     return Outcome(undone, Verdict.yes())
 
 
+def adjust(watch: Watch, remediation: Remediation, remediator: Remediator, context: Context) -> Outcome:
+    """Does the plan's first step again, whose value was made smaller after it was done. Raises ClaimLost."""
+    step = _plan_of(remediation).steps[0]
+    try:
+        return Outcome(1, _do(watch, remediation, remediator, context, step, step.do, step.before, step.after))
+    except ClaimLost:
+        raise
+    except Exception as error:
+        return _stopped(0, error)
+
+
 def _stopped(done: int, raised: Exception) -> Outcome:
     sent = isinstance(raised, _Sent)
     error = raised.error if isinstance(raised, _Sent) else raised

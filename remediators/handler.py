@@ -18,7 +18,7 @@ from typing import Any
 
 from remediators import init_phase  # isort: skip - it must come before all that is large
 
-from remediators import flow, registry
+from remediators import flow, registry, settle
 from remediators.clients import BotocoreAws
 from remediators.ledger import Ledger
 from remediators.outbox import Outbox
@@ -110,6 +110,7 @@ def handler(event: Any, context: Any) -> Json:
             watch.telemetry.count("MalformedEvent")
             raise
         started = [one for signal in signals for one in flow.answer(watch, signal, name)]
+        settle.after(watch, started)
         return {"remediations": [_brief(one) for one in started]}
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from remediators import authors, executor, flow
+from remediators import authors, executor, flow, settle
 from remediators.ledger import TargetBusy, VersionConflict
 from remediators.record import all_ok, first_no, skip, tell
 from remediators.watch import Watch
@@ -68,7 +68,7 @@ def _work(watch: Watch, remediation: Remediation) -> Remediation | None:
             case Status.AWAITING_APPROVAL:
                 return _expire(watch, remediation)
             case Status.VERIFYING:
-                return _verify(watch, remediation, remediator)
+                return _verify(watch, settle.look(watch, remediation), remediator)
             case Status.HOLDING:
                 return _hold(watch, remediation, remediator)
             case Status.ESCALATED:

@@ -56,6 +56,7 @@ class Watch:
             params=parameters(remediator, play),
             signal=remediation.signal,
             since=since,
+            plan=remediation.plan,
         )
 
     def play(self, remediation: Remediation) -> Play:

@@ -28,6 +28,7 @@ WORTH_A_PERSON = frozenset(
         Reason.NO_HEADROOM,
         Reason.NOT_DEMAND,
         Reason.HOT_KEY,
+        Reason.NOT_SUPPORTED,
         Reason.OPERATOR_STOP,
         Reason.APPROVAL_EXPIRED,
         Reason.DRIFTED,
@@ -155,6 +156,8 @@ def check_drift(step: Step, live: Mapping[str, Any], expected: Any) -> Verdict:
     found = live.get(step.setting)
     if found == expected:
         return Verdict.yes(f"{step.setting} is {found}")
+    if found in step.superseded:
+        return Verdict.yes(f"{step.setting} is {found}, which Sereno has set before")
     return Verdict.no(Reason.DRIFTED, f"{step.setting} is {found}, expected {expected}: someone else changed it")
 
 

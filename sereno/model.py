@@ -60,6 +60,7 @@ class Reason(StrEnum):
     MUTED = "MUTED"
     NOT_ALARM = "NOT_ALARM"
     NOT_BOUND = "NOT_BOUND"
+    NOT_SUPPORTED = "NOT_SUPPORTED"
     DUPLICATE = "DUPLICATE"
     TARGET_BUSY = "TARGET_BUSY"
     COOLDOWN = "COOLDOWN"
@@ -218,7 +219,8 @@ class Step:
 
     `setting` names the value that the step changes, as the remediator's `read` reports it: that is how the
     executor sees drift. `echo` names the field of AWS's answer that must say `after`, where the API answers with the
-    value it has set. A step without undo is no lease.
+    value it has set. A step without undo is no lease. `superseded` are values that Sereno itself has set before this
+    step's: a live value among them is no drift, and the step goes on from it.
     """
 
     do: Call
@@ -228,6 +230,7 @@ class Step:
     after: Any
     undo: Call | None = None
     echo: str | None = None
+    superseded: tuple[Any, ...] = ()
 
     def to_json(self) -> Json:
         return {
@@ -238,13 +241,17 @@ class Step:
             "after": self.after,
             "undo": self.undo.to_json() if self.undo else None,
             "echo": self.echo,
+            **({"superseded": list(self.superseded)} if self.superseded else {}),
         }
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Step:
         undo = Call.from_json(data["undo"]) if data.get("undo") else None
         do = Call.from_json(data["do"])
-        return Step(do, data["why"], data["setting"], data["before"], data["after"], undo, data.get("echo"))
+        superseded = tuple(data.get("superseded", ()))
+        return Step(
+            do, data["why"], data["setting"], data["before"], data["after"], undo, data.get("echo"), superseded
+        )
 
 
 @dataclass(frozen=True, slots=True)

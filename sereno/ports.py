@@ -79,6 +79,7 @@ class Context:
     params: Mapping[str, Any]
     signal: Signal | None = None
     since: datetime | None = None  # when the change took effect, for looks afterwards
+    plan: Plan | None = None  # what was recorded, once there is a plan
 
     @property
     def planned(self) -> bool:
@@ -107,6 +108,8 @@ class Remediator:
       says since when). CHANGE_IN_PROGRESS waits a minute; any other no stops, and takes back what was done.
     * `undone_by`: the kind of target whose remediation takes this one back in order (a failback a failover): while
       such a one is under way, a value that is back where it was is no sign of anything yet.
+    * `settle(aws, context)`: right after the change, the recorded plan (`context.plan`) with a smaller value in its
+      first step, where the change took more than may be taken; None where it may stay.
     * `lasting`: what was verified and held stays for good; nothing but trouble takes it back.
     """
 
@@ -122,5 +125,6 @@ class Remediator:
     verify: Callable[[Plan, Json, Context], Verdict]
     may_release: Callable[[Plan, Json, Context], Verdict]
     may_go_on: Callable[[Aws, Context, Plan, int], Verdict] | None = None
+    settle: Callable[[Aws, Context], Plan | None] | None = None
     lasting: bool = False
     undone_by: str = ""

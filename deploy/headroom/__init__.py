@@ -12,7 +12,7 @@ from datetime import datetime
 from deploy.headroom import functions, tables
 from deploy.headroom.finding import RAISE, Finding, Look, State, Surge
 from deploy.on_paper import Paper
-from remediators.actions.raise_concurrency import UNRESERVED_MINIMUM
+from remediators.actions._pool import UNRESERVED_MINIMUM
 from remediators.table_demand import KINDS
 from sereno import planned
 from sereno.model import instant

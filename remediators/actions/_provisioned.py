@@ -6,11 +6,12 @@ import math
 
 from botocore.exceptions import ClientError
 
-from sereno.model import Call, Json, Step
+from sereno.model import Call, Json, Plan, Reason, Step, Verdict
 from sereno.ports import Aws, Context
 from sereno.service import Function
 
 NAMESPACE = "lambda"
+SETTING, OWNED = "provisioned concurrency", "provisioned target"
 DIMENSION = "lambda:function:ProvisionedConcurrency"
 # USD for a GB-second of provisioned concurrency on arm64, eu-west-1; x86_64 and other regions differ by at most a
 # third. https://aws.amazon.com/lambda/pricing/
@@ -33,8 +34,44 @@ def read_provisioned(aws: Aws, context: Context, declared: Function | None) -> J
         return {}
     target = _scalable_target(aws, context, declared)
     if target is not None:
-        return {"provisioned target": target}
-    return {"provisioned concurrency": _requested(aws, context, declared)}
+        return {OWNED: target}
+    return {SETTING: _requested(aws, context, declared)}
+
+
+def provisioned_state(aws: Aws, context: Context, declared: Function | None) -> Json | None:
+    """Whether the warm environments are there: the status as AWS tells it, and how many are requested, allocated and
+    available; None where nothing is declared, or nothing is provisioned."""
+    if not _is_declared(declared):
+        return None
+    found = _config(aws, context, declared)
+    if found is None:
+        return None
+    return {
+        "status": found.get("Status", "READY"),
+        "why": found.get("StatusReason", ""),
+        "requested": int(found.get("RequestedProvisionedConcurrentExecutions", 0)),
+        "allocated": int(found.get("AllocatedProvisionedConcurrentExecutions", 0)),
+        "available": int(found.get("AvailableProvisionedConcurrentExecutions", 0)),
+    }
+
+
+def ready(plan: Plan, state: Json | None) -> Verdict:
+    """Whether what the plan provisions is READY. AWS takes minutes over it, and may fail.
+    https://docs.aws.amazon.com/lambda/latest/api/API_GetProvisionedConcurrencyConfig.html
+    """
+    step = next((one for one in plan.steps if one.setting in (SETTING, OWNED)), None)
+    if step is None:
+        return Verdict.yes("nothing is provisioned")
+    wanted = step.after if step.setting == SETTING else step.after[0]
+    if state is None:
+        return Verdict.no(Reason.CHANGE_IN_PROGRESS, f"none of {wanted} warm environments is requested yet")
+    counts = f"{state['allocated']} of {state['requested']} warm environments are allocated"
+    if state["status"] == "FAILED":
+        why = state["why"] or "AWS gives no reason"
+        return Verdict.no(Reason.NOT_TAKEN, f"provisioned concurrency is FAILED ({why}); {counts}")
+    if state["status"] != "READY" or state["requested"] < wanted:
+        return Verdict.no(Reason.CHANGE_IN_PROGRESS, f"provisioned concurrency is {state['status']}; {counts}")
+    return Verdict.yes(f"provisioned concurrency is READY; {counts}")
 
 
 def provisioned_steps(observation: Json, context: Context, reserved: int) -> list[tuple[Step, float]]:
@@ -55,7 +92,7 @@ def provisioned_steps(observation: Json, context: Context, reserved: int) -> lis
     step = Step(
         do=Call("lambda", "put_provisioned_concurrency_config", {**name, field: wanted}),
         why=f"warm environments for the mean of the surge to be ready for ({wanted}); they take minutes to come",
-        setting="provisioned concurrency",
+        setting=SETTING,
         before=before,
         after=wanted,
         undo=Call("lambda", "put_provisioned_concurrency_config", {**name, field: before}),
@@ -89,7 +126,7 @@ def _target_step(
     step = Step(
         do=register(after),
         why=f"Application Auto Scaling owns the provisioned concurrency: its minimum goes to {wanted}",
-        setting="provisioned target",
+        setting=OWNED,
         before=before,
         after=after,
         undo=register(before),
@@ -106,15 +143,20 @@ def _resource(context: Context, declared: Function) -> str:
 
 
 def _requested(aws: Aws, context: Context, declared: Function | None) -> int | None:
+    found = _config(aws, context, declared)
+    return None if found is None else int(found["RequestedProvisionedConcurrentExecutions"])
+
+
+def _config(aws: Aws, context: Context, declared: Function | None) -> Json | None:
     client = aws.client("lambda", context.target.region)
     alias = declared.alias if declared else None
     try:
-        answer = client.get_provisioned_concurrency_config(FunctionName=context.target.name, Qualifier=alias)
+        answer: Json = client.get_provisioned_concurrency_config(FunctionName=context.target.name, Qualifier=alias)
     except ClientError as error:
         if error.response["Error"]["Code"] == "ProvisionedConcurrencyConfigNotFoundException":
             return None
         raise
-    return int(answer["RequestedProvisionedConcurrentExecutions"])
+    return answer
 
 
 def _scalable_target(aws: Aws, context: Context, declared: Function | None) -> list[int] | None:

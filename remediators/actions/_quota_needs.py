@@ -6,15 +6,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from remediators.actions._pool import UNRESERVED_MINIMUM
 from remediators.quotas import ACCOUNT, CONCURRENCY, REQUESTS, TABLE, Quota
 from sereno.chance import with_peaks
 from sereno.model import Json
 from sereno.ports import Context
 from sereno.service import Function, Index, Table
-
-# PutFunctionConcurrency must leave this many executions unreserved in the account.
-# https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
-UNRESERVED_MINIMUM = 100
 
 
 @dataclass(frozen=True, slots=True)

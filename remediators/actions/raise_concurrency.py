@@ -9,12 +9,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 from remediators import metrics
 from remediators.actions import _provisioned
-from remediators.actions._provisioned import observe_provisioned, provisioned_steps, read_provisioned
+from remediators.actions._pool import UNRESERVED_MINIMUM, must_stay, others_peak, series_of
+from remediators.actions._provisioned import (
+    observe_provisioned,
+    provisioned_state,
+    provisioned_steps,
+    read_provisioned,
+    ready,
+)
 from remediators.actions._scalable import scalable
 from remediators.actions._throttles import ceased
 from remediators.demand import MINUTE, Demand, alarmed_at, is_early, measure
@@ -25,9 +33,8 @@ from sereno.ports import Aws, Context, Param, Permission, Remediator
 from sereno.service import Function
 
 LOOK_BACK = timedelta(minutes=60)
-# PutFunctionConcurrency must leave this many executions unreserved in the account.
-# https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
-UNRESERVED_MINIMUM = 100
+# How far back the use of others counts, once the change is made.
+SETTLE_BACK = timedelta(minutes=5)
 # What takes more than this part of the account's unreserved pool may starve everybody else's functions.
 HIGH_RISK = 0.5
 # A raise of less is not worth a change.
@@ -49,6 +56,9 @@ PARAMS: Mapping[str, Param] = {
         500, "most reserved concurrency ever set", 1, 100_000, "the account's quota bounds it too, read each time"
     ),
     "release_ratio": Param(0.7, "the peak of the hold must fit in this part of the value restored", 0.1, 1.0),
+    "pool_margin": Param(
+        1.25, "times what other workloads used of the unreserved pool in the last hour stays free", 1.0, 5.0
+    ),
     "provisioned_ceiling": Param(None, "most provisioned concurrency ever set (none: as reserved)", 1, 100_000),
 }
 
@@ -93,14 +103,16 @@ def observe(aws: Aws, context: Context) -> Json:
     function = client.get_function(FunctionName=name)
     limits = client.get_account_settings()["AccountLimit"]
     declared = context.service.function_named(name)
+    reserved = function.get("Concurrency", {}).get("ReservedConcurrentExecutions")
     series = metrics.read(
         aws.client("cloudwatch", context.target.region),
-        _wanted(name, context, declared),
+        _wanted(name, context, declared) | series_of(name, reserved=reserved is not None),
         context.now - LOOK_BACK,
         context.now,
     )
     return {
-        "reserved": function.get("Concurrency", {}).get("ReservedConcurrentExecutions"),
+        "reserved": reserved,
+        "kind": _kind(function["Configuration"]),
         "state": function["Configuration"].get("State", "Active"),
         "update": function["Configuration"].get("LastUpdateStatus", "Successful"),
         "memory_mb": function["Configuration"].get("MemorySize", 128),
@@ -116,6 +128,7 @@ def plan(observation: Json, context: Context) -> Plan | Refusal:
     gates: list[tuple[str, Verdict]] = []
     demand = measure(observation["series"], context.now.timestamp(), alarmed_at(context))
     for gate, verdict in (
+        ("kind", _supported(observation)),
         ("operator", _not_stopped(observation)),
         ("update", _not_updating(observation)),
         ("data", _measured(demand, context)),
@@ -153,18 +166,18 @@ def read(aws: Aws, context: Context) -> Json:
 
 
 def symptom(aws: Aws, context: Context) -> Json:
-    """Throttles since the change, and the peak of concurrency in the hold."""
+    """Throttles since the change, the peak of concurrency in the hold, what is provisioned, and for a function that
+    goes back to the unreserved pool, what the pool has."""
     since = context.since or context.now
     start = min(since, context.now - timedelta(seconds=context.play.hold_s))
-    series = metrics.read(
-        aws.client("cloudwatch", context.target.region),
-        {
-            "throttles": _lambda_series(context.target.name, "Throttles", "Sum"),
-            "peak": _lambda_series(context.target.name, "ConcurrentExecutions", "Maximum"),
-        },
-        start,
-        context.now,
-    )
+    wanted = {
+        "throttles": _lambda_series(context.target.name, "Throttles", "Sum"),
+        "peak": _lambda_series(context.target.name, "ConcurrentExecutions", "Maximum"),
+    }
+    returns = context.plan is not None and context.plan.steps[0].before is None
+    if returns:
+        wanted |= series_of(context.target.name, reserved=True)
+    series = metrics.read(aws.client("cloudwatch", context.target.region), wanted, start, context.now)
     # A minute that has not ended shows fewer throttles than it will have.
     ended = context.now.timestamp() - MINUTE
     after = [value for moment, value in series["throttles"] if since.timestamp() <= moment <= ended]
@@ -175,25 +188,94 @@ def symptom(aws: Aws, context: Context) -> Json:
         "throttles": sum(after),
         "peak": max(hold, default=0.0),
         "waited_s": (context.now - since).total_seconds(),
+        "provisioned": provisioned_state(aws, context, context.service.function_named(context.target.name)),
+        "pool": _pool(aws, context, series) if returns else None,
     }
 
 
+def _pool(aws: Aws, context: Context, series: Mapping[str, Any]) -> Json:
+    limits = aws.client("lambda", context.target.region).get_account_settings()["AccountLimit"]
+    # While it has a reservation, the pool's use is that of others alone.
+    since = (context.since or context.now).timestamp()
+    others = {name: [point for point in points if point[0] >= since] for name, points in series.items()}
+    floor = must_stay(others, context.params, context.service.unreserved_floor)
+    return {"unreserved": limits["UnreservedConcurrentExecutions"], "stays": floor}
+
+
 def verify(plan: Plan, symptom: Json, context: Context) -> Verdict:
-    """Gone when the newest whole minute since the change saw no throttle."""
-    return ceased(symptom, "attempt")
+    """Gone when the newest whole minute since the change saw no throttle, and what was provisioned is there."""
+    first = plan.steps[0]
+    if first.superseded and first.after == first.before:
+        return Verdict.no(Reason.NO_HEADROOM, "the account had no room: the concurrency was given back at once")
+    arrived = ready(plan, symptom.get("provisioned"))
+    return ceased(symptom, "attempt") if arrived.ok else arrived
 
 
 def may_release(plan: Plan, symptom: Json, context: Context) -> Verdict:
     """The hold's peak must fit in a part of the value restored: an alarm's colour says nothing about that."""
     restored = plan.steps[0].before
     if restored is None:
-        return Verdict.yes("the function goes back to the account's unreserved concurrency")
+        return _pool_carries(plan, symptom, context)
     room = context.params["release_ratio"] * restored
     if symptom["peak"] > room:
         return Verdict.no(
             Reason.STILL_NEEDED, f"peak {symptom['peak']:.0f} in the hold, {restored} would leave room for {room:.0f}"
         )
     return Verdict.yes(f"peak {symptom['peak']:.0f} in the hold fits in {room:.0f} of {restored}")
+
+
+def _pool_carries(plan: Plan, symptom: Json, context: Context) -> Verdict:
+    """Without a reservation the function lives on what the pool has beside the use of others: its peak in the hold
+    must fit in a part of that, or it is throttled again as soon as it is released."""
+    pool = symptom["pool"]
+    left = pool["unreserved"] + (plan.steps[0].after or 0) - pool["stays"]
+    room = context.params["release_ratio"] * max(0, left)
+    if symptom["peak"] > room:
+        detail = f"peak {symptom['peak']:.0f} in the hold, the unreserved pool would leave room for {room:.0f}"
+        return Verdict.no(Reason.STILL_NEEDED, detail)
+    return Verdict.yes(f"peak {symptom['peak']:.0f} in the hold fits in {room:.0f} that the unreserved pool leaves")
+
+
+def settle(aws: Aws, context: Context) -> Plan | None:
+    """The plan with a smaller limit, where the raise took more than the account can spare; None where it fits. Others
+    may have reserved in the same moment: only AWS's answer after the write says what is left. Two calls."""
+    plan = context.plan
+    if plan is None or not plan.steps or plan.steps[0].after == plan.steps[0].before:
+        return None
+    client = aws.client("lambda", context.target.region)
+    left = client.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"]
+    series = metrics.read(
+        aws.client("cloudwatch", context.target.region),
+        series_of(context.target.name, reserved=plan.steps[0].before is not None),
+        context.now - SETTLE_BACK,
+        context.now,
+    )
+    return smaller(plan, left, must_stay(series, context.params, context.service.unreserved_floor))
+
+
+def smaller(plan: Plan, left: int, stays: int) -> Plan | None:
+    """The plan, shrunk so that `stays` executions are unreserved where `left` are now; None where nothing need be
+    given back. Never below the value before, nor below what the same plan provisions: where no raise worth a change
+    is left, all of it is given back."""
+    step, excess = plan.steps[0], stays - left
+    if excess <= 0:
+        return None
+    provisioned = max((one.after for one in plan.steps[1:] if isinstance(one.after, int)), default=0)
+    value = max(int(step.after) - excess, provisioned)
+    worthwhile = step.before is not None and value >= step.before * WORTHWHILE
+    if (not worthwhile and not provisioned) or step.undo is None:
+        # Where nothing was reserved, a limit below the need would be worse than the pool.
+        if step.undo is None:
+            return None
+        given_back = replace(
+            step, do=step.undo, after=step.before, superseded=(*step.superseded, step.after), echo=None
+        )
+        return replace(plan, steps=(given_back, *plan.steps[1:]))
+    if value >= step.after:
+        return None
+    do = Call(step.do.service, step.do.operation, {**step.do.params, "ReservedConcurrentExecutions": value})
+    less = replace(step, do=do, after=value, superseded=(*step.superseded, step.after))
+    return replace(plan, steps=(less, *plan.steps[1:]))
 
 
 # -- sizing
@@ -224,15 +306,15 @@ def _size(observation: Json, demand: Demand | None, context: Context) -> Size:
         stands = "nothing is reserved" if before is None else f"{before} is reserved"
         verdict = Verdict.no(Reason.OVER_CEILING, f"{stands}, the ceiling is {ceiling}; {needed} is needed")
         return Size(None, why, (*gates[:-1], ("ceiling", verdict)))
-    floor = max(UNRESERVED_MINIMUM, context.service.unreserved_floor)
+    floor = must_stay(observation["series"], params, context.service.unreserved_floor)
     room = observation["unreserved"] - floor + (before or 0)
     value = min(allowed, room)
     short = value < allowed if before is None else value < before * WORTHWHILE
     if short:
         verdict = Verdict.no(
             Reason.NO_HEADROOM,
-            f"{observation['unreserved']} of the account's {observation['quota']} are unreserved, {floor} must stay: "
-            f"room for {max(room, 0)}, {allowed} is needed",
+            f"{observation['unreserved']} of the account's {observation['quota']} are unreserved, {floor} must stay "
+            f"({_why_stay(observation, floor)}): room for {max(room, 0)}, {allowed} is needed",
         )
         return Size(None, why, (*gates, ("headroom", verdict)))
     left = observation["unreserved"] - (value - (before or 0))
@@ -240,6 +322,13 @@ def _size(observation: Json, demand: Demand | None, context: Context) -> Size:
     if value < needed:
         why += f"; {value} is what ceiling and account allow"
     return Size(value, why, tuple(gates))
+
+
+def _why_stay(observation: Json, floor: int) -> str:
+    peak = others_peak(observation["series"])
+    if floor > UNRESERVED_MINIMUM and peak > 0:
+        return f"other functions used up to {peak} at once in the last hour"
+    return "AWS's minimum" if floor == UNRESERVED_MINIMUM else "the declared floor"
 
 
 def _needed(demand: Demand | None, context: Context) -> tuple[int, str]:
@@ -291,6 +380,27 @@ def _risk(observation: Json, value: int) -> str:
 
 
 # -- gates
+
+
+def _kind(configuration: Mapping[str, Any]) -> str:
+    """What is special about the function (empty: nothing)."""
+    if configuration.get("CapacityProviderConfig"):
+        return "runs on Managed Instances"
+    if configuration.get("TenancyConfig", {}).get("TenantIsolationMode"):
+        return "isolates its tenants"
+    return ""
+
+
+def _supported(observation: Json) -> Verdict:
+    """Managed Instances scale by MinExecutionEnvironments and MaxExecutionEnvironments (PutFunctionScalingConfig). A
+    function with tenant isolation takes no provisioned concurrency, and keeps environments for each tenant.
+    https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances.html
+    https://docs.aws.amazon.com/lambda/latest/dg/tenant-isolation.html
+    """
+    kind = observation.get("kind", "")
+    if kind:
+        return Verdict.no(Reason.NOT_SUPPORTED, f"the function {kind}: reserved concurrency is not what limits it")
+    return Verdict.yes("reserved concurrency limits the function")
 
 
 def _not_stopped(observation: Json) -> Verdict:
@@ -359,4 +469,5 @@ REMEDIATOR = Remediator(
     symptom=symptom,
     verify=verify,
     may_release=may_release,
+    settle=settle,
 )

@@ -34,6 +34,7 @@ EVENT = (
     "dynamodb.transact_write_items",
 )
 LOOK = ("dynamodb.query", "lambda.get_function_concurrency", "cloudwatch.get_metric_data")
+SETTLED = ("lambda.get_account_settings", "cloudwatch.get_metric_data")
 TOLD = ("sns.publish", "dynamodb.transact_write_items")
 RED = ("cloudwatch.describe_alarms", "dynamodb.batch_get_item")
 INCIDENT = ("dynamodb.query", "dynamodb.batch_get_item")
@@ -46,8 +47,8 @@ UNDO = (
 )
 WHOLE_LIFE = (
     *EVENT,
-    # Verified: held from here on; the alarm is too young for the round.
-    *LOOK, *TOLD, "cloudwatch.describe_alarms", *INCIDENT,
+    # Verified: held from here on; the alarm is too young for the round. What the account has left is read once more.
+    LOOK[0], *SETTLED, *LOOK[1:], *TOLD, "cloudwatch.describe_alarms", *INCIDENT,
     *LOOK, *RED, *INCIDENT,  # held
     *LOOK, *TOLD, *RED, *INCIDENT,  # the hold is over, but its peak is still needed: said once
     *LOOK, "cloudwatch.describe_alarms", *MOVED,  # the demand has gone, its peak is still in the hold: mitigated
