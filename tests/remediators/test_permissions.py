@@ -66,7 +66,7 @@ def test_raising_concurrency_stays_within_its_permissions_from_event_to_undo(hou
     def whole_life():
         remediation = flow.start(house.watch, house.signal(), "raise_concurrency")
         house.metrics.points.clear()
-        house.rounds(21)
+        house.rounds(25)
         assert house.get(remediation.id).status == "REVERTED"
 
     emitted = asked.during(whole_life) - {"cloudwatch.describe_alarms"}
