@@ -132,6 +132,57 @@ def test_what_cannot_be_asked_is_not_known_and_no_alarm(house, tested):
     assert [proof.ok for proof in found.proofs][:2] == [None, None]
 
 
+@pytest.fixture
+def billed(house, monkeypatch):
+    """Which metrics CloudWatch was asked for, and so bills."""
+    asked, real = [], house.metrics.answer
+
+    def answer(params):
+        asked.extend(query["MetricStat"]["Metric"]["MetricName"] for query in params["MetricDataQueries"])
+        return real(params)
+
+    class Quotas:
+        def get_service_quota(self, **params):
+            return {"Quota": {**params, "Value": 1000.0, "Adjustable": True}}
+
+        def list_requested_service_quota_change_history_by_quota(self, **_):
+            return {"RequestedQuotas": []}
+
+    client = type(house.little).client
+    monkeypatch.setattr(
+        type(house.little),
+        "client",
+        lambda self, name, region=None: Quotas() if name == "service-quotas" else client(self, name, region),
+    )
+    monkeypatch.setattr(house.metrics, "answer", answer)
+    monkeypatch.setattr(readiness, "_rights", lambda *_: iter(()))
+    return asked
+
+
+@pytest.mark.parametrize("name", ["raise_concurrency", "raise_capacity", "request_quota"])
+def test_a_self_test_is_billed_for_one_metric_whatever_it_looks_at(house, billed, make_products, name):
+    make_products()
+    readiness.run(house.watch, name)
+    assert len(billed) == 1
+    (found,) = readiness.read(house.books)
+    assert found.ok
+
+
+def test_all_self_tests_of_the_example_cost_a_quarter_of_a_dollar_a_month(house, billed, make_products):
+    make_products()
+    for name in registry.names():
+        readiness.run(house.watch, name)
+    tests_a_month = 30 * 24 * 12
+    assert len(billed) == 3
+    assert round(len(billed) * tests_a_month * 0.01 / 1000, 2) == 0.26
+
+
+def test_the_right_to_read_metrics_is_proved_for_real(house, billed):
+    denied = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetMetricData")
+    house.aws.before = lambda number, label: denied if label == "cloudwatch.get_metric_data" else None
+    assert readiness.run(house.watch, NAME)["ready"] is False
+
+
 def test_the_functions_entry_tests_itself_and_starts_nothing(house, monkeypatch):
     monkeypatch.setenv("SERENO_REMEDIATOR", NAME)
     monkeypatch.setattr("remediators.handler.set_up", lambda environment: house.watch)
