@@ -82,8 +82,8 @@ class Post:
     the thread, `taken` says that a person has it. `digest` says that it is about many things and belongs to no
     thread. `at` is when it happened (epoch seconds); `late` says that the thread's end, which came after, is shown
     already; `louder` that nothing so loud has been shown in its thread. `state` is the incident as it stands with
-    this news, `mention` whom it notifies beside those that its severity does; `mailed` says that CloudWatch has
-    mailed it by itself."""
+    this news, `mention` whom it notifies instead of those that its severity does, `when` the wall clock of `at`;
+    `mailed` says that CloudWatch has mailed it by itself."""
 
     key: str
     thread: str
@@ -107,6 +107,7 @@ class Post:
     state: State | None = None
     mention: tuple[str, ...] = ()
     mailed: bool = False
+    when: str = ""
 
 
 @dataclass(frozen=True, slots=True)

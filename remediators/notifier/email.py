@@ -69,7 +69,8 @@ def subject(post: Post) -> str:
 
 def body(post: Post) -> str:
     """What happened, the facts, what to do, and where to look."""
-    lines = [post.text, ""]
+    # A mail may come much later than what it tells.
+    lines = [post.text, *([post.when] if post.when else []), ""]
     # A fact is one line: a line end in a name would begin another fact, which nobody has stated.
     lines += [f"{label}: {one_line(value)}" for label, value in post.facts]
     if post.do:

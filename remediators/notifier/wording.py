@@ -80,6 +80,7 @@ class Wording:
             # What happened next may have hidden the news that somebody has taken it.
             taken=notice.kind == "incident" and (notice.phase == "ACKNOWLEDGED" or bool(notice.owner)),
             at=notice.at.timestamp(),
+            when=f"{local_time(self._notices, notice.at):%Y-%m-%d} {self.time(notice.at)}",
         )
 
     def sentence(self, notice: Notice) -> str:
