@@ -31,6 +31,8 @@ def alarms(
     found.append(ledger_throttled(service))
     if service.emails:
         found.append(unsubscribed(service))
+    if service.notices.slack is not None and service.notices.slack.approvers:
+        found.append(forged(service))
     if any(play.remediators for play in service.playbook.values()):
         found.append(not_ready(service))
     found += [failing(service, name) for name in own_functions]
@@ -222,6 +224,30 @@ def unrouted(service: Service) -> AlarmSpec:
         statistic="Sum",
         evaluation_periods=points(1),
         datapoints_to_alarm=1,
+    )
+
+
+def forged(service: Service) -> AlarmSpec:
+    """Requests to the buttons' address that Slack has not signed, or that no button of the service makes.
+
+    The address is open to the internet, so a scanner alone makes a few. Ten in five minutes are somebody who tries.
+    """
+    return _alarm(
+        service,
+        "buttons",
+        "forged",
+        "ticket",
+        "Ten requests or more within 5 minutes came to the address of Slack's buttons without a valid signature, "
+        "twice, or from a person who is not among notifications.slack.approvers. All were refused and nothing was "
+        "changed. Somebody tries the address, or the signing secret in Secrets Manager is not the app's.",
+        namespace="Sereno",
+        metric_name="Forged",
+        dimensions=dimensions({"service": service.name}),
+        statistic="Sum",
+        period=300,
+        evaluation_periods=1,
+        datapoints_to_alarm=1,
+        threshold=10.0,
     )
 
 

@@ -106,3 +106,26 @@ def test_ci_runs_what_everybody_runs(docs):
     steps = [step.get("run") for job in found["jobs"].values() for step in job["steps"]]
     assert ".ci/run" in steps
     assert (docs.root / ".ci" / "run").stat().st_mode & 0o111
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_every_action_of_a_workflow_is_pinned_by_its_commit(docs, name):
+    found = yaml.safe_load((docs.root / name).read_text(encoding="utf-8"))
+    used = [step["uses"] for job in found["jobs"].values() for step in job["steps"] if "uses" in step]
+    assert used
+    assert [one for one in used if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", one)] == []
+
+
+def test_the_example_installs_nothing_whose_content_is_not_known(docs):
+    found = yaml.safe_load((docs.root / WORKFLOWS[1]).read_text(encoding="utf-8"))
+    for job in found["jobs"].values():
+        run = "\n".join(step.get("run", "") for step in job["steps"])
+        installs = [line for line in run.splitlines() if "pip install" in line]
+        assert installs
+        assert all("--require-hashes" in line or "--no-deps" in line for line in installs)
+        (sereno,) = [step["with"] for step in job["steps"] if "repository" in step.get("with", {})]
+        assert re.fullmatch("[0-9a-f]{40}", sereno["ref"])
+    lock = (docs.root / "requirements.lock").read_text(encoding="utf-8")
+    pinned = re.findall(r"^[a-z0-9_.-]+(?:\[[a-z,-]+\])?==", lock, re.MULTILINE | re.IGNORECASE)
+    assert len(pinned) > 50
+    assert lock.count("--hash=sha256:") >= len(pinned)
