@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from console import docs_commands, docs_embedded, docs_pages
+from console import docs_commands, docs_embedded, docs_pages, docs_permissions
 
 FOLDER = Path(__file__).parents[1] / "docs"
 NOTE = "<!-- Written by `python -m console.docs` from the code; changes belong there. -->\n\n"
@@ -18,6 +18,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "alarms.md": docs_pages.alarms,
     "commands.md": docs_commands.render,
     "embedded.md": docs_embedded.render,
+    "permissions.md": docs_permissions.render,
     "remediators.md": docs_pages.remediators,
     "scenarios.md": docs_pages.scenarios,
 }

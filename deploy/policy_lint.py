@@ -96,7 +96,7 @@ def _role(place: str, role: Json, own_policies: Collection[str]) -> Iterator[Pro
 
 def _identity(place: str, document: Json, metadata: Json) -> Iterator[Problem]:
     """A policy of what somebody may do."""
-    reasoned = _reasoned_actions(metadata.get("Everything", {}))
+    reasoned = reasoned_actions(metadata.get("Everything", {}))
     for number, statement in enumerate(_statements(document)):
         where = f"{place}.{statement.get('Sid', number)}"
         yield from _general(where, statement)
@@ -142,7 +142,7 @@ def _reaches_all(arn: str) -> bool:
     return parts[2] in _NAMED and bool(re.fullmatch(r"(?:[a-z-]+[:/])?\*", resource))
 
 
-def _reasoned_actions(everything: Mapping[str, str]) -> set[str]:
+def reasoned_actions(everything: Mapping[str, str]) -> set[str]:
     """The actions for whose operation the metadata names the page that says why they are allowed on everything."""
     from deploy.iam import ACTIONS
 
