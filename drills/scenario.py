@@ -164,9 +164,11 @@ class Scenario:
 
     def assuming(self, assume: Assumptions) -> Scenario:
         """The same scenario under another assumption about CloudWatch. Where metrics come later, recovery after a
-        step that nothing foresees may take so much longer: no watch can act on data that is not there yet."""
+        step that nothing foresees may take so much longer: no watch can act on data that is not there yet. The
+        application's own metric of 10 seconds (`demand_metric`) does not come later."""
+        added = 0.0 if self.demand_metric else assume.delay_s
         later = tuple(
-            replace(one, target=float(one.target) + assume.delay_s)
+            replace(one, target=float(one.target) + added)
             if one.name in RECOVERIES and isinstance(one.target, float | int)
             else one
             for one in self.objectives
