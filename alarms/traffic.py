@@ -8,6 +8,8 @@ by nature when nobody needs it, so there is a model of that:
 * Without it silence is a ticket, `traffic-quiet`, and only while the API is busy: with 240 requests or more in the
   last three hours, a mean of 1.3 a minute, 15 minutes without any come by chance less than once in a century
   (requests at random: e^-20 for each gap). An API whose callers stop at once, as an office does, declares its pause.
+* A service with a second region has only the ticket, whatever is declared: the standby is silent by nature, and so is
+  the first region once traffic has moved. Its probers try the customers' address from outside.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ LATE_MINUTES = 3
 
 def alarms(service: Service, api: Api) -> list[AnySpec]:
     """`traffic-stopped` where the API declares its pause; else `traffic-quiet`, with what says that it is busy."""
-    if api.pause_s is not None:
+    if api.pause_s is not None and service.recovery is None:
         minutes = -(-api.pause_s // 60)
         text = (
             f"No request has reached {api.name} ({api.stage}) for {minutes} minutes; sereno.yaml says that an "

@@ -139,7 +139,10 @@ IndexName = Annotated[
 QueueName = Annotated[
     str,
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html
-    *text_like(r"[A-Za-z0-9_-]{1,80}|[A-Za-z0-9_-]{1,75}\.fifo", "is no queue name (1 to 80 of A-Z a-z 0-9 _ -)"),
+    *text_like(
+        r"[A-Za-z0-9_-]{1,80}|[A-Za-z0-9_-]{1,75}\.fifo",
+        "is no queue name (write the name, not the URL: 1 to 80 of A-Z a-z 0-9 _ -)",
+    ),
 ]
 TableName = Annotated[
     str, *text_like(r"[A-Za-z0-9_.-]{3,255}", "is no table name (3 to 255 letters, digits, -, _ and .)")

@@ -169,3 +169,24 @@ def test_a_secret_in_the_file_is_refused_and_not_repeated(channel, secret):
         compiled(f"{HEAD}{ONE_FUNCTION}notifications:\n  {channel % secret}\n")
     assert '"(not shown)"' in str(refused.value)
     assert secret.strip("[]") not in str(refused.value)
+
+
+def test_a_queue_is_watched_by_its_age_and_its_dead_letters():
+    text = "resources:\n  queues:\n    orders: {name: shop-orders, age: 10m, dead_letters: shop-orders-dead}\n"
+    service = compiled(HEAD + text)
+    (queue,) = service.queues.values()
+    assert (queue.key, queue.name, queue.age_s, queue.dead_letters) == (
+        "orders",
+        "shop-orders",
+        600,
+        "shop-orders-dead",
+    )
+    assert {"queue-age", "queue-dead-letters"} <= set(service.playbook)
+    assert service.target("orders").kind == "queue"
+    without = compiled(HEAD + ONE_FUNCTION)
+    assert not {"queue-age", "queue-dead-letters"} & set(without.playbook), "nothing rings without a queue"
+
+
+def test_an_api_declares_its_longest_ordinary_pause():
+    service = compiled(HEAD + "resources: {apis: {web: {name: shop-web, pause: 20m}}}\n")
+    assert service.apis["web"].pause_s == 1200

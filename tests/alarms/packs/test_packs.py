@@ -15,7 +15,7 @@ from alarms.spec import AlarmSpec, CompositeSpec
 from alarms.wire import DESCRIPTION_LIMIT, NAME_LIMIT
 from deploy.synth import names, store
 from deploy.synth.alarm import tells_people
-from sereno.service import Api, Function, Objectives, Play, Service, Table
+from sereno.service import Api, Function, Objectives, Play, Recovery, Service, Table
 
 TECHMODA = Service(
     "techmoda",
@@ -93,6 +93,17 @@ def test_a_throttled_event_that_lambda_tries_again_pages_nobody(alarms):
 
     assert state(None) == "ALARM", "callers get an error"
     assert state(20.0) == "OK", "asynchronous events are tried again"
+
+
+def test_silence_pages_where_its_longest_pause_is_declared_and_no_second_region_takes_the_traffic():
+    web = {"web": Api("web", "shop-web", "prod", pause_s=600)}
+    shop = Service("shop", "123456789012", ("eu-west-1", "eu-central-1"), apis=web)
+    severities = {spec.what: spec.severity for spec in all_alarms(shop)}
+    assert (severities["traffic-stopped"], "traffic-quiet" in severities) == ("page", False)
+    urls = {"eu-west-1": "https://a", "eu-central-1": "https://b"}
+    recovery = Recovery("eu-west-1", "eu-central-1", "eu-north-1", "https://shop", urls)
+    severities = {spec.what: spec.severity for spec in all_alarms(replace(shop, recovery=recovery))}
+    assert (severities["traffic-quiet"], "traffic-stopped" in severities) == ("ticket", False)
 
 
 def states_of(spec, values):
