@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from remediators import evidence
+from sereno.recovery import Witness
 from sereno.service import Recovery, Service
 
 WORD = "sereno: primary out"
@@ -38,11 +40,13 @@ def _look(service: Service, wanted: Recovery) -> str:
 {regions}
 ```
 
-What the standby's watch has seen and done, without asking {wanted.primary} anything:
+What the standby knows and what the probers elsewhere said last, without asking {wanted.primary} anything:
 
 ```
-aws dynamodb query --region {wanted.standby} --table-name sereno-{service.name}-ledger \\
-  --key-condition-expression "pk = :pk" --expression-attribute-values '{{":pk": {{"S": "EVIDENCE"}}}}'
+for pk in EVIDENCE SWITCH ASK {" ".join(evidence.place(name) for name in (Witness.HEARTBEAT, Witness.THIRD))}; do
+  aws dynamodb query --region {wanted.standby} --table-name sereno-{service.name}-ledger \\
+    --key-condition-expression "pk = :pk" --expression-attribute-values "{{\\":pk\\": {{\\"S\\": \\"$pk\\"}}}}"
+done
 ```"""
 
 
@@ -78,7 +82,7 @@ def _minutes(wanted: Recovery) -> str:
 def _by_hand(service: Service, wanted: Recovery, *, out: bool) -> str:
     if wanted.strategy == "metric-switch":
         where = f"--region {wanted.standby} --table-name sereno-{service.name}-ledger"
-        key = '"pk": {"S": "EVIDENCE"}, "sk": {"S": "switch"}'
+        key = '"pk": {"S": "SWITCH"}, "sk": {"S": "primary"}'
         if out:
             return f'aws dynamodb put-item {where} \\\n  --item \'{{{key}, "out": {{"N": "1"}}}}\''
         return f"aws dynamodb delete-item {where} \\\n  --key '{{{key}}}'"

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from operator import itemgetter
 
-from remediators import authors, limits
+from remediators import authors, limits, partitions
 from sereno.errors import InvalidInput, Problem
 from sereno.model import Json
 from sereno.partition import partition
@@ -110,7 +110,6 @@ _WRITER, _COMPARED = "writer", "compared"
 _OF_RECOVERY = ("standby", "primary", "bucket", "zone", "canary", "shares")
 _PLACES = {"partition", "region", "account", "service", *_EXPANDED, *_OF_RECOVERY, _WRITER, _COMPARED}
 
-_LEDGER = "arn:{partition}:dynamodb:{region}:{account}:table/sereno-{service}-ledger"
 _METRICS_PAGE = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html"
 
 LEDGER_OPERATIONS = (
@@ -121,12 +120,11 @@ LEDGER_OPERATIONS = (
     "dynamodb.transact_write_items",
     "dynamodb.update_item",
 )
-# Nothing in the ledger is ever deleted but by its TTL, so nobody may.
-_LEDGER_WRITES = {"dynamodb.transact_write_items": ("dynamodb:PutItem", "dynamodb:UpdateItem")}
 
 COMMON: tuple[Permission, ...] = (
-    *(Permission(name, _LEDGER, actions=_LEDGER_WRITES.get(name, ())) for name in LEDGER_OPERATIONS),
-    Permission("dynamodb.query", _LEDGER + "/index/open"),
+    *partitions.READS,
+    # Nothing of a remediation is ever deleted but by its TTL, so nobody may.
+    *partitions.may_write(*partitions.REMEDIATION),
     Permission("sns.publish", "arn:{partition}:sns:{region}:{account}:sereno-{service}"),
     # A destination is delivered with the function's own role.
     Permission("sqs.send_message", "arn:{partition}:sqs:{region}:{account}:sereno-{service}-dlq"),
@@ -146,8 +144,9 @@ COMMON: tuple[Permission, ...] = (
 SELF_TEST: tuple[Permission, ...] = (
     # CloudFormation names a role after its stack, which is called as the watch is.
     Permission("iam.simulate_principal_policy", "arn:{partition}:iam::{account}:role/sereno-{service}-*"),
+    *partitions.may_put(partitions.READY),
 )
-"""What the self-test asks of IAM: what the function's own role may do."""
+"""What the self-test asks of IAM (what the function's own role may do), and where it notes what it proved."""
 
 ROUND: tuple[Permission, ...] = (
     # Composite alarms are told only to those who may describe everything.
@@ -159,6 +158,8 @@ ROUND: tuple[Permission, ...] = (
     Permission("cloudwatch.get_metric_data", "*", _METRICS_PAGE),
     *authors.PERMISSIONS,
     *limits.PERMISSIONS,
+    # It demotes by a cap; a mode is for operators alone.
+    *partitions.may_write(partitions.CAP, partitions.CHANGE, partitions.LIMITS),
 )
 """What the reconciler reads beside what its remediators do: which alarms are in ALARM, the demand, and who changed a
 value in between."""

@@ -7,7 +7,7 @@ is still the one that was judged, so nothing can change between the two. The rou
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from remediators.ledger import Ledger, VersionConflict
@@ -17,6 +17,8 @@ from sereno.people import NAME_LIMIT, TOKEN_MARK, imitation, same, same_person
 from sereno.service import Service
 
 VERBS = ("approve", "revert", "keep")
+# The request of the first of two people.
+FIRST = "first-approval"
 # What each verb needs: an answer at once beats a wish that the round must refuse.
 FITS = {
     "approve": (Status.AWAITING_APPROVAL,),
@@ -60,7 +62,8 @@ def judge(
     if one.status not in FITS[verb]:
         fitting = " or ".join(str(status) for status in FITS[verb])
         return no("unfit", f"{one.id} is {one.status}; {verb} needs one that is {fitting}")
-    if one.wish == verb or (one.wish and verb != "revert"):
+    waits_for_second = one.wish == FIRST and verb == "approve"
+    if one.wish == verb or (one.wish and verb != "revert" and not waits_for_second):
         return no("taken", f"{one.wish_by} has asked for {one.wish} already; the round sees to it within a minute")
     if verb == "revert" and plan is not None and one.status is Status.AWAITING_APPROVAL and plan != digest_of(one):
         return no("other-plan", f"the plan of {one.id} is another by now: look again")
@@ -75,7 +78,7 @@ def judge(
     if needs_two(one, service):
         if again := _approved_before(one, by):
             return no("same-person", again)
-        if not one.approved_by:
+        if not approvers(one):
             return Answer(True, "first", f"Noted: {by} approves {one.id}. A second person must approve it too.", one)
     return Answer(True, "noted", f"Noted: approve {one.id}. The round sees to it within a minute.", one)
 
@@ -90,13 +93,20 @@ def _unnamed(by: str) -> str:
 
 def _approved_before(remediation: Remediation, by: str) -> str:
     """Why a name does not count as the second person; nothing when it does."""
-    before = next((known for known in remediation.approved_by if same_person(by, known)), None)
+    before = next((known for known in approvers(remediation) if same_person(by, known)), None)
     if before is None:
         return ""
     why = f"{before} has approved {remediation.id} already; a plan of high risk needs a second person"
     if same(by) == TOKEN_MARK:
         return f"{why}. Everybody who signs in with the shared token counts as one: use Slack or a proxy's sign-in"
     return why if same(by) == same(before) else f"{why}, and the name {by} looks like that one"
+
+
+def approvers(remediation: Remediation) -> tuple[str, ...]:
+    """Who has approved so far: those in the record, and the first of two whose request the reconciler has not carried
+    out yet."""
+    waiting = (remediation.wish_by,) if remediation.wish == FIRST and remediation.wish_by else ()
+    return (*remediation.approved_by, *waiting)
 
 
 def digest_of(remediation: Remediation) -> str | None:
@@ -122,12 +132,10 @@ def ask(
     if not answer.ok:
         return answer
     try:
-        if answer.reason == "first":
-            moved = found.move(Status.AWAITING_APPROVAL, now, f"approved by {by}; a second person must too", by=by)
-            moved = replace(moved, approved_by=(*found.approved_by, by), due_at=now)
-            return replace(answer, remediation=ledger.save(moved, before=found, now=now))
-        everybody = " and ".join((*found.approved_by, by)) if verb == "approve" else by
-        ledger.wish(found.id, verb, everybody, now, seen=found)
+        asked = FIRST if answer.reason == "first" else verb
+        everybody = " and ".join((*approvers(found), by)) if asked == "approve" else by
+        # A request, and no write of the record: who may ask need not be able to write anything else.
+        ledger.wish(found.id, asked, everybody, now, seen=found)
     except VersionConflict:
         return Answer(False, "busy", f"{found.id} has changed in this moment: look again", found)
     return answer

@@ -36,7 +36,7 @@ def check_all(watch: Watch, remediators: Collection[str]) -> list[str]:
             continue
         # The brake comes first: it must not hang on a message. A topic that is away is counted, which has its alarm,
         # and the card and `sereno mode` say who was demoted and why.
-        watch.ledger.set_mode(name, Mode.OBSERVE, BY, now, reason=verdict.detail)
+        watch.ledger.cap(name, Mode.OBSERVE, now, reason=verdict.detail)
         if not any(
             watch.outbox.publish_demotion(name, watch.service.name, verdict.detail, now) for _ in range(TRIES)
         ):

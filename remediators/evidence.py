@@ -1,14 +1,16 @@
 """What the watch of the standby knows of the primary, in its own ledger.
 
     EVIDENCE  primary         what the standby's prober has folded together, and the last numbers it has heard
-    EVIDENCE  witness#<name>  what the prober of another region writes: a number that grows, and what it saw
-    EVIDENCE  witness#back    what the standby wrote last and has come to the primary
-    EVIDENCE  switch          that traffic is to be elsewhere, where a metric and no object says so
     EVIDENCE  moved           when customers were moved last, and how long they had gone without
     EVIDENCE  share           the primary's share of the records, while anything changes it
-    EVIDENCE  ask#<what>      that a person wants traffic moved, or back
+    WITNESS#<name>  WORD      what the prober of another region writes: a number that grows, and what it saw
+    WITNESS#back    WORD      what the standby wrote last and has come to the primary
+    SWITCH    primary         that traffic is to be elsewhere, where a metric and no object says so
+    ASK       <what>          that a person wants traffic moved, or back
 
-The rows of other regions come by a write from there into this table: the standby asks nobody.
+Each has a partition of its own because each has a writer of its own (`partitions`). The rows of other regions come by
+a write from there into this table: the standby asks nobody. For one version the places where an earlier one wrote
+(`EVIDENCE` with `witness#<name>` and `switch`) are read too.
 """
 
 from __future__ import annotations
@@ -21,17 +23,21 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from remediators import items
+from remediators import items, partitions
+from remediators.reading import read_many
 from sereno.model import Json, instant, iso
 from sereno.ports import Aws
-from sereno.recovery import Evidence
-from sereno.service import Service
+from sereno.recovery import Evidence, Witness
+from sereno.service import REGION_BACK, REGION_OUT, Service
 from sereno.serving import active
 
-PK, PRIMARY, SWITCH, MOVED, SHARE = "EVIDENCE", "primary", "switch", "moved", "share"
-WITNESS, ASK = "witness#", "ask#"
+PK, PRIMARY, MOVED, SHARE = partitions.EVIDENCE, "primary", "moved", "share"
+SWITCH = (partitions.SWITCH, "primary")
+WORD = "WORD"
+# Where an earlier version wrote. Read for one version, never written.
+_OLD_WITNESS, _OLD_SWITCH = "witness#", "switch"
 # The rows in which a plan may write that traffic is to be elsewhere.
-SWITCH_ROWS = frozenset({(PK, SWITCH)})
+SWITCH_ROWS = frozenset({SWITCH})
 # Whose word is no sighting: its number is what the standby wrote last and has come to the primary.
 BACK = "back"
 
@@ -84,33 +90,43 @@ def table_of(service: Service) -> str:
     return f"sereno-{service.name}-ledger"
 
 
+def place(witness: str) -> str:
+    """The partition in which a prober elsewhere leaves word."""
+    return f"{partitions.WITNESS}{witness}"
+
+
 def read(client: Any, service: Service) -> Rows:
-    """All of it in one query. Raises what AWS raises, and ValueError or KeyError on a row that cannot be read."""
+    """All of it, in two calls. Raises what AWS raises, LedgerUnavailable when the table answers only a part, and
+    ValueError or KeyError on a row that cannot be read."""
+    table = table_of(service)
     answer = client.query(
-        TableName=table_of(service),
+        TableName=table,
         KeyConditionExpression="pk = :pk",
         ExpressionAttributeValues=items.values(pk=PK),
         ConsistentRead=True,
     )
     found: dict[str, Json] = {row["sk"]["S"]: row for row in answer["Items"]}
     own = json.loads(found[PRIMARY]["doc"]["S"]) if PRIMARY in found else None
-    words = {
-        name.removeprefix(WITNESS): _word(json.loads(row["doc"]["S"]))
-        for name, row in found.items()
-        if name.startswith(WITNESS)
-    }
+    names = (*map(str, Witness), BACK)
+    keys = [items.key(place(name), WORD) for name in names]
+    keys += [items.key(*SWITCH), *(items.key(partitions.ASK, what) for what in (REGION_OUT, REGION_BACK))]
+    others = read_many(lambda operation, **asked: getattr(client, operation)(**asked), table, keys)
+    by_place: dict[tuple[str, str], Json] = {(row["pk"]["S"], row["sk"]["S"]): row for row in others}
+    said = {name: by_place.get((place(name), WORD)) or found.get(f"{_OLD_WITNESS}{name}") for name in names}
+    words = {name: _word(json.loads(row["doc"]["S"])) for name, row in said.items() if row}
     asks = tuple(
-        Ask(name.removeprefix(ASK), row["by"]["S"], instant(row["at"]["S"]))
-        for name, row in found.items()
-        if name.startswith(ASK)
+        Ask(what, row["by"]["S"], instant(row["at"]["S"]))
+        for (pk, what), row in by_place.items()
+        if pk == partitions.ASK
     )
+    out = SWITCH in by_place or _OLD_SWITCH in found
     moved = _moved(json.loads(found[MOVED]["doc"]["S"])) if MOVED in found else None
     share = int(found[SHARE]["share"]["N"]) if SHARE in found else None
     if own is None:
-        return Rows(words=words, out=SWITCH in found, asks=asks, moved=moved, share=share)
+        return Rows(words=words, out=out, asks=asks, moved=moved, share=share)
     heard = {str(name): int(number) for name, number in own["heard"].items()}
     known, canary = Evidence.from_json(own["evidence"]), int(own.get("canary", 0))
-    return Rows(known, heard, words, canary, SWITCH in found, asks, moved, share)
+    return Rows(known, heard, words, canary, out, asks, moved, share)
 
 
 def _moved(data: Mapping[str, Any]) -> Moved:
@@ -157,12 +173,12 @@ def who_serves(client: Any, service: Service) -> tuple[str, int]:
 def tell(client: Any, service: Service, witness: str, word: Word) -> None:
     """Leaves word in the standby's ledger; `client` is of the standby's region. Raises what AWS raises."""
     doc = json.dumps({"number": word.number, "ok": word.ok, "detail": word.detail[:200]}, separators=(",", ":"))
-    client.put_item(TableName=table_of(service), Item=items.item(PK, f"{WITNESS}{witness}", doc=doc))
+    client.put_item(TableName=table_of(service), Item=items.item(place(witness), WORD, doc=doc))
 
 
 def ask(client: Any, service: Service, wanted: Ask) -> None:
     """Notes what a person wants; the standby's prober or round begins it. Raises what AWS raises."""
-    row = items.item(PK, f"{ASK}{wanted.what}", by=wanted.by, at=iso(wanted.at))
+    row = items.item(partitions.ASK, wanted.what, by=wanted.by, at=iso(wanted.at))
     client.put_item(TableName=table_of(service), Item=row)
 
 
@@ -171,7 +187,7 @@ def answered(client: Any, service: Service, wanted: Ask) -> None:
     try:
         client.delete_item(
             TableName=table_of(service),
-            Key=items.key(PK, f"{ASK}{wanted.what}"),
+            Key=items.key(partitions.ASK, wanted.what),
             ConditionExpression="#at = :at",
             ExpressionAttributeNames={"#at": "at"},
             ExpressionAttributeValues=items.values(at=iso(wanted.at)),

@@ -132,7 +132,7 @@ def permitted(watch: Watch, remediation: Remediation, remediator: Remediator) ->
     now, play = watch.clock.now(), watch.play(remediation)
     regional = watch.service.recovery is not None
     settings = watch.ledger.settings(remediator.name, watch.service.stack, now, regional=regional)
-    mode, why = effective_mode(play, settings.modes, remediator.name)
+    mode, why = effective_mode(play, settings.modes, remediator.name, settings.caps)
     if settings.modes is not None:
         two_person = watch.service.approvals.two_person
         mode, why = asked_for(remediation.signal, remediator.kind, mode, two_person=two_person) or (mode, why)

@@ -25,7 +25,8 @@ def tend(watch: Watch, red: Iterable[str]) -> int:
             members = book.members(incident)
         except (ValueError, KeyError):
             continue  # a row of it cannot be read, of which whoever tends that row has told
-        current = _step(book, incident, members, names, watch.clock.now())
+        asked = book.answer(incident, watch.clock.now())
+        current = _step(book, asked, members, names, watch.clock.now())
         moved += current.stage is not incident.stage
         if current.untold:
             _publish(watch, book, current, members)

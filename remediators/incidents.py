@@ -33,6 +33,8 @@ from sereno.service import Service
 FORGOTTEN = timedelta(hours=24)
 # What the ids of remediations that page people have in them, as `remediation_id` makes them.
 PAGING = "-open-incident-"
+# The attributes in which a request of a person waits for the reconciler, in the order in which they are carried out.
+ASKED: Mapping[str, str] = {"ack": "ask_ack", "mute": "ask_mute", "resolve": "ask_resolve"}
 # How many months are looked through for the newest, a query each.
 MONTHS = 3
 
@@ -139,18 +141,11 @@ class IncidentBook:
 
     def resolve(self, incident_id: str, by: str, now: datetime) -> Incident:
         """A person says it is over; what is still red opens a new one. Raises Refused when it is resolved, there is
-        no such incident, or an escalated change of it is active: that waits for a person, who must say what becomes
-        of it. A change that is held is reverted by itself, whatever becomes of the incident."""
+        no such incident, or an escalated change of it is active."""
         before = self._must(incident_id)
         if not before.is_open:
             raise Refused(f"{incident_id} is {before.stage}")
-        escalated = (member for member in self.members(before) if member.status is Status.ESCALATED)
-        if active := [member.id for member in escalated if member.active]:
-            listed = ", ".join(active[:3]) + (f" and {len(active) - 3} more" if len(active) > 3 else "")
-            raise Refused(
-                f"{incident_id} cannot be resolved while an escalated change is active: {listed} "
-                f"(fix: sereno revert {active[0]}, or sereno keep {active[0]}, and wait a minute)"
-            )
+        self._refuse_over_escalated(before)
         after = replace(before, stage=Stage.RESOLVED, resolved_at=now, resolved_by=by)
         return self._save(after, before, Event(now, "RESOLVED", f"{by} says that it is over", by))
 
@@ -161,6 +156,65 @@ class IncidentBook:
             raise Refused(f"{incident_id} is {before.stage}")
         after = replace(before, muted_until=until)
         return self._save(after, before, Event(now, "MUTED", f"silent until {until:%H:%M} UTC", by))
+
+    # -- what people ask for, where who asks may write a request and nothing else
+
+    def ask(self, incident_id: str, verb: str, by: str, *, until: datetime | None = None) -> None:
+        """Asks for `ack`, `mute` (until a moment) or `resolve`; the reconciler carries it out. Raises Refused as they
+        do, so far as it can be told now."""
+        known = self._must(incident_id)
+        if not known.is_open:
+            raise Refused(f"{incident_id} is {known.stage}")
+        if verb == "resolve":
+            self._refuse_over_escalated(known)
+        said = json.dumps({"by": by, "until": until.timestamp() if until else None})
+        asked = self._call_if(
+            "update_item",
+            TableName=self._table,
+            Key=items.key(f"I#{incident_id}", "INCIDENT"),
+            UpdateExpression=f"SET {ASKED[verb]} = :said",
+            ConditionExpression="attribute_exists(pk)",
+            ExpressionAttributeValues=items.values(said=said),
+        )
+        if not asked:
+            raise Refused(f'no incident "{incident_id}" (see: sereno incident list)')
+
+    def answer(self, incident: Incident, now: datetime) -> Incident:
+        """Carries out what was asked for, each request once. One that no longer fits is taken out alone."""
+        known = incident
+        for verb, said in incident.asks:
+            try:
+                known = self._carry_out(known, verb, json.loads(said), now)
+            except (Refused, ValueError, KeyError, TypeError):
+                known = self.get(incident.id) or known
+            self._call_if(
+                "update_item",
+                TableName=self._table,
+                Key=items.key(f"I#{incident.id}", "INCIDENT"),
+                UpdateExpression=f"REMOVE {ASKED[verb]}",
+                ConditionExpression=f"{ASKED[verb]} = :said",
+                ExpressionAttributeValues=items.values(said=said),
+            )
+        return known
+
+    def _carry_out(self, incident: Incident, verb: str, asked: Mapping[str, Any], now: datetime) -> Incident:
+        by = str(asked["by"])
+        if verb == "ack":
+            return incident if incident.owner else self.acknowledge(incident.id, by, now)
+        if verb == "resolve":
+            return self.resolve(incident.id, by, now)
+        return self.mute(incident.id, datetime.fromtimestamp(float(asked["until"]), UTC), by, now)
+
+    def _refuse_over_escalated(self, incident: Incident) -> None:
+        """Raises Refused while an escalated change of it is active: a person must say what becomes of that. A change
+        that is held is reverted by itself, whatever becomes of the incident."""
+        escalated = (member for member in self.members(incident) if member.status is Status.ESCALATED)
+        if active := [member.id for member in escalated if member.active]:
+            listed = ", ".join(active[:3]) + (f" and {len(active) - 3} more" if len(active) > 3 else "")
+            raise Refused(
+                f"{incident.id} cannot be resolved while an escalated change is active: {listed} "
+                f"(fix: sereno revert {active[0]}, or sereno keep {active[0]}, and wait a minute)"
+            )
 
     # -- reading
 
@@ -371,6 +425,7 @@ def _incident(row: Mapping[str, Any], service: str) -> Incident:
         resolved_by=text("resolved_by"),
         quiet_since=moment("quiet"),
         muted_until=moment("muted_until"),
+        asks=tuple((verb, text(name)) for verb, name in ASKED.items() if name in row),
         sequence=number("sequence"),
         untold="untold" in row,
         joined=number("joined"),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
 from sereno.lifecycle import Remediation
-from sereno.model import Event, Json, Mode, Reason, Verdict, iso
+from sereno.model import Event, Json, Mode, Reason, Verdict, instant, iso
 from sereno.service import Play
 
 MICRO = 1_000_000
@@ -37,11 +37,12 @@ class ModeRow:
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What operators and AWS changes say at this moment; `modes` is None when it could not be read. `serving` is the
-    region that customers reach, as far as the prober knows."""
+    region that customers reach, as far as the prober knows; `caps` are the most that demoted remediators may do."""
 
     modes: dict[str, Mode] | None
     changes: tuple[str, ...] = ()
     serving: str = ""
+    caps: dict[str, Mode] = field(default_factory=dict)
 
 
 def value(plain: str | float | int) -> Json:
@@ -355,11 +356,33 @@ def settings_from(rows: Sequence[Json], now: datetime) -> Settings:
     modes: dict[str, Mode] = {}
     changes: list[str] = []
     serving = ""
+    own = [row for row in rows if row["pk"]["S"] in ("MODE", "CAP")]
     for row in rows:
         if row["pk"]["S"] == "EVIDENCE":
             serving = row.get("serving", {}).get("S", "")
         elif row["pk"]["S"] == "MODE":
             modes[row["sk"]["S"]] = Mode(row["mode"]["S"])
+        elif row["pk"]["S"] == "CAP":
+            continue
         elif float(row["until"]["N"]) > now.timestamp():  # 0 when the change has ended
             changes.append(f"{row['sk']['S']}: {row['detail']['S']}")
-    return Settings(modes, tuple(changes), serving)
+    caps = {name: row.mode for name, row in caps_from(own).items()}
+    return Settings(modes, tuple(changes), serving, caps)
+
+
+def mode_row(row: Json) -> ModeRow:
+    """A MODE or a CAP row. Raises ValueError or KeyError on one that cannot be read."""
+    reason = row.get("reason", {}).get("S", "")
+    return ModeRow(Mode(row["mode"]["S"]), row["by"]["S"], instant(row["at"]["S"]), reason)
+
+
+def caps_from(rows: Sequence[Json]) -> dict[str, ModeRow]:
+    """The caps that count, by remediator: those newer than its mode, and than that of the whole stack. To set a mode
+    is to lift a cap."""
+    modes = {row["sk"]["S"]: mode_row(row) for row in rows if row["pk"]["S"] == "MODE"}
+    caps = {row["sk"]["S"]: mode_row(row) for row in rows if row["pk"]["S"] == "CAP"}
+    return {
+        name: cap
+        for name, cap in caps.items()
+        if all(cap.at > modes[other].at for other in (name, "*") if other in modes)
+    }

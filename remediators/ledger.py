@@ -7,7 +7,8 @@ One table, keys `pk` and `sk`:
     D#<day>      <time>#<id>  a pointer for listing, written with the claim
     T#<target>   LOCK         who holds the target, and until when it cools down
     B#<purse>#<day> SPENT     how often its remediator acted and what that costs (micro-USD a day)
-    MODE         *|<remediator>  what operators set at run time
+    MODE         *|<remediator>  what operators set at run time; no function of Sereno may write it
+    CAP          <remediator>  the most it may do since it was demoted, while newer than its mode
     READY        <remediator>  what its last self-test proved
     CHANGE       <stack>      a change on AWS is in progress (CloudFormation, CodeDeploy)
 
@@ -33,7 +34,7 @@ from remediators.items import Settings
 from remediators.reading import pages, read_many
 from sereno.errors import LedgerUnavailable
 from sereno.lifecycle import Remediation
-from sereno.model import Event, Json, Mode, Verdict, instant, iso
+from sereno.model import Event, Json, Mode, Verdict, iso
 from sereno.service import Play
 
 ATTEMPTS = 4
@@ -63,7 +64,7 @@ class Ledger:
     def settings(self, remediator: str, stack: str | None, now: datetime, *, regional: bool = False) -> Settings:
         """Modes, changes in progress and, with `regional`, which region serves, in one read. Never raises: what
         cannot be read fails closed."""
-        keys = [items.key("MODE", "*"), items.key("MODE", remediator)]
+        keys = [items.key("MODE", "*"), items.key("MODE", remediator), items.key("CAP", remediator)]
         if regional:
             keys.append(items.key("EVIDENCE", "primary"))
         if stack:
@@ -81,19 +82,29 @@ class Ledger:
         return {name: row.mode for name, row in self.mode_rows().items()}
 
     def mode_rows(self) -> dict[str, items.ModeRow]:
-        """Every mode set at run time, with by whom, when and why."""
-        rows = self._pages(KeyConditionExpression="pk = :pk", ExpressionAttributeValues=items.values(pk="MODE"))
-        return {
-            row["sk"]["S"]: items.ModeRow(
-                Mode(row["mode"]["S"]), row["by"]["S"], instant(row["at"]["S"]), row.get("reason", {}).get("S", "")
-            )
-            for row in rows
+        """Every mode set at run time, with by whom, when and why. A cap that counts stands in its place."""
+        rows = [
+            row
+            for pk in ("MODE", "CAP")
+            for row in self._pages(KeyConditionExpression="pk = :pk", ExpressionAttributeValues=items.values(pk=pk))
+        ]
+        modes = {row["sk"]["S"]: items.mode_row(row) for row in rows if row["pk"]["S"] == "MODE"}
+        caps = items.caps_from(rows)
+        lower = {
+            name: cap for name, cap in caps.items() if name not in modes or cap.mode.rank < modes[name].mode.rank
         }
+        return {**modes, **lower}
 
     def set_mode(self, remediator: str, mode: Mode, by: str, now: datetime, *, reason: str = "") -> None:
         """Sets the mode of a remediator, or of the whole watch (`*`), and notes why."""
         why = {"reason": reason} if reason else {}
         item = items.item("MODE", remediator, mode=str(mode), by=by, at=iso(now), **why)
+        self._call("put_item", TableName=self._table, Item=item)
+
+    def cap(self, remediator: str, mode: Mode, now: datetime, *, reason: str) -> None:
+        """The most that a remediator may do from now on, until an operator sets its mode, or that of the whole stack.
+        A row of its own, so that no function of Sereno need write a mode."""
+        item = items.item("CAP", remediator, mode=str(mode), by="sereno", at=iso(now), reason=reason)
         self._call("put_item", TableName=self._table, Item=item)
 
     def note_ready(self, remediator: str, doc: str, now: datetime) -> None:

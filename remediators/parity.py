@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from remediators import copies, evidence, items
+from remediators import copies, evidence, items, partitions
 from remediators.copies import Copies
 from remediators.watch import Watch
 from sereno.model import Json, instant, iso
@@ -32,6 +32,9 @@ PERMISSIONS: tuple[Permission, ...] = (
     ),
     Permission("dynamodb.describe_table", _TABLE),
     Permission("dynamodb.describe_continuous_backups", _TABLE),
+    # Where it notes what it found, and the share of the records; what a person asked for is taken out once answered.
+    *partitions.may_put(partitions.EVIDENCE),
+    *partitions.may_delete(partitions.ASK),
     *copies.PERMISSIONS,
 )
 """What the round of the standby asks, beside what its remediators do."""

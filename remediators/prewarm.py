@@ -61,6 +61,6 @@ def _may_try_again(watch: Watch, known: Remediation) -> bool:
     """What was refused for a reason that may have gone. What was only observed may act once its mode lets it."""
     if known.status is Status.OBSERVED:
         settings = watch.ledger.settings(known.remediator, watch.service.stack, watch.clock.now())
-        mode, _ = effective_mode(watch.play(known), settings.modes, known.remediator)
+        mode, _ = effective_mode(watch.play(known), settings.modes, known.remediator, settings.caps)
         return mode.rank > Mode.OBSERVE.rank
     return known.status is Status.FAILED or (known.status is Status.SKIPPED and known.reason not in FINAL)

@@ -17,7 +17,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from remediators import evidence, flow, region_round
+from remediators import evidence, flow, partitions, region_round
 from remediators.evidence import Moved, Rows, Word
 from remediators.eyes import Eyes, HttpEyes, Look
 from remediators.handler import invocation
@@ -36,7 +36,6 @@ TRIES = 12
 RUNS_S = PROBE_EVERY_S * TRIES - 2.0
 PRIMARY_SEEN, STANDBY_SEEN, CUSTOMERS, SWITCH_SEEN = "primary", "standby", "customers", "switch"
 
-_STANDBY_LEDGER = "arn:{partition}:dynamodb:{standby}:{account}:table/sereno-{service}-ledger"
 _CANARY_TABLE = "arn:{partition}:dynamodb:{region}:{account}:table/{canary}"
 
 
@@ -45,23 +44,26 @@ def _only(item: str) -> Json:
     return {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [item]}, "Null": {"dynamodb:LeadingKeys": "false"}}
 
 
-WITNESS: tuple[Permission, ...] = (Permission("dynamodb.put_item", _STANDBY_LEDGER),)
-"""What the prober of the witness region may do: leave word."""
+WITNESS: tuple[Permission, ...] = partitions.may_put(evidence.place(Witness.THIRD), ledger=partitions.STANDBY_LEDGER)
+"""What the prober of the witness region may do: leave word, in its own name."""
 
 PRIMARY: tuple[Permission, ...] = (
-    *WITNESS,
-    Permission("dynamodb.get_item", _STANDBY_LEDGER),
+    *partitions.may_put(
+        evidence.place(Witness.HEARTBEAT), evidence.place(evidence.BACK), ledger=partitions.STANDBY_LEDGER
+    ),
+    Permission("dynamodb.get_item", partitions.STANDBY_LEDGER),
     Permission("dynamodb.put_item", _CANARY_TABLE, condition=_only(CANARY)),
     Permission("dynamodb.get_item", _CANARY_TABLE, condition=_only(CANARY_BACK)),
-    Permission("dynamodb.put_item", "arn:{partition}:dynamodb:{region}:{account}:table/sereno-{service}-ledger"),
-    Permission("dynamodb.query", "arn:{partition}:dynamodb:{region}:{account}:table/sereno-{service}-ledger"),
+    *partitions.may_put(partitions.EVIDENCE),
+    Permission("dynamodb.query", partitions.LEDGER),
+    Permission("dynamodb.batch_get_item", partitions.LEDGER),
 )
 """What the prober of the primary may do: leave a sign of life and the canary, tell of the other canary, and note whom
 customers reach."""
 
 STANDBY: tuple[Permission, ...] = (
-    *WITNESS,
-    Permission("dynamodb.query", _STANDBY_LEDGER),
+    *partitions.may_put(partitions.EVIDENCE),
+    *partitions.may_delete(partitions.ASK),
     Permission("dynamodb.get_item", _CANARY_TABLE, condition=_only(CANARY)),
     Permission("dynamodb.put_item", _CANARY_TABLE, condition=_only(CANARY_BACK)),
 )

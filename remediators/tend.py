@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from remediators import authors, executor, flow, settle
+from remediators import approvals, authors, executor, flow, settle
 from remediators.ledger import TargetBusy, VersionConflict
 from remediators.record import all_ok, first_no, skip, tell
 from remediators.watch import Watch
@@ -165,8 +165,10 @@ def _carry_out_wish(watch: Watch, remediation: Remediation) -> Remediation | Non
     """What an operator asked for. A wish that no longer fits is answered, not ignored."""
     now, by, wish = watch.clock.now(), remediation.wish_by or "an operator", remediation.wish
     status = remediation.status
-    if wish in ("approve", "revert") and status is Status.AWAITING_APPROVAL:
+    if wish in ("approve", "revert", approvals.FIRST) and status is Status.AWAITING_APPROVAL:
         _acknowledge(watch, remediation, by)
+    if wish == approvals.FIRST and status is Status.AWAITING_APPROVAL:
+        return _note_first(watch, remediation, by)
     if wish == "approve" and status is Status.AWAITING_APPROVAL:
         return _approve(watch, remediation)
     if wish == "keep" and status in (Status.VERIFYING, Status.HOLDING, Status.ESCALATED):
@@ -203,6 +205,16 @@ def _acknowledge(watch: Watch, remediation: Remediation, by: str) -> None:
         book.acknowledge(incident.id, by, watch.clock.now())
     except Refused as error:
         watch.telemetry.log("info", "not acknowledged", incident=incident.id, why=str(error))
+
+
+def _note_first(watch: Watch, remediation: Remediation, by: str) -> Remediation | None:
+    """The first of two people has approved; the plan waits for the second as long as an approval may."""
+    now = watch.clock.now()
+    if remediation.escalate_at and now >= remediation.escalate_at:
+        return _expire(watch, remediation)
+    moved = remediation.move(Status.AWAITING_APPROVAL, now, f"approved by {by}; a second person must too", by=by)
+    moved = replace(moved, approved_by=(*remediation.approved_by, by), due_at=remediation.escalate_at)
+    return tell(watch, moved, remediation, clear_wish=True)
 
 
 def _approve(watch: Watch, remediation: Remediation) -> Remediation | None:
@@ -244,7 +256,7 @@ def _expire(watch: Watch, remediation: Remediation) -> Remediation | None:
     now = watch.clock.now()
     if remediation.escalate_at and now < remediation.escalate_at:
         return None
-    approved = remediation.wish == "approve"
+    approved = remediation.wish in ("approve", approvals.FIRST)
     why = "approved, but it could not be carried out in time" if approved else "nobody answered in time"
     expired = remediation.move(Status.SKIPPED, now, f"APPROVAL_EXPIRED: {why}")
     expired = replace(

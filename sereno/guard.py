@@ -108,13 +108,18 @@ def _bound(signal: Signal, service: Service, remediator: str) -> Verdict:
     return Verdict.yes()
 
 
-def effective_mode(play: Play, chosen: Mapping[str, Mode] | None, remediator: str) -> tuple[Mode, str]:
+def effective_mode(
+    play: Play, chosen: Mapping[str, Mode] | None, remediator: str, caps: Mapping[str, Mode] | None = None
+) -> tuple[Mode, str]:
     """(mode, why). `chosen` holds what operators set at run time under `*` and the remediator's name; None means
-    that it could not be read, and then Sereno only watches."""
+    that it could not be read, and then Sereno only watches. `caps` hold the most that demoted remediators may do."""
     if chosen is None:
         return Mode.strictest(Mode.OBSERVE, play.mode), "the mode could not be read: fail closed"
     own = chosen.get(remediator, play.mode)
     mode = Mode.strictest(own, chosen["*"]) if "*" in chosen else own
+    cap = (caps or {}).get(remediator)
+    if cap is not None and cap.rank < mode.rank:
+        return cap, f"demoted to {cap} until an operator sets its mode"
     if mode != own:
         return mode, f"the whole watch is set to {mode}"
     return mode, "set by an operator" if remediator in chosen else "from the playbook"

@@ -86,6 +86,8 @@ class Incident:
     muted_until: datetime | None = None
     sequence: int = 0
     untold: bool = False
+    # (verb, its words) of what people asked for and the reconciler has not carried out yet.
+    asks: tuple[tuple[str, str], ...] = ()
     # How often something joined it.
     joined: int = 0
     version: int = 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 from deploy import iam
 from deploy.synth import functions, names, rules, store
 from deploy.synth.functions import Code
+from remediators import partitions
 from remediators.notifier import pagerduty_hook, routing
 from sereno.model import Json
 from sereno.ports import Permission
@@ -29,7 +30,7 @@ ACTIONS_TIMEOUT_S = 10
 OPEN: Json = {"Open": "https://docs.slack.dev/authentication/verifying-requests-from-slack"}
 OPS_PAGE = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html"
 
-_LEDGER = tuple(one for one in iam.COMMON if one.operation.startswith(("dynamodb.", "xray.", "sqs.")))
+_AROUND = tuple(one for one in iam.COMMON if one.operation.startswith(("xray.", "sqs.")))
 _PEOPLE = Permission("sns.publish", "arn:{partition}:sns:{region}:{account}:sereno-{service}-people")
 _SUBSCRIPTIONS = Permission("sns.list_subscriptions_by_topic", _PEOPLE.resource)
 _QUEUE = "arn:{partition}:sqs:{region}:{account}:sereno-{service}-notices"
@@ -111,7 +112,13 @@ def notifier(service: Service) -> Code:
         concurrency=CONCURRENCY,
         max_age_s=120,
         retries=0,
-        permissions=(*_LEDGER, *_channels(service), *_receiving()),
+        permissions=(
+            *partitions.READS,
+            *partitions.may_write(*partitions.NOTIFIER),
+            *_AROUND,
+            *_channels(service),
+            *_receiving(),
+        ),
     )
 
 
@@ -130,7 +137,14 @@ def buttons(service: Service) -> Code:
         concurrency=CONCURRENCY,
         max_age_s=60,
         retries=0,
-        permissions=(*_LEDGER, *secrets),
+        # Its URL is open to all, so it may ask and no more: a request beside a record, and that it was taken once.
+        permissions=(
+            *partitions.READS,
+            *partitions.may_put(partitions.TAKEN),
+            Permission("dynamodb.update_item", partitions.LEDGER, condition=partitions.requests("R#*", "I#*")),
+            *_AROUND,
+            *secrets,
+        ),
     )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from remediators import evidence, items
+from remediators import evidence, items, partitions
 from sereno.model import Call, Json, Step
 from sereno.ports import Aws, Context, Permission
 from sereno.service import Recovery, Service
@@ -29,9 +29,9 @@ PERMISSIONS = (
     Permission("s3.list_objects_v2", "arn:{partition}:s3:::{bucket}"),
     Permission("s3.put_object", "arn:{partition}:s3:::{bucket}/{service}/primary-out"),
     Permission("s3.delete_object", "arn:{partition}:s3:::{bucket}/{service}/primary-out"),
-    Permission("dynamodb.query", "arn:{partition}:dynamodb:{region}:{account}:table/sereno-{service}-ledger"),
-    Permission("dynamodb.put_item", "arn:{partition}:dynamodb:{region}:{account}:table/sereno-{service}-ledger"),
-    Permission("dynamodb.delete_item", "arn:{partition}:dynamodb:{region}:{account}:table/sereno-{service}-ledger"),
+    Permission("dynamodb.query", partitions.LEDGER),
+    *partitions.may_put(partitions.SWITCH),
+    *partitions.may_delete(partitions.SWITCH),
 )
 """What the data planes of the standby allow."""
 
@@ -97,8 +97,8 @@ def _calls(context: Context) -> tuple[Call, Call]:
     recovery = recovery_of(context)
     if recovery.strategy == "metric-switch":
         where = {"TableName": evidence.table_of(context.service)}
-        row = items.item(evidence.PK, evidence.SWITCH, out=1)
-        away = {**where, "Key": items.key(evidence.PK, evidence.SWITCH)}
+        row = items.item(*evidence.SWITCH, out=1)
+        away = {**where, "Key": items.key(*evidence.SWITCH)}
         return Call("dynamodb", "put_item", {**where, "Item": row}), Call("dynamodb", "delete_item", away)
     if recovery.strategy == "weighted":
         return _weights(context, 0), _weights(context, FULL)

@@ -22,7 +22,7 @@ import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
 from slack_sdk.signature import Clock, SignatureVerifier
 
-from remediators import approvals, items
+from remediators import approvals, items, partitions
 from remediators.handler import invocation
 from remediators.notifier import pagerduty_hook
 from remediators.notifier.channels import OF_INCIDENT, VERBS, Refused, Unavailable
@@ -98,7 +98,7 @@ def _of_pagerduty(watch: Watch, event: Mapping[str, Any]) -> Json:
         return _http(404)
     try:
         taken = pagerduty_hook.read(pagerduty_hook.verified(event, _secrets_of(watch), names), now)
-        said = pagerduty_hook.carry_out(watch.ledger.incidents, taken, now) if taken else "no news of an incident"
+        said = pagerduty_hook.carry_out(watch.ledger.incidents, taken) if taken else "no news of an incident"
     except Forged as error:
         watch.telemetry.log("warning", "a request was refused", why=str(error))
         watch.telemetry.count("Forged")
@@ -212,23 +212,21 @@ def carry_out(watch: Watch, press: Press, mark: str, table: str) -> str:
 
 
 def _of_incident(watch: Watch, press: Press, by: str, mark: str, table: str) -> str:
-    """What was asked of an incident: to take it, to end it, to silence it."""
+    """What was asked of an incident: to take it, to end it, to silence it. The reconciler carries it out."""
     now, book = watch.clock.now(), watch.ledger.incidents
     incident = book.get(press.id)
     if incident is None or not incident.is_open:
         return f"{press.id} is over, or there is no such incident."
     _take_once(watch, mark, table)
     try:
-        if press.verb == "ack":
-            book.acknowledge(press.id, by, now)
-            return f"You have {press.id}. Everybody is told within a minute, and nobody else is called."
-        if press.verb == "resolve":
-            book.resolve(press.id, by, now)
-            return f"Resolved: {press.id}. Everybody is told within a minute."
-        book.mute(press.id, now + MUTE, by, now)
+        book.ask(press.id, press.verb, by, until=now + MUTE if press.verb == "mute" else None)
     except NotPossible as error:
         return str(error)
-    return f"Silent for 30 minutes: {press.id}. Sereno goes on acting, and its end will be told."
+    return {
+        "ack": f"Noted: {press.id} is yours. Everybody is told within a minute, and nobody else is called.",
+        "resolve": f"Noted: {press.id} is resolved within a minute, and everybody is told.",
+        "mute": f"Noted: {press.id} is silent for 30 minutes, from the next minute on. Its end will be told.",
+    }[press.verb]
 
 
 def tell_back(
@@ -262,7 +260,7 @@ def _take_once(watch: Watch, mark: str, table: str) -> None:
     try:
         watch.aws.client("dynamodb").put_item(
             TableName=table,
-            Item=items.item("N#request", mark, ttl=kept_until),
+            Item=items.item(partitions.TAKEN, mark, ttl=kept_until),
             ConditionExpression="attribute_not_exists(pk)",
         )
     except ClientError as error:

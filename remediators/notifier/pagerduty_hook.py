@@ -80,13 +80,14 @@ def read(body: bytes, now: datetime) -> Taken | None:
     return Taken(found[1], f"{name or 'somebody'} (PagerDuty)")
 
 
-def carry_out(book: IncidentBook, taken: Taken, now: datetime) -> str:
-    """Acknowledges; what came of it, for the log. Raises LedgerUnavailable."""
+def carry_out(book: IncidentBook, taken: Taken) -> str:
+    """Asks for the acknowledgement, which the reconciler carries out; what came of it, for the log. Raises
+    LedgerUnavailable."""
     incident = book.get(taken.incident)
     if incident is None or not incident.is_open or incident.owner:
         return "nothing to acknowledge"
     try:
-        book.acknowledge(taken.incident, taken.by, now)
+        book.ask(taken.incident, "ack", taken.by)
     except Refused as error:
         return str(error)
-    return "acknowledged"
+    return "acknowledgement asked for"

@@ -118,9 +118,11 @@ def test_a_refusal_and_a_revert_by_button(night):
 
 def test_mute_silences_the_incident_for_half_an_hour(night):
     assert press(night, "mute") == 200
+    asked_at = night.clock.now()
+    assert "silent for 30 minutes" in night.told[0]
+    night.rounds(1)
     incident = night.books.incidents.get(night.asked.incident)
-    assert (incident.muted_until - night.clock.now()).total_seconds() == 1800
-    assert "Silent for 30 minutes" in night.told[0]
+    assert (incident.muted_until - asked_at).total_seconds() == 1800
 
 
 FORGED = [
@@ -299,12 +301,13 @@ def test_an_approval_names_what_it_costs(night):
 
 def test_an_incident_is_taken_and_ended_by_button(night):
     assert press(night, "ack") == 200
-    incident = night.books.incidents.get(night.asked.incident)
-    assert incident.owner == f"ana ({USER})"
-    assert night.told[-1].startswith(f"You have {incident.id}.")
+    assert night.told[-1].startswith(f"Noted: {night.asked.incident} is yours.")
+    night.rounds(1)
+    assert night.books.incidents.get(night.asked.incident).owner == f"ana ({USER})"
     night.books.wish(night.asked.id, "revert", "ana", night.clock.now())
     night.rounds(1)
     assert press(night, "resolve") == 200
+    night.rounds(1)
     assert not night.books.incidents.get(night.asked.incident).is_open
     assert press(night, "ack") == 200
     assert night.told[-1].endswith("is over, or there is no such incident.")

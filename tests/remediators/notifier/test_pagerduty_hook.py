@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from deploy.synth import notify
-from remediators import flow
+from remediators import flow, incident_round
 from remediators.notifier import actions
 from remediators.notifier.secrets import Secrets
 from sereno.model import iso
@@ -59,6 +59,8 @@ def post(night, body, *, secret=SECRET, signature=None, path="/pagerduty"):
 
 
 def owner(night):
+    """Who has the incident once the reconciler has carried out what was asked for."""
+    incident_round.tend(night.watch, ())
     return night.books.incidents.get(night.incident).owner
 
 
