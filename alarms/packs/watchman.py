@@ -281,7 +281,7 @@ def failed_deliveries(service: Service) -> AlarmSpec:
         "get is kept in the dead-letter queue.",
         period=None,
         metrics=(MetricQuery("failed", "SUM(METRICS())", label="failed deliveries"), *queries),
-        evaluation_periods=1,
+        evaluation_periods=points(1),
         datapoints_to_alarm=1,
     )
 
