@@ -132,12 +132,12 @@ def undo(
     if not bound.ok:
         return Outcome(0, bound)
     undone = 0
-    first_raise = 0 if keep else remediation.again_from
+    at_once = not keep and remediation.again_from > 0
     stands: dict[str, Any] = {}
     try:
         for number in reversed(range(keep, count)):
             step = plan.steps[number]
-            if number >= first_raise and any(one.setting == step.setting for one in plan.steps[:first_raise]):
+            if at_once and any(one.setting == step.setting for one in plan.steps[:number]):
                 stands.setdefault(step.setting, step.after)
             elif step.undo is not None:
                 expected = stands.get(step.setting, step.after)

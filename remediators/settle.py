@@ -46,6 +46,8 @@ def look(watch: Watch, remediation: Remediation) -> Remediation:
     if remediation.status is not Status.VERIFYING or plan is None or remediation.applied_at is None:
         return remediation
     remediator = watch.load(remediation.remediator)
+    if remediation.again_from:
+        return remediation  # its plan holds two raises, and the second was sized on what the account had left
     if remediator.settle is None or now - remediation.applied_at > WITHIN:
         return remediation
     try:

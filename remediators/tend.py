@@ -294,7 +294,8 @@ def _left_alone(watch: Watch, remediation: Remediation, remediator: Remediator, 
         if watch.ledger.holder(counterpart.key):
             return None
     now = watch.clock.now()
-    moved = remediation.move(Status.REVERTED, now, f"{drift.detail}: not by this remediation")
+    detail = drift.detail if _gave_all_back(remediation) else f"{drift.detail}: not by this remediation"
+    moved = remediation.move(Status.REVERTED, now, detail)
     moved = replace(moved, reason=Reason.OK, claim_until=None, due_at=now)
     holds = _holds(watch, remediation)
     return tell(watch, moved, remediation, release=holds, cooldown=holds)
@@ -368,6 +369,8 @@ def _stay_with(watch: Watch, remediation: Remediation, remediator: Remediator) -
     if remediation.reason is Reason.NOT_PERMITTED:
         return None  # nothing of a plan that was tampered with is sent, its way back included
     drift = _drift(watch, remediation, remediator)
+    if drift.ok and _gave_all_back(remediation):
+        drift = Verdict.no(Reason.NOTHING_TO_DO, "nothing of it is left: others needed what it took")
     if not drift.ok:
         return _left_alone(watch, remediation, remediator, drift)
     symptom, verdict, now = _symptom(watch, remediation, remediator)
@@ -393,6 +396,13 @@ def _stay_with(watch: Watch, remediation: Remediation, remediator: Remediator) -
     except TargetBusy as error:
         watch.telemetry.log("info", "an escalated change waits", id=remediation.id, why=str(error))
         return None
+
+
+def _gave_all_back(remediation: Remediation) -> bool:
+    """Whether its values are those before: what was raised was given back right after (`settle`)."""
+    done = _plan(remediation).steps[: remediation.steps_done]
+    first = {step.setting: step.before for step in reversed(done)}
+    return all(first[step.setting] == step.after for step in {step.setting: step for step in done}.values())
 
 
 def _remind(watch: Watch, remediation: Remediation) -> Remediation:

@@ -71,6 +71,26 @@ def test_its_target_stays_its_own_and_the_next_raise_keeps_the_original_value(ho
     assert house.little.effects == [(120, 240), (240, 358), (358, 120)]
 
 
+def test_a_third_raise_goes_back_to_the_original_value_at_once_too(house, escalated):
+    def surge(factor):
+        house.clock.forward(360)
+        house.metrics.minutes(
+            house.clock, Invocations=106 * 60, recent_Invocations=106 * 60 * factor, Duration=150, Throttles=0
+        )
+        flow.start(house.watch, house.signal("throttles"), NAME)
+
+    surge(8)
+    second = house.reserved()
+    minutes(house, 9, Throttles=50)
+    assert house.get(escalated.id).status is Status.ESCALATED
+    surge(10)
+    third = house.reserved()
+    assert 240 < second < third
+    minutes(house, 40)
+    assert (house.get(escalated.id).status, house.reserved()) == (Status.REVERTED, 120)
+    assert house.little.effects[-1] == (third, 120)
+
+
 def test_a_second_raise_that_aws_refuses_leaves_the_first_a_lease(house, escalated):
     house.clock.forward(300)
     house.metrics.minutes(house.clock, Invocations=106 * 60, recent_Invocations=106 * 540, Duration=150, Throttles=0)
