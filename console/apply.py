@@ -20,7 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from console import apply_show, destroy
 from console.apply_regions import Declined, RegionOption, refusals, through
-from console.destroy import DEFAULT, ConfigArgument, YesOption
+from console.destroy import DEFAULT, ConfigArgument, RoleOption, YesOption
 from console.show import as_json, counted, now, screen
 from deploy import config as configuration
 from deploy import config_yaml
@@ -143,6 +143,7 @@ def deploy(
     revert_drift: Annotated[
         bool, typer.Option("--revert-drift", help="Also set back what was changed by hand.")
     ] = False,
+    role_arn: RoleOption = None,
     yes: YesOption = False,
     auto_from_the_start: Annotated[
         bool, typer.Option("--auto-from-the-start", help="Let a first deployment act by itself at once.")
@@ -151,7 +152,7 @@ def deploy(
     """Brings the watch to the account: packages, uploads, shows CloudFormation's change set, asks, carries it out. A
     first deployment only observes. Nothing to change is no error; a failure names its first cause. Two regions are
     deployed one after the other, the one that serves last; the first failure ends it."""
-    with refusals(), _looked(config, region, bucket, _chosen(kms_key, architecture)) as looks:
+    with refusals(), _looked(config, region, bucket, _chosen(kms_key, architecture), role_arn) as looks:
         _nothing_missing(config, looks)
         for one in looks:
             _may_change(one)
@@ -215,17 +216,23 @@ def _chosen(kms_key: str | None, architecture: Architecture | None) -> dict[str,
 
 @contextmanager
 def _looked(
-    config: Path, region: str | None, bucket: str | None, chosen: Mapping[str, str]
+    config: Path,
+    region: str | None,
+    bucket: str | None,
+    chosen: Mapping[str, str],
+    role_arn: str | None = None,
 ) -> Iterator[tuple[Look, ...]]:
     """A look at each region, in the order of deploying, with the packages in a place that lasts as long."""
     found = places.of(configuration.compile_config(configuration.load(config)), region)
     places.check_bucket(found, bucket)
     with ExitStack() as held:
-        yield tuple([held.enter_context(_built(config, one, bucket, chosen)) for one in found])
+        yield tuple([held.enter_context(_built(config, one, bucket, chosen, role_arn)) for one in found])
 
 
 @contextmanager
-def _built(config: Path, place: Place, bucket: str | None, chosen: Mapping[str, str]) -> Iterator[Look]:
+def _built(
+    config: Path, place: Place, bucket: str | None, chosen: Mapping[str, str], role_arn: str | None
+) -> Iterator[Look]:
     """The look at one region of the account, by its own clients."""
     service, aws = place.service, BotocoreAws(place.region)
     found = presence.look(aws, service)
@@ -236,7 +243,9 @@ def _built(config: Path, place: Place, bucket: str | None, chosen: Mapping[str, 
     with tempfile.TemporaryDirectory() as folder:
         code = Path(folder) / "sereno.zip"
         house = registry.all_remediators()
-        intent = rollout.intend(service, place.compiled, house, there, code, bucket=bucket, chosen=own)
+        intent = rollout.intend(
+            service, place.compiled, house, there, code, bucket=bucket, chosen=own, role_arn=role_arn
+        )
         drifts = drift.look(aws, there) if there is not None and not intent.creates else []
         assumptions = assumed.read(config_yaml.text_of(config, config.name))
         yield Look(place, aws, intent, tuple(drifts), found, tuple(assumptions))
@@ -270,10 +279,10 @@ def _ready(seen: Look, yes: bool) -> Look:
         console.print(f"What failed first: {cause}", markup=False, soft_wrap=True)
     if advice.way is states.Way.CONTINUE_ROLLBACK:
         _ask("Let the rollback go on?", yes)
-        rollout.continue_rollback(aws, there, apply_show.tell(console))
+        rollout.continue_rollback(aws, there, apply_show.tell(console), role_arn=seen.intent.role_arn)
     else:
         _ask("Delete the remains? (The ledger stays.)", yes)
-        removal.delete_stack(aws, there, apply_show.tell(console))
+        removal.delete_stack(aws, there, apply_show.tell(console), role_arn=seen.intent.role_arn)
     again = deployed.read(aws, seen.intent.stack)
     return replace(seen, intent=rollout.again(seen.intent, again))
 
@@ -286,7 +295,7 @@ def _bucket(seen: Look, yes: bool) -> None:
     if intent.bucket != artifacts.bucket_name(service.account, service.region):
         raise Refused(f"there is no bucket {intent.bucket} (without --bucket, deploy makes one)")
     _ask(f"Make the bucket {intent.bucket} for code and templates (stack {artifacts.STACK})?", yes)
-    rollout.make_bucket(aws, service, apply_show.tell(screen()))
+    rollout.make_bucket(aws, service, apply_show.tell(screen()), role_arn=intent.role_arn)
 
 
 def _announce(sent: int) -> None:

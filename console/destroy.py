@@ -31,6 +31,14 @@ from sereno.service import Service
 
 DEFAULT = Path("sereno.yaml")
 ConfigArgument = Annotated[Path, typer.Argument(metavar="FILE", help="The service's sereno.yaml.")]
+RoleOption = Annotated[
+    str | None,
+    typer.Option(
+        "--role-arn",
+        metavar="ARN",
+        help="Service role with which CloudFormation acts (default: with the rights of these credentials).",
+    ),
+]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
@@ -65,6 +73,7 @@ def destroy(
     delete_ledger: Annotated[
         bool, typer.Option("--delete-ledger", help="Also the record of all that was ever done.")
     ] = False,
+    role_arn: RoleOption = None,
     yes: YesOption = False,
     by: ByOption = None,
 ) -> None:
@@ -77,7 +86,7 @@ def destroy(
         _refuse(found)
         _confirm(found, delete_ledger, yes)
         with _stopped(found, asked_by):
-            through("Taking away what stands in", [(one.place, partial(_delete, one)) for one in found])
+            through("Taking away what stands in", [(one.place, partial(_delete, one, role_arn)) for one in found])
         for one in found:
             _last_words(one, delete_ledger)
 
@@ -146,13 +155,13 @@ def _stopped(found: Sequence[Standing], by: str) -> Iterator[None]:
             stop.undo(now())
 
 
-def _delete(one: Standing) -> None:
+def _delete(one: Standing, role_arn: str | None) -> None:
     if one.stack is None:
         screen().print(f"There is no stack {names.stack(one.service)}{one.where}.", markup=False)
         return
     enable_again = removal.empty_switch(one.aws, one.service)
     try:
-        removal.delete_stack(one.aws, one.stack, apply_show.tell(screen()))
+        removal.delete_stack(one.aws, one.stack, apply_show.tell(screen()), role_arn=role_arn)
     except BaseException:
         enable_again()
         raise

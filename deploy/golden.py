@@ -10,9 +10,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from deploy import config, synth
+from deploy import config, deploy_policy, synth
+from deploy.apply import artifacts
 from deploy.synth import fis
-from deploy.synth.split import DASHBOARD
+from deploy.synth.policies import MANAGED
+from deploy.synth.split import DASHBOARD, STACK
 from remediators import registry
 from remediators.notifier import notice
 from sereno.model import Json
@@ -56,6 +58,24 @@ def dashboards_of(template: Json) -> Iterator[tuple[Path, str]]:
             yield DASHBOARDS / f"{known['DashboardName']}.json", text
 
 
+def handlers_text() -> str:
+    """The handlers' permissions of each resource type that the templates have, from the registry schemas that come
+    with cfn-lint. `read` holds those of the read and list handlers, `write` the others."""
+    from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
+
+    templates = [template_of(TECHMODA), *templates_of(REGIONS).values(), *rehearsals_of(REGIONS).values()]
+    templates.append(artifacts.bootstrap("123456789012", "eu-west-1"))
+    kinds = {one["Type"] for template in templates for one in template["Resources"].values()} | {STACK, MANAGED}
+    types = {}
+    for kind in sorted(kinds):
+        found = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema.get("handlers", {})
+        read = {action for name in ("read", "list") for action in found.get(name, {}).get("permissions", [])}
+        every = {action for one in found.values() for action in one.get("permissions", [])}
+        types[kind] = {"read": sorted(read), "write": sorted(every - read)}
+    source = "CloudFormation registry schemas (handlers.*.permissions), as cfn-lint carries them"
+    return json.dumps({"source": source, "types": types}, indent=1) + "\n"
+
+
 def expected() -> Iterator[tuple[Path, str]]:
     """Every generated file, with the text that it should hold."""
     yield config.SCHEMA_PATH, config.schema_text()
@@ -67,6 +87,8 @@ def expected() -> Iterator[tuple[Path, str]]:
         yield TEMPLATE.with_name(f"techmoda.{region}.template.json"), synth.text(one)
     for region, one in rehearsals_of(REGIONS).items():
         yield TEMPLATE.with_name(f"techmoda-fis.{region}.template.json"), synth.text(one)
+    yield deploy_policy.HANDLERS, handlers_text()
+    yield deploy_policy.PAGE, deploy_policy.page()
     yield NOTICE_SCHEMA, json.dumps(notice.schema(), indent=2) + "\n"
 
 

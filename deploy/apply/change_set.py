@@ -46,6 +46,13 @@ class Wanted:
     nested: bool = False
     reverts_drift: bool = False
     tags: Mapping[str, str] | None = None
+    role_arn: str | None = None
+
+
+def as_role(role_arn: str | None) -> Json:
+    """The request's part that lets CloudFormation act with a service role, instead of with the caller's rights.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-iam-servicerole.html"""
+    return {"RoleARN": role_arn} if role_arn else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,7 @@ def make(client: Any, wanted: Wanted, name: str, sleep: Sleep = time.sleep) -> C
         "Capabilities": ["CAPABILITY_NAMED_IAM"],
         "Tags": [{"Key": key, "Value": value} for key, value in (wanted.tags or {}).items()],
         "IncludeNestedStacks": wanted.nested,
+        **as_role(wanted.role_arn),
     }
     if wanted.imports:
         # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html

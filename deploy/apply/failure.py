@@ -111,7 +111,7 @@ MENDS: Sequence[tuple[str, str]] = (
     (
         r"is not authorized to perform|AccessDenied|Access Denied|not authorized|UnauthorizedOperation",
         "The credentials that deploy (or the role given by --role-arn) lack the permission that AWS names. "
-        "`sereno policy deploy` prints the policy that deploying needs.",
+        "docs/deploy-policies.md has the policies that deploying needs.",
     ),
     (
         r"No updates are to be performed|didn't contain changes",

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from deploy.apply.change_set import Hear, Sleep
+from deploy.apply.change_set import Hear, Sleep, as_role
 from deploy.apply.deployed import Deployed, answer
 from deploy.apply.rollout import ledger_exists, to_its_end
 from deploy.synth import names
@@ -67,13 +67,20 @@ def stop(ledger: Ledger, by: str, now: datetime) -> Stop:
     return stopped
 
 
-def delete_stack(aws: Aws, deployed: Deployed, hear: Hear = lambda _: None, sleep: Sleep = time.sleep) -> None:
+def delete_stack(
+    aws: Aws,
+    deployed: Deployed,
+    hear: Hear = lambda _: None,
+    sleep: Sleep = time.sleep,
+    *,
+    role_arn: str | None = None,
+) -> None:
     """Deletes the stack, or what a failed first creation left of it, and watches it go. The ledger stays, for its
     deletion policy is Retain, and is taken over by a later deployment. Raises Failed."""
     client = aws.client("cloudformation")
 
     def begin() -> object:
-        return client.delete_stack(StackName=deployed.id)
+        return client.delete_stack(StackName=deployed.id, **as_role(role_arn))
 
     wanted = "DELETE_COMPLETE"
     to_its_end(client, (deployed.name, deployed.id), begin, lambda status: status == wanted, hear, sleep)

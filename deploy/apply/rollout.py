@@ -13,7 +13,7 @@ from typing import Any
 
 from deploy import package, synth
 from deploy.apply import artifacts, change_set, retained, states
-from deploy.apply.change_set import ChangeSet, Hear, Sleep, Wanted
+from deploy.apply.change_set import ChangeSet, Hear, Sleep, Wanted, as_role
 from deploy.apply.deployed import STACK, Deployed, describe
 from deploy.apply.difference import MOVED, Change, changes
 from deploy.apply.failure import Failure, first
@@ -51,6 +51,7 @@ class Intent:
     parameters: Mapping[str, str]
     deployed: Deployed | None
     changes: tuple[Change, ...]
+    role_arn: str | None = None
 
     @property
     def stack(self) -> str:
@@ -72,11 +73,13 @@ def intend(
     *,
     bucket: str | None = None,
     chosen: Mapping[str, str] | None = None,
+    role_arn: str | None = None,
 ) -> Intent:
     """What deploying this configuration means. Builds the package to `code`; calls nothing on AWS.
 
-    `bucket` is the one given, else the one deployed from, else Sereno's own. `chosen` are values of `CHOICES`. Raises
-    InvalidInput for what cannot be synthesised, and for an interpreter that is no Lambda runtime.
+    `role_arn` is the service role with which CloudFormation acts. `bucket` is the one given, else the one deployed
+    from, else Sereno's own. `chosen` are values of `CHOICES`. Raises InvalidInput for what cannot be synthesised, and
+    for an interpreter that is no Lambda runtime.
     """
     bundle = synth.bundle(service, compiled, remediators=remediators)
     _check_runtime(bundle.root)
@@ -101,6 +104,7 @@ def intend(
         parameters=parameters,
         deployed=deployed,
         changes=tuple(changes(deployed, bundle, parameters)),
+        role_arn=role_arn,
     )
 
 
@@ -173,13 +177,21 @@ def make_way(aws: Aws, intent: Intent, name: str, hear: Hear = lambda _: None, s
         parameters=deployed.parameters,
         creates=False,
         nested=True,
+        role_arn=intent.role_arn,
     )
     made = change_set.make(aws.client("cloudformation"), wanted, name, sleep)
     if not made.empty:
         carry_out(aws, intent, made, hear, sleep)
 
 
-def make_bucket(aws: Aws, service: Service, hear: Hear = lambda _: None, sleep: Sleep = time.sleep) -> str:
+def make_bucket(
+    aws: Aws,
+    service: Service,
+    hear: Hear = lambda _: None,
+    sleep: Sleep = time.sleep,
+    *,
+    role_arn: str | None = None,
+) -> str:
     """Makes Sereno's bucket of this account and region, by a little stack of its own. Raises Failed.
 
     It is called only while the bucket is not there. A stack that is there all the same (its first creation failed, or
@@ -190,10 +202,10 @@ def make_bucket(aws: Aws, service: Service, hear: Hear = lambda _: None, sleep: 
     if remains := describe(client, artifacts.STACK):
         if states.advice(remains["StackStatus"]).way is states.Way.WAIT:
             raise Refused(f"{artifacts.STACK}: {states.advice(remains['StackStatus']).why}")
-        _delete_remains(client, remains["StackId"], hear, sleep)
+        _delete_remains(client, remains["StackId"], hear, sleep, as_role(role_arn))
 
     def begin() -> Any:
-        return client.create_stack(StackName=artifacts.STACK, TemplateBody=template)
+        return client.create_stack(StackName=artifacts.STACK, TemplateBody=template, **as_role(role_arn))
 
     status, heard = change_set.watch(client, artifacts.STACK, begin, hear, sleep)
     if not states.well(status):
@@ -201,11 +213,11 @@ def make_bucket(aws: Aws, service: Service, hear: Hear = lambda _: None, sleep: 
     return artifacts.bucket_name(service.account, service.region)
 
 
-def _delete_remains(client: Any, stack_id: str, hear: Hear, sleep: Sleep) -> None:
+def _delete_remains(client: Any, stack_id: str, hear: Hear, sleep: Sleep, role: Json) -> None:
     """Deletes a stack that holds nothing any more. Raises Failed."""
 
     def begin() -> Any:
-        return client.delete_stack(StackName=stack_id)
+        return client.delete_stack(StackName=stack_id, **role)
 
     gone = "DELETE_COMPLETE"
     to_its_end(client, (artifacts.STACK, stack_id), begin, lambda status: status == gone, hear, sleep)
@@ -240,6 +252,7 @@ def propose(
         nested=bool(intent.bundle.nested),
         reverts_drift=reverts_drift and not intent.creates,
         tags={"sereno:service": intent.service.name},
+        role_arn=intent.role_arn,
     )
     return change_set.make(aws.client("cloudformation"), wanted, name, sleep=sleep)
 
@@ -256,12 +269,19 @@ def carry_out(
     return to_its_end(client, (intent.stack, made.stack_id), begin, states.well, hear, sleep)
 
 
-def continue_rollback(aws: Aws, deployed: Deployed, hear: Hear = lambda _: None, sleep: Sleep = time.sleep) -> None:
+def continue_rollback(
+    aws: Aws,
+    deployed: Deployed,
+    hear: Hear = lambda _: None,
+    sleep: Sleep = time.sleep,
+    *,
+    role_arn: str | None = None,
+) -> None:
     """Lets a stack that hangs in a failed rollback go on. Raises Failed when it hangs again."""
     client = aws.client("cloudformation")
 
     def begin() -> object:
-        return client.continue_update_rollback(StackName=deployed.id)
+        return client.continue_update_rollback(StackName=deployed.id, **as_role(role_arn))
 
     wanted = "UPDATE_ROLLBACK_COMPLETE"
     to_its_end(client, (deployed.name, deployed.id), begin, lambda status: status == wanted, hear, sleep)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typer.testing import CliRunner, Result
 
 from console.main import app
+from tests.console import recorded_calls
 
 
 @dataclass
@@ -19,7 +20,8 @@ class CommandOf:
     def run(self, *arguments: str, typed: str | None = None, columns: int = 200) -> Result:
         """Runs it, whatever becomes of it."""
         runner = CliRunner(env={"COLUMNS": str(columns), "NO_COLOR": "1"})
-        return runner.invoke(app, [arguments[0], str(self.config), *arguments[1:]], input=typed)
+        with recorded_calls.during(arguments[0]):
+            return runner.invoke(app, [arguments[0], str(self.config), *arguments[1:]], input=typed)
 
     def sereno(self, *arguments: str, typed: str | None = None) -> str:
         """Runs it; it must go well."""

@@ -338,6 +338,13 @@ def test_destroying_asks_for_the_name_and_keeps_the_ledger(account, monkeypatch)
     assert account.planned()["changes"] == []
 
 
+def test_cloudformation_acts_with_the_role_that_is_given(account):
+    role = f"arn:aws:iam::{ACCOUNT}:role/of-cloudformation"
+    account.sereno("deploy", "--yes", "--role-arn", role)
+    stacks = account._backend().stacks.values()
+    assert {one.name: one.role_arn for one in stacks} == {STACK: role, "sereno-artifacts": role}
+
+
 def test_what_differs_on_a_ledger_that_is_taken_over_is_told(account):
     account.sereno("deploy", "--yes")
     account.sereno("destroy", "--yes")

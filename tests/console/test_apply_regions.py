@@ -224,9 +224,9 @@ def test_destroying_begins_where_customers_are_served_and_ends_with_the_switch(a
     gone = []
     real = removal.delete_stack
 
-    def delete(aws: Any, stack: Any, *rest: Any) -> None:
+    def delete(aws: Any, stack: Any, *rest: Any, **options: Any) -> None:
         gone.append(stack.id.split(":")[3])
-        real(aws, stack, *rest)
+        real(aws, stack, *rest, **options)
 
     monkeypatch.setattr(removal, "delete_stack", delete)
     assert "nothing was changed" in account.refused("destroy", typed="shoq\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 
 import pytest
@@ -11,7 +10,7 @@ import yaml
 from typer.models import OptionInfo
 
 from console import docs_commands
-from deploy import golden, policy_lint
+from deploy import deploy_policy, golden, policy_lint
 
 WORKFLOWS = (".github/workflows/ci.yml", "examples/techmoda/.github/workflows/sereno.yml")
 
@@ -21,11 +20,12 @@ def policy(docs, page):
     return json.loads(text)
 
 
-@pytest.mark.parametrize("page", ["first-hour.md", "encryption.md"])
+@pytest.mark.parametrize("page", ["deploy-policies.md", "encryption.md"])
 def test_a_policy_in_the_pages_names_actions_that_aws_knows(docs, page):
-    actions = [one for statement in policy(docs, page)["Statement"] for one in statement["Action"]]
-    assert [one for one in actions if not policy_lint.arn_forms(one)] == []
-    assert not any("*" in one for one in actions)
+    for text in docs.blocks(docs.root / "docs" / page, "json"):
+        actions = [one for statement in json.loads(text)["Statement"] for one in statement["Action"]]
+        assert [one for one in actions if not policy_lint.arn_forms(one)] == []
+        assert not any("*" in one for one in actions)
 
 
 def test_the_key_admits_whoever_the_template_lets_use_it(docs):
@@ -40,33 +40,28 @@ def test_the_key_admits_whoever_the_template_lets_use_it(docs):
         assert f"| `{statement['Sid']}` |" in text
 
 
-def operations(docs):
-    """What deploying calls, as it stands in the code."""
-    for path in sorted((docs.root / "deploy" / "apply").glob("*.py")):
-        text = path.read_text(encoding="utf-8")
-        yield from re.findall(r"client\.([a-z]+_[a-z_]+)\b", text)
-        yield from re.findall(r'get_paginator\("([a-z_]+)"\)', text)
+def test_a_policy_of_whoever_deploys_fits_into_managed_policies(docs):
+    texts = docs.blocks(docs.root / "docs" / "deploy-policies.md", "json")
+    assert len(texts) >= 6
+    for text in texts:
+        assert len(json.dumps(json.loads(text), separators=(",", ":"))) <= 6_144
 
 
-# Their permission is called otherwise, or is asked for apart in the page's text.
-OTHERWISE = {
-    "head_object": "GetObject",
-    "head_bucket": "ListBucket",
-    "get_rest_apis": "GET",
-    "get_api": "GET",
-    "get_stage": "GET",
-    "update_table": "UpdateTable",
-    "delete_table": "DeleteTable",
-}
-
-
-def test_whoever_deploys_may_call_what_deploying_calls(docs):
-    text = (docs.root / "docs" / "first-hour.md").read_text(encoding="utf-8")
-    called = {one for one in operations(docs) if one not in ("get_paginator", "get_waiter", "client_error")}
-    assert {"create_change_set", "describe_alarms", "put_object", "list_stack_resources"} <= called
-    for operation in called:
-        action = OTHERWISE.get(operation, "".join(part.title() for part in operation.split("_")))
-        assert re.search(rf"\b{action}\b", text), operation
+def test_whoever_deploys_may_do_what_the_handlers_of_every_resource_type_do():
+    """The types of every example's templates: a new type without its handlers fails here."""
+    known, may = deploy_policy.handlers(), deploy_policy.allowed(deploy_policy.deploying())
+    for path in (golden.TECHMODA, golden.REGIONS):
+        for template in (*golden.templates_of(path).values(), *golden.rehearsals_of(path).values()):
+            assert {one["Type"] for one in template["Resources"].values()} <= known.keys()
+    for needed in ("dynamodb:CreateTable", "lambda:CreateFunction", "iam:CreateRole", "iam:CreatePolicy"):
+        assert needed in may
+        assert "*" not in may[needed], needed
+    assert may["iam:PassRole"] == {"arn:aws:iam::123456789012:role/sereno-*"}
+    handled = deploy_policy.allowed(deploy_policy.handling())
+    assert deploy_policy.made() <= handled.keys() & may.keys()
+    called = deploy_policy.allowed(deploy_policy.calling())
+    assert "lambda:CreateFunction" not in called
+    assert called["iam:PassRole"] == {"arn:aws:iam::123456789012:role/ROLE-OF-CLOUDFORMATION"}
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)

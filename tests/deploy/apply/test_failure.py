@@ -70,7 +70,7 @@ def test_only_followers_are_better_than_nothing():
         ("User: arn:aws:iam::1:user/x is not authorized to perform: lambda:CreateFunction", "lack the permission"),
         ("Your access has been denied by S3, please make sure GetObject: The specified key does not exist", "bucket"),
         ("TooManyRequestsException: Rate exceeded", "Deploy again"),
-        ("User: arn:aws:iam::1:user/x is not authorized to perform: iam:CreateRole", "sereno policy deploy"),
+        ("User: arn:aws:iam::1:user/x is not authorized to perform: iam:CreateRole", "docs/deploy-policies.md"),
         ("Event pattern is not valid. Reason: Rule is too complex - try using fewer wildcard", "prefix or suffix"),
         ("Maximum policy size of 10240 bytes exceeded for role sereno-shop-RoundRole (LimitExceeded)", "split"),
         ("Cannot exceed quota for PolicySize: 6144", "split"),
