@@ -241,7 +241,7 @@ def _places(action: str) -> tuple[str, ...]:
     """The resources on which an action is allowed."""
     forms = policy_lint.arn_forms(action)
     own = _OWN.get(action.split(":", 1)[0])
-    if own is None or action in _ANYWHERE or not forms or forms == ["*"] or set(forms) == {"*"}:
+    if own is None or action in _ANYWHERE or forms <= {"*"}:
         return ("*",)
     places = tuple(one.format(account=ACCOUNT) for one in own)
     if action.startswith("lambda:") and "EventSourceMapping" in action:
