@@ -23,7 +23,7 @@ POLICY_LIMIT = 6_144
 # What `sereno plan` calls, by IAM action.
 READS = (
     "apigateway:GET",
-    "backup:DescribeBackupVault",
+    "backup:ListBackupVaults",
     "cloudformation:DescribeStacks",
     "cloudformation:GetTemplate",
     "cloudformation:ListStackResources",

@@ -25,9 +25,11 @@ INLINE_LIMIT, MANAGED_LIMIT, ATTACHED_LIMIT = 10_240, 6_144, 10
 @lru_cache(maxsize=1)
 def install() -> None:
     """Makes moto enforce the limits, for this process."""
+    from moto.backup.models import BackupBackend
     from moto.events.models import EventsBackend
     from moto.iam.models import IAMBackend
 
+    BackupBackend.describe_backup_vault = _before(BackupBackend.describe_backup_vault, _check_vault)
     EventsBackend.put_rule = _before(EventsBackend.put_rule, _check_rule)
     IAMBackend.put_role_policy = _before(IAMBackend.put_role_policy, _check_inline)
     IAMBackend.create_policy = _before(IAMBackend.create_policy, _check_managed)
@@ -47,6 +49,15 @@ def _before(own: Callable[..., Any], check: Callable[[Any], None]) -> Callable[.
         return own(*args, **kwargs)
 
     return checked
+
+
+def _check_vault(arguments: dict[str, Any]) -> None:
+    """A vault that is not there is answered as one that nobody may see.
+    https://github.com/aws/aws-sdk-js/issues/2625"""
+    from moto.core.exceptions import JsonRESTError
+
+    if arguments["backup_vault_name"] not in arguments["self"].vaults:
+        raise JsonRESTError("AccessDeniedException", "Insufficient privileges to perform this action.")
 
 
 def _check_rule(arguments: dict[str, Any]) -> None:

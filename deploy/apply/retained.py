@@ -20,7 +20,6 @@ TABLE, VAULT, LOG_GROUP = "AWS::DynamoDB::Table", "AWS::Backup::BackupVault", "A
 # The property that names a resource, which is the primary identifier of its type too.
 NAMED_BY: Mapping[str, str] = {TABLE: "TableName", VAULT: "BackupVaultName", LOG_GROUP: "LogGroupName"}
 KEPT = ("Retain", "RetainExceptOnCreate")
-# A vault that is not there is told by a refusal to those who may not list vaults, and by this to others.
 _GONE = frozenset({"ResourceNotFoundException"})
 
 
@@ -80,6 +79,8 @@ def _exists(aws: Aws, resource: Json) -> bool:
     if resource["Type"] == TABLE:
         return answer(_GONE, aws.client("dynamodb").describe_table, TableName=name) is not None
     if resource["Type"] == VAULT:
-        return answer(_GONE, aws.client("backup").describe_backup_vault, BackupVaultName=name) is not None
+        # DescribeBackupVault answers AccessDeniedException for a vault that is not there, also to those who may.
+        pages = aws.client("backup").get_paginator("list_backup_vaults").paginate()
+        return name in {one["BackupVaultName"] for page in pages for one in page["BackupVaultList"]}
     groups = aws.client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
     return name in {one["logGroupName"] for one in groups}

@@ -5,6 +5,7 @@ import json
 import boto3
 import moto
 import pytest
+from botocore.exceptions import ClientError
 
 from deploy import embedded_limits
 from deploy.embedded import MOCK_CONFIG, EmbeddedError, create_stack
@@ -116,3 +117,12 @@ def test_a_role_attaches_ten_managed_policies(aws):
         iam.attach_role_policy(RoleName="role", PolicyArn=arn)
     with pytest.raises(iam.exceptions.LimitExceededException, match="PoliciesPerRole: 10"):
         iam.attach_role_policy(RoleName="role", PolicyArn=arns[10])
+
+
+def test_a_vault_that_is_not_there_is_answered_as_one_that_nobody_may_see(aws):
+    """https://github.com/aws/aws-sdk-js/issues/2625"""
+    backup = aws("backup")
+    with pytest.raises(ClientError, match="AccessDeniedException"):
+        backup.describe_backup_vault(BackupVaultName="absent")
+    backup.create_backup_vault(BackupVaultName="present")
+    assert backup.describe_backup_vault(BackupVaultName="present")["BackupVaultName"] == "present"

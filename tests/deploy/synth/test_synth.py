@@ -212,6 +212,18 @@ def test_each_rule_may_invoke_its_function_and_nobody_else_may():
     assert {one["Properties"]["Principal"] for one in leaves} == {"events.amazonaws.com"}
 
 
+def test_what_sns_cannot_deliver_is_kept():
+    found = template()
+    subscription = found["Resources"]["NoticesSubscription"]["Properties"]
+    dead = {"Fn::GetAtt": ["NoticesDead", "Arn"]}
+    assert subscription["RedrivePolicy"] == {"deadLetterTargetArn": dead}
+    policy = found["Resources"]["NoticesDeadPolicy"]["Properties"]
+    assert policy["Queues"] == [{"Ref": "NoticesDead"}]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert (statement["Principal"], statement["Resource"]) == ({"Service": "sns.amazonaws.com"}, dead)
+    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Ref": "Topic"}}}
+
+
 def test_an_undeliverable_event_reaches_the_queue_and_the_queue_lets_it_in():
     found = template()
     admitted = found["Resources"]["DeadLettersPolicy"]["Properties"]["PolicyDocument"]["Statement"][0]
