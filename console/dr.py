@@ -36,7 +36,7 @@ from sereno.service import REGION_BACK, REGION_OUT, Play, Recovery, Service
 
 # What a look may take, the interval of the fast health checks and how many of them must say so, and the records' TTL.
 # https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/health-checks-creating-values.html
-LOOK_S, CHECK_EVERY_S, CHECKS, TTL_S = 3, 10, 2, 20
+LOOK_S, CHECK_EVERY_S, CHECKS, TTL_S = 3, 10, 4, 20
 PlanOption = Annotated[bool, typer.Option("--plan", help="Show what would be done, and do nothing.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Without being asked.")]
 

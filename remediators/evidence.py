@@ -6,6 +6,7 @@
     WITNESS#<name>  WORD      what the prober of another region writes: a number that grows, and what it saw
     WITNESS#back    WORD      what the standby wrote last and has come to the primary
     SWITCH    primary         that traffic is to be elsewhere, where a metric and no object says so
+    SWITCH    hold            that a standby which is lost for a moment gives no traffic back, likewise
     ASK       <what>          that a person wants traffic moved, or back
 
 Each has a partition of its own because each has a writer of its own (`partitions`). The rows of other regions come by
@@ -32,12 +33,12 @@ from sereno.service import REGION_BACK, REGION_OUT, Service
 from sereno.serving import active
 
 PK, PRIMARY, MOVED, SHARE = partitions.EVIDENCE, "primary", "moved", "share"
-SWITCH = (partitions.SWITCH, "primary")
+SWITCH, HOLD = (partitions.SWITCH, "primary"), (partitions.SWITCH, "hold")
 WORD = "WORD"
 # Where an earlier version wrote. Read for one version, never written.
 _OLD_WITNESS, _OLD_SWITCH = "witness#", "switch"
 # The rows in which a plan may write that traffic is to be elsewhere.
-SWITCH_ROWS = frozenset({SWITCH})
+SWITCH_ROWS = frozenset({SWITCH, HOLD})
 # Whose word is no sighting: its number is what the standby wrote last and has come to the primary.
 BACK = "back"
 
@@ -73,7 +74,8 @@ class Moved:
 class Rows:
     """Everything that is known: the evidence (None before the first try), the last numbers that went into it, the
     words of others, what people asked for, whether the switch row says that traffic is to be elsewhere, the last
-    move (None: there was none), and the primary's share (percent, None: nothing has changed it)."""
+    move (None: there was none), the primary's share (percent, None: nothing has changed it), and whether the hold's
+    row is there."""
 
     evidence: Evidence | None = None
     heard: Mapping[str, int] = field(default_factory=dict)
@@ -83,6 +85,7 @@ class Rows:
     asks: tuple[Ask, ...] = ()
     moved: Moved | None = None
     share: int | None = None
+    held: bool = False
 
 
 def table_of(service: Service) -> str:
@@ -109,7 +112,11 @@ def read(client: Any, service: Service) -> Rows:
     own = json.loads(found[PRIMARY]["doc"]["S"]) if PRIMARY in found else None
     names = (*map(str, Witness), BACK)
     keys = [items.key(place(name), WORD) for name in names]
-    keys += [items.key(*SWITCH), *(items.key(partitions.ASK, what) for what in (REGION_OUT, REGION_BACK))]
+    keys += [
+        items.key(*SWITCH),
+        items.key(*HOLD),
+        *(items.key(partitions.ASK, what) for what in (REGION_OUT, REGION_BACK)),
+    ]
     others = read_many(lambda operation, **asked: getattr(client, operation)(**asked), table, keys)
     by_place: dict[tuple[str, str], Json] = {(row["pk"]["S"], row["sk"]["S"]): row for row in others}
     said = {name: by_place.get((place(name), WORD)) or found.get(f"{_OLD_WITNESS}{name}") for name in names}
@@ -120,13 +127,14 @@ def read(client: Any, service: Service) -> Rows:
         if pk == partitions.ASK
     )
     out = SWITCH in by_place or _OLD_SWITCH in found
+    held = HOLD in by_place
     moved = _moved(json.loads(found[MOVED]["doc"]["S"])) if MOVED in found else None
     share = int(found[SHARE]["share"]["N"]) if SHARE in found else None
     if own is None:
-        return Rows(words=words, out=out, asks=asks, moved=moved, share=share)
+        return Rows(words=words, out=out, asks=asks, moved=moved, share=share, held=held)
     heard = {str(name): int(number) for name, number in own["heard"].items()}
     known, canary = Evidence.from_json(own["evidence"]), int(own.get("canary", 0))
-    return Rows(known, heard, words, canary, out, asks, moved, share)
+    return Rows(known, heard, words, canary, out, asks, moved, share, held)
 
 
 def _moved(data: Mapping[str, Any]) -> Moved:

@@ -18,13 +18,14 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from remediators import evidence, flow, partitions, region_round
+from remediators.actions import _switch
 from remediators.evidence import Moved, Rows, Word
 from remediators.eyes import Eyes, HttpEyes, Look
 from remediators.handler import invocation
 from remediators.watch import Watch
 from sereno import recovery, serving
 from sereno.errors import LedgerUnavailable
-from sereno.model import Json
+from sereno.model import Json, Target
 from sereno.ports import Permission
 from sereno.recovery import PROBE_EVERY_S, Evidence, Sighting, View, Witness
 from sereno.service import REGION_OUT, Recovery
@@ -34,7 +35,8 @@ CANARY, CANARY_BACK = "sereno-canary", "sereno-canary-back"
 # In a minute: the last try begins at 55 s, and the next minute's invocation finds this one ended.
 TRIES = 12
 RUNS_S = PROBE_EVERY_S * TRIES - 2.0
-PRIMARY_SEEN, STANDBY_SEEN, CUSTOMERS, SWITCH_SEEN = "primary", "standby", "customers", "switch"
+PRIMARY_SEEN, STANDBY_SEEN, CUSTOMERS = "primary", "standby", "customers"
+SWITCH_SEEN, HOLD_SEEN = "switch", "hold"
 
 _CANARY_TABLE = "arn:{partition}:dynamodb:{region}:{account}:table/{canary}"
 
@@ -178,6 +180,7 @@ def _in_standby(watch: Watch, wanted: Recovery, eyes: Eyes) -> Evidence:
     if wanted.bucket:
         # As Route 53 sees it: a switch that it cannot read sends nobody anywhere.
         places[SWITCH_SEEN] = (wanted.bucket_url, (f"/{watch.service.name}/primary-out",))
+        places[HOLD_SEEN] = (wanted.bucket_url, (f"/{watch.service.name}/hold",))
     looks = eyes.look_all(places)
     client = watch.aws.client("dynamodb")
     seen = _Seen(looks, evidence.read(client, watch.service))
@@ -201,6 +204,8 @@ def _in_standby(watch: Watch, wanted: Recovery, eyes: Eyes) -> Evidence:
         watch.telemetry.count("ReplicationDelayBack", behind)
     if wanted.strategy == "metric-switch":
         watch.telemetry.count("PrimaryOut", 1 if seen.rows.out else 0)
+        watch.telemetry.count("PrimaryHeld", 1 if seen.rows.held else 0)
+    _keep_hold(watch, wanted, found, seen)
     for asked in seen.rows.asks:
         region_round.answer(watch, asked)
     answer(watch, found)
@@ -224,7 +229,10 @@ def _fold(watch: Watch, wanted: Recovery, seen: _Seen, canary: int) -> tuple[Evi
             primary[name] = Sighting(now, word.ok, word.detail)
     found = recovery.noted(before, now, primary=primary, standby=Sighting(now, own.ok, own.detail))
     customers = seen.looks[CUSTOMERS]
-    found = serving.sent(found, wanted, _route(seen, wanted))
+    route = _route(seen, wanted)
+    if route.out:
+        route = replace(route, gives_back=serving.gives_back(found, now, held=_held(seen, wanted)))
+    found = serving.sent(found, wanted, route)
     found = serving.reached(found, wanted, named=customers.region, answers=customers.ok)
     # While the primary is out, or its prober, nothing new is written there, and the delay stays what it was.
     if canary and (canary != seen.rows.canary or beats or _cut_off(found, now)):
@@ -239,6 +247,32 @@ def _route(seen: _Seen, wanted: Recovery) -> serving.Route:
     if not wanted.bucket:
         return serving.Route(False, seen.rows.share)
     return serving.Route(seen.looks[SWITCH_SEEN].has(serving.OUT_WORD), seen.rows.share)
+
+
+def _held(seen: _Seen, wanted: Recovery) -> bool | None:
+    """Whether the hold is set, as Route 53 sees it. None where it could not be read."""
+    return seen.looks[HOLD_SEEN].has(serving.HOLD_WORD) if wanted.bucket else seen.rows.held
+
+
+def _keep_hold(watch: Watch, wanted: Recovery, known: Evidence, seen: _Seen) -> None:
+    """Sets and releases the hold, as the witnesses see the primary. What fails is tried again with the next probe."""
+    if wanted.strategy == "weighted":
+        return
+    service = watch.service
+    change = serving.hold(known, known.at, out=_route(seen, wanted).out, held=_held(seen, wanted))
+    if change is None:
+        return
+    put, away = _switch.hold_calls(service)
+    call = put if change else away
+    try:
+        writers = [
+            Target("writer", service.functions[key].name, wanted.primary, service.account) for key in wanted.fence
+        ]
+        if not change and writers and watch.ledger.held(target.key for target in writers):
+            return  # what is fenced answers nobody yet
+        getattr(watch.aws.client(call.service), call.operation)(**call.params)
+    except (ClientError, BotoCoreError, LedgerUnavailable) as error:
+        watch.telemetry.log("warning", "the hold could not be changed", error=f"{type(error).__name__}: {error}")
 
 
 def _cut_off(known: Evidence, now: datetime) -> bool:

@@ -11,18 +11,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import takewhile
 
-from sereno.recovery import ACTIVE, Evidence, View, opinion, opinions
+from sereno.recovery import ACTIVE, Evidence, View, healthy_again, opinion, opinions
 from sereno.service import Recovery
 
-# From the moment the switch is seen set until customers have followed it (seconds). health-switch: two checks of
+# From the moment the switch is seen set until customers have followed it (seconds). health-switch: four checks of
 # 10 s, a few seconds to the name servers, the records' TTL of 20 s, and a margin. metric-switch: a metric is
 # published once a minute and evaluated minutes later. weighted: a change of records is live "generally within 60
 # seconds" (https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html), then the TTL.
-SETTLES_S: Mapping[str, int] = {"health-switch": 60, "metric-switch": 240, "weighted": 90}
+SETTLES_S: Mapping[str, int] = {"health-switch": 75, "metric-switch": 240, "weighted": 90}
 # The primary does not hear the standby for so long: it serves customers itself until told otherwise.
 SILENT_S = 120.0
 # What an object of the switch's bucket says. Route 53 searches for the text in the first 5,120 bytes.
 OUT_WORD = "sereno: primary out"
+HOLD_WORD = "sereno: hold"
+# The primary must have been seen to serve for so long before a dead standby may give traffic back to it.
+RELEASE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,19 @@ def gives_back(known: Evidence, now: datetime, *, held: bool | None) -> bool:
         return False
     trying = [one.view for name, one in opinions(known, now).items() if name in ACTIVE]
     return View.DOWN not in trying
+
+
+def hold(known: Evidence, now: datetime, *, out: bool | None, held: bool | None) -> bool | None:
+    """What is to become of the hold, which keeps customers in the standby when Route 53 loses it for a moment.
+
+    True sets it: the switch is set, and a witness sees the primary fail. False releases it: every probe location has
+    seen all paths of the primary served for a minute (its fences must be released too). None: it stays as it is."""
+    if held is None:
+        return None
+    if held:
+        return False if healthy_again(known, now, RELEASE_S).ok else None
+    failing = any(one.view is View.DOWN for name, one in opinions(known, now).items() if name in ACTIVE)
+    return True if out and failing else None
 
 
 def sent(known: Evidence, wanted: Recovery, route: Route) -> Evidence:

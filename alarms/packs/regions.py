@@ -40,7 +40,7 @@ def _of_standby(service: Service, recovery: Recovery) -> list[AnySpec]:
     if recovery.canary:
         found += [behind(service, "rpo-near", "ticket", NEAR), behind(service, "rpo", "page", 1)]
     if recovery.strategy == "metric-switch":
-        found.append(switched(service))
+        found += [switched(service), not_held(service)]
     return found
 
 
@@ -207,6 +207,27 @@ def switched(service: Service) -> AlarmSpec:
         evaluation_periods=1,
         datapoints_to_alarm=1,
         treat_missing_data="ignore",
+    )
+
+
+def not_held(service: Service) -> AlarmSpec:
+    """What the health check of a metric switch's hold reads: OK while the hold is set. Its silence is no hold."""
+    return _alarm(
+        service,
+        "switch",
+        "not-held",
+        "info",
+        "Nothing holds customers in the standby: were it lost, Route 53 would send them back to the first region. "
+        "That is the usual state, so this alarm is in ALARM nearly always; it is OK between a failover and the "
+        "moment at which the first region is well again. A health check of Route 53 reads its metric.",
+        metric_name="PrimaryHeld",
+        dimensions=dimensions({"service": service.name}),
+        statistic="Maximum",
+        comparison_operator="LessThanThreshold",
+        threshold=1.0,
+        evaluation_periods=1,
+        datapoints_to_alarm=1,
+        treat_missing_data="missing",
     )
 
 

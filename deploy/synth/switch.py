@@ -14,12 +14,17 @@ from deploy.synth import names, store
 from sereno.model import Json
 from sereno.partition import partition
 from sereno.service import Recovery, Service
-from sereno.serving import OUT_WORD
+from sereno.serving import HOLD_WORD, OUT_WORD
 
 # Route 53's checkers ask for the object like anybody else.
 OPEN: Json = {"Open": "https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/health-checks-creating-values.html"}
 # Ten seconds is the shortest. An outage must last three looks, the switch two: nobody writes it by mistake.
-INTERVAL_S, LOOKS, SWITCH_LOOKS = 10, 3, 2
+INTERVAL_S, LOOKS = 10, 3
+# Four looks of each checker lie 30 s apart: a standby whose bucket cannot be reached for so long loses no switch.
+SWITCH_LOOKS = 4
+# What decides whether a lost standby gives traffic back: slower, for it must outlast a flap of 30 s, and each probe
+# is a customer's request. Both looks and the records' TTL fit in two minutes.
+SLOW_INTERVAL_S, SLOW_LOOKS = 30, 2
 TTL_S = 20
 FULL = 100
 ALARM = "primary-out"
@@ -89,7 +94,7 @@ def _bucket(service: Service, recovery: Recovery) -> Json:
                             "Effect": "Allow",
                             "Principal": "*",
                             "Action": "s3:GetObject",
-                            "Resource": f"{arn}/{key(service)}",
+                            "Resource": [f"{arn}/{key(service)}", f"{arn}/{service.name}/hold"],
                         },
                         {
                             "Sid": "OnlyOverTls",
@@ -115,6 +120,9 @@ def _checks(service: Service, recovery: Recovery) -> Json:
     if recovery.strategy == METRIC_SWITCH:
         # The check names its alarm as text, so CloudFormation cannot see that the alarm must exist first.
         switch["DependsOn"] = [names.logical("Alarm", _alarm_name(service))]
+    hold = _check(service, "hold", _hold(service, recovery))
+    if recovery.strategy == METRIC_SWITCH:
+        hold["DependsOn"] = [names.logical("Alarm", _hold_alarm(service))]
     both = [{"Fn::GetAtt": [one, "HealthCheckId"]} for one in ("PrimaryCheck", "SwitchCheck")]
     return {
         "PrimaryCheck": _check(service, "primary", _answers(recovery)),
@@ -122,7 +130,61 @@ def _checks(service: Service, recovery: Recovery) -> Json:
         "TrafficCheck": _check(
             service, "traffic", {"Type": "CALCULATED", "ChildHealthChecks": both, "HealthThreshold": len(both)}
         ),
+        # The secondary's. Is it unhealthy, Route 53 answers the primary, whatever the primary's own check says. A new
+        # check that starts unhealthy therefore moves nobody.
+        "StandbyCheck": _check(service, "standby", _slowly(recovery, recovery.standby)),
+        "PrimaryOutCheck": _check(service, "primary-out", {**_slowly(recovery, recovery.primary), "Inverted": True}),
+        "HoldCheck": hold,
+        "StandbyTrafficCheck": _check(
+            service,
+            "standby-traffic",
+            {
+                "Type": "CALCULATED",
+                "ChildHealthChecks": [
+                    {"Fn::GetAtt": [one, "HealthCheckId"]} for one in ("StandbyCheck", "PrimaryOutCheck", "HoldCheck")
+                ],
+                "HealthThreshold": 1,
+            },
+        ),
     }
+
+
+def _slowly(recovery: Recovery, region: str) -> Json:
+    return {
+        "Type": "HTTPS",
+        "FullyQualifiedDomainName": _host(recovery, region),
+        "Port": 443,
+        "ResourcePath": recovery.paths[0],
+        "EnableSNI": True,
+        "RequestInterval": SLOW_INTERVAL_S,
+        "FailureThreshold": SLOW_LOOKS,
+    }
+
+
+def _hold(service: Service, recovery: Recovery) -> Json:
+    """Healthy while the hold can be read: what cannot be read is not held."""
+    if recovery.strategy == METRIC_SWITCH:
+        return {
+            "Type": "CLOUDWATCH_METRIC",
+            "AlarmIdentifier": {"Name": _hold_alarm(service), "Region": recovery.standby},
+            "InsufficientDataHealthStatus": "Unhealthy",
+        }
+    return {
+        "Type": "HTTPS_STR_MATCH",
+        "FullyQualifiedDomainName": urlsplit(recovery.bucket_url).netloc,
+        "Port": 443,
+        "ResourcePath": f"/{service.name}/hold",
+        "SearchString": HOLD_WORD,
+        "EnableSNI": True,
+        "RequestInterval": SLOW_INTERVAL_S,
+        "FailureThreshold": SLOW_LOOKS,
+    }
+
+
+def _hold_alarm(service: Service) -> str:
+    from alarms.packs import regions  # only where there is a second region
+
+    return regions.not_held(service).name
 
 
 def _answers(recovery: Recovery) -> Json:
@@ -191,11 +253,18 @@ def _records(recovery: Recovery) -> Json:
         "Failover": "PRIMARY",
         "HealthCheckId": {"Fn::GetAtt": ["TrafficCheck", "HealthCheckId"]},
     }
-    second = {"SetIdentifier": recovery.standby, "Failover": "SECONDARY"}
-    return found | {
-        "CustomersPrimary": _record(recovery, recovery.name, recovery.shares, first),
-        "CustomersStandby": _record(recovery, recovery.name, _host(recovery, recovery.standby), second),
+    second = {
+        "SetIdentifier": recovery.standby,
+        "Failover": "SECONDARY",
+        "HealthCheckId": {"Fn::GetAtt": ["StandbyTrafficCheck", "HealthCheckId"]},
     }
+    primary = _record(recovery, recovery.name, recovery.shares, first)
+    standby = _record(recovery, recovery.name, _host(recovery, recovery.standby), second)
+    # A new inverted check may start unhealthy. CloudFormation waits until a record is live everywhere, so by the time
+    # that there is a standby to be sent to, the checkers have looked.
+    primary["DependsOn"] = ["SharePrimary", "ShareStandby"]
+    standby["DependsOn"] = ["CustomersPrimary"]
+    return found | {"CustomersPrimary": primary, "CustomersStandby": standby}
 
 
 def _record(recovery: Recovery, name: str, value: str, more: Json) -> Json:

@@ -357,7 +357,14 @@ class Account:
         """What Sereno has changed takes effect in the world."""
         now = self.rules.now()
         if service == "s3" and operation in ("put_object", "delete_object"):
-            self.world.switch(now, there=operation == "put_object")
+            change = self.world.hold if params["Key"].endswith("/hold") else self.world.switch
+            change(now, there=operation == "put_object")
+        if service == "dynamodb" and operation in ("put_item", "delete_item"):
+            row = params.get("Item") or params["Key"]
+            place = (row["pk"]["S"], row["sk"]["S"]) if "sk" in row else None
+            if place in (evidence.SWITCH, evidence.HOLD):
+                change = self.world.hold if place == evidence.HOLD else self.world.switch
+                change(now, there=operation == "put_item")
         if service == "route53" and operation == "change_resource_record_sets":
             weights = {
                 one["ResourceRecordSet"]["SetIdentifier"]: one["ResourceRecordSet"]["Weight"]

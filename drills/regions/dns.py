@@ -42,12 +42,54 @@ Look = Callable[[str, float], tuple[bool, float]]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A health check of an endpoint. An `inverted` one is healthy when what it looks for is not there."""
+    """A health check of an endpoint. An `inverted` one is healthy when what it looks for is not there. `found` is
+    what its checkers have found when it begins (None: what makes it healthy)."""
 
     name: str
     interval_s: float = 10.0
     threshold: int = 3
     inverted: bool = False
+    found: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricCheck:
+    """A health check of an alarm's metric. `read` says what a whole minute's points were at most (None: no point).
+
+    Healthy while it is below 1, or at least 1 where `healthy_above`. `silent` is the status without points: healthy,
+    unhealthy, or None for the last one."""
+
+    name: str
+    read: Callable[[int], float | None]
+    healthy_above: bool = False
+    silent: bool | None = None
+
+
+# From the end of a minute until its points have decided, and so many whole minutes without a point are too few data.
+# Neither is published: assumed, so that a switch takes up to four minutes as docs/regions.md says.
+METRIC_S, SILENT_MINUTES = (10.0, 40.0), 2
+
+
+class MetricChecked:
+    """Such a check at work: it reads the stream of the metric, minute by minute, and not the alarm's state.
+    https://docs.aws.amazon.com/Route53/latest/APIReference/API_AlarmIdentifier.html
+    """
+
+    def __init__(self, check: MetricCheck, rng: np.random.Generator) -> None:
+        self.check = check
+        self.healthy = not check.healthy_above
+        self._after, self._minute, self._silent = float(rng.uniform(*METRIC_S)), 0, 0
+
+    def advance(self, now: float) -> None:
+        """Judges each minute that is known by now."""
+        while (self._minute + 1) * 60 + self._after <= now:
+            found = self.check.read(self._minute)
+            self._minute += 1
+            self._silent = 0 if found is not None else self._silent + 1
+            if found is not None:
+                self.healthy = (found >= 1) is self.check.healthy_above
+            elif self._silent >= SILENT_MINUTES and self.check.silent is not None:
+                self.healthy = self.check.silent
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +128,8 @@ class Checked:
         places = [PLACES[one % len(PLACES)] for one in rng.permutation(CHECKERS).tolist()]
         # What is looked for is not there at first when the check is inverted.
         self._checkers = [
-            _Checker(place, phase, not check.inverted) for place, phase in zip(places, phases, strict=True)
+            _Checker(place, phase, not check.inverted if check.found is None else check.found)
+            for place, phase in zip(places, phases, strict=True)
         ]
 
     @property
@@ -114,12 +157,17 @@ class Health:
     """Every check, and the statuses as the name servers know them."""
 
     def __init__(
-        self, checks: Sequence[tuple[Check, Look]], calculated: Sequence[Calculated], rng: np.random.Generator
+        self,
+        checks: Sequence[tuple[Check, Look]],
+        calculated: Sequence[Calculated],
+        rng: np.random.Generator,
+        metrics: Sequence[MetricCheck] = (),
     ) -> None:
-        self._checked = [Checked(check, look, rng) for check, look in checks]
+        self._checked: list[Checked | MetricChecked] = [Checked(check, look, rng) for check, look in checks]
+        self._checked += [MetricChecked(one, rng) for one in metrics]
         self._calculated = tuple(calculated)
         self._rng = rng
-        self.known: dict[str, bool] = dict.fromkeys(self._raw(), True)
+        self.known: dict[str, bool] = self._raw()
         self._coming: list[tuple[float, str, bool]] = []
         # Every change as the name servers learn of it: when, which, whether healthy.
         self.changes: list[tuple[float, str, bool]] = []

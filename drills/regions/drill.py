@@ -13,7 +13,7 @@ from drills.regions.engine import Engine, Run
 from drills.regions.ground import prepared
 from drills.regions.replication import Lost
 from drills.regions.scenario import RegionScenario
-from drills.regions.world import PLAIN, SWITCH, World
+from drills.regions.world import HOLD, PLAIN, STANDBY_OK, SWITCH, World
 from sereno.model import Json
 
 # The world without Sereno is this part of a drill's progress, as in `drills.drill`.
@@ -22,11 +22,12 @@ STEP_S = 10
 _TROUBLES = {
     "dark": "dark",
     "gray": "gray",
+    "down": "down",
     "zone-loss": "without a zone",
     "unseen": "unseen",
     "control-plane": "without its control plane",
 }
-_CHECKS = {PLAIN: "the primary", SWITCH: "the switch"}
+_CHECKS = {PLAIN: "the primary", SWITCH: "the switch", STANDBY_OK: "the standby", HOLD: "the hold"}
 # So many lost writes are listed one by one.
 LISTED = 1000
 
@@ -41,7 +42,7 @@ def run(
 ) -> Json:
     """Runs the scenario and answers the result. `config` is another `sereno.yaml` than the scenario's own; `tick`
     hears of the progress from 0 to 1. Raises InvalidInput."""
-    service = prepared(scenario.service, config)
+    service = scenario.laid_out(prepared(scenario.service, config))
     duration = float(scenario.duration_s)
     alone = scenario.world(seed, service, switched=False)
     for minute in range(60, scenario.duration_s + 1, 60):

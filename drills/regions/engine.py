@@ -22,7 +22,7 @@ from drills.function_model import stream
 from drills.regions.account import Account, Rules, opened
 from drills.regions.eyes import WorldEyes
 from drills.regions.scenario import RegionScenario
-from drills.regions.world import World
+from drills.regions.world import HOLD, SWITCH, World
 from remediators import evidence, prober
 from remediators import round as rounds
 from remediators.ledger import Ledger
@@ -37,6 +37,7 @@ from sereno.service import REGION_BACK, Service
 from sereno.testing import CollectedTelemetry
 
 MINUTE = 60.0
+_METRICS = {"PrimaryOut": SWITCH, "PrimaryHeld": HOLD}
 
 
 @dataclass
@@ -110,7 +111,7 @@ class _Stage:
         self._watches = {one: self._watch(one) for one in homes}
         names = engine.scenario.health_names_region
         self._eyes = {one: WorldEyes(one, wanted, self._world, rng, names=names) for one in self._watches}
-        self._published = 0
+        self._published = self._counted = 0
 
     def _watch(self, region: str) -> Watch:
         service = self._account.service
@@ -182,9 +183,20 @@ class _Stage:
         found = prober.try_once(self._watches[region], eyes)
         if found is None:
             return
+        self._publish(region)
         self._keep_serving(region, serving.active(found, self._account.recovery))
         if region == self._account.recovery.standby:
             self._keep_confirmed(found)
+
+    def _publish(self, region: str) -> None:
+        """What the standby has counted of the switch and the hold is what Route 53's metric checks read."""
+        if region != self._account.recovery.standby:
+            return
+        counts = self._said[region].counts
+        for name, value, _ in counts[self._counted :]:
+            if name in _METRICS:
+                self._world.published(self.now, _METRICS[name], value)
+        self._counted = len(counts)
 
     def _keep_serving(self, region: str, serves: str) -> None:
         earlier = [one for _, where, one in self._run.serving if where == region]

@@ -12,7 +12,7 @@ from drills.regions.resolvers import TTL_S
 from drills.regions.world import World
 from remediators.eyes import TIMEOUT_S, Look
 from sereno.service import Recovery
-from sereno.serving import OUT_WORD
+from sereno.serving import HOLD_WORD, OUT_WORD
 
 # What an answer takes from another region and a look at one path, in milliseconds.
 ANSWER_MS = (40.0, 220.0)
@@ -33,8 +33,8 @@ class WorldEyes:
 
     def look(self, url: str, paths: Sequence[str]) -> Look:
         """All paths of one address, until one fails."""
-        if url == self.wanted.bucket_url:
-            return self._object()
+        if self.wanted.bucket and url == self.wanted.bucket_url:
+            return self._object(held=paths[0].endswith("/hold"))
         region = self._leads_to(url)
         regions: Regions = self.world.regions
         condition = regions.at(region, self.at)
@@ -44,18 +44,21 @@ class WorldEyes:
             lost = condition.first_fails and self.rng.random() < condition.first_fails
             if lost or not regions.reachable(region, self.home, self.at):
                 return Look(False, f"{path}: no answer in {TIMEOUT_S:g} s", name if number else "", took)
+            if condition.down:
+                return Look(False, f"{path}: 503", "", took)
             took[path] = float(self.rng.uniform(*ANSWER_MS)) * condition.slower
             # A gray region's health check is fine: it is the other paths that fail.
             if number and condition.fails and self.rng.random() < condition.fails:
                 return Look(False, f"{path}: 503", name, took)
         return Look(True, "", name, took)
 
-    def _object(self) -> Look:
-        """The public object of the switch: not there and not public are one answer."""
+    def _object(self, *, held: bool) -> Look:
+        """A public object of the switch's bucket: not there and not public are one answer."""
         if not self.world.regions.reachable(self.wanted.standby, self.home, self.at):
             return Look(False, f"no answer in {TIMEOUT_S:g} s")
-        there = self.world.object_there(self.at)
-        return Look(True, status=200 if there else 403, text=OUT_WORD if there else "")
+        there = self.world.held(self.at) if held else self.world.object_there(self.at)
+        text = HOLD_WORD if held else OUT_WORD
+        return Look(True, status=200 if there else 403, text=text if there else "")
 
     def look_all(self, wanted: Mapping[str, tuple[str, Sequence[str]]]) -> dict[str, Look]:
         """Several addresses at once."""

@@ -17,6 +17,7 @@ LEAST = 0.3
 _WORDS = {
     "dark": "dark",
     "gray": "gray",
+    "down": "down",
     "zone-loss": "a zone is gone",
     "unseen": "unseen",
     "control-plane": "no control plane",

@@ -146,6 +146,42 @@ def _knows_who_serves(case: Case, target: object) -> Finding:
     return Finding(took, took is not None and took <= float(str(target)) and not wrong, detail)
 
 
+def _given_back_within(case: Case, target: object) -> Finding:
+    """Of each loss of the standby that lasts longer than that, with a primary that is well: the slowest."""
+    world, took = case.world, []
+    primary, standby = world.place.serving
+    for lost in world.regions.troubles:
+        lasts = lost.end - lost.start
+        if lost.region != standby or lost.kind not in ("dark", "down") or lasts <= float(str(target)):
+            continue
+        if not world.regions.at(primary, lost.start).well:
+            continue
+        at = [one.at_s for one in world.moves if one.at_s >= lost.start and one.chances.get(primary, 0.0) == 1.0]
+        took.append(at[0] - lost.start if at and at[0] < lost.end else lasts)
+    slowest = max(took, default=None)
+    told = f"of {len(took)} losses of the standby: {', '.join(f'{seconds:.0f} s' for seconds in took)}"
+    return Finding(slowest, slowest is not None and slowest <= float(str(target)), told)
+
+
+def _flaps_move_nobody(case: Case, _: object) -> Finding:
+    """From the first answer with the standby on."""
+    world = case.world
+    primary, standby = world.place.serving
+    away = next((one.at_s for one in world.moves if one.chances.get(standby) == 1.0), None)
+    flaps = [one for one in world.regions.troubles if one.region == standby and one.kind in ("dark", "down")]
+    if away is None or not flaps:
+        return Finding(None, False, "customers were never in the standby, or it was never lost")
+    sent = [
+        one.at_s
+        for one in world.moves
+        if one.at_s > away and one.chances.get(primary, 0.0) > 0 and world.regions.at(primary, one.at_s).ill
+    ]
+    detail = (
+        f"sent to a primary that is not well {sent[0]:.0f} s in" if sent else f"{len(flaps)} losses of the standby"
+    )
+    return Finding(len(sent), not sent, detail, 0)
+
+
 def _minimum_stay(case: Case, _: object) -> Finding:
     if case.run is None or case.run.service.recovery is None or not case.world.switchings:
         return Finding(None, False, "the switch was never set")
@@ -178,6 +214,8 @@ JUDGES: Mapping[str, Callable[[Case, object], Finding]] = {
     "recovery-time-measured": _recovery_time_measured,
     "knows-who-serves": _knows_who_serves,
     "minimum-stay": _minimum_stay,
+    "given-back-within": _given_back_within,
+    "flaps-move-nobody": _flaps_move_nobody,
 }
 # What can be told of a world without Sereno: the others speak of a watch that it does not have.
 OF_THE_WORLD = ("served-within", "availability", "lost-writes-within", "moved-once", "never-moved")

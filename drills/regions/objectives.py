@@ -19,6 +19,8 @@ OBJECTIVES: Mapping[str, str] = {
     "recovery-time-measured": "",  # the recovery time is published once for the outage, and is no less than it was
     "knows-who-serves": "duration",  # from the switch until the standby acts as who serves, and back again
     "minimum-stay": "",  # nobody is sent back before the configured minimum stay is over
+    "given-back-within": "duration",  # from the loss of the serving standby until DNS answers with the well primary
+    "flaps-move-nobody": "",  # once the switch is set, nobody is sent to a primary that is out or half out
     "no-false-moves": "",  # in a year of noise nothing moves without an outage
     "none-missed": "",  # in a year of noise no outage goes without a move
 }

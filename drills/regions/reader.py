@@ -34,8 +34,10 @@ _KEYS = (
     "jitter",
     "global_control_plane",
     "health_names_region",
+    "strategy",
     "objectives",
 )
+_STRATEGIES = ("health-switch", "metric-switch")
 _ROLES = ("primary", "standby", "witness")
 _SHARED = ("gray", "zone-loss")
 _DOES = ("fail-back",)
@@ -81,8 +83,13 @@ def _scenario(reading: Reading, stem: str) -> Json:
         "jitter": take(raw, "jitter", values.duration, "", 0.0, needed=False),
         "global_control_plane": take(raw, "global_control_plane", values.flag, "", True, needed=False),
         "health_names_region": take(raw, "health_names_region", values.flag, "", True, needed=False),
+        "strategy": raw.get("strategy", ""),
         "objectives": _objectives(reading),
     }
+    if checked["strategy"] not in ("", *_STRATEGIES):
+        reading.say(
+            "strategy", checked["strategy"], f"is none of {', '.join(_STRATEGIES)} (write one, or leave it out)"
+        )
     if checked["name"] and checked["name"] != stem:
         reading.say("name", checked["name"], f"differs from the file's name (write {stem}, or rename the file)")
     return checked

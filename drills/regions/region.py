@@ -14,6 +14,7 @@ from dataclasses import dataclass
 KINDS = {
     "dark": "nothing in it answers, and nothing in it runs",
     "gray": "its health check is fine, and a part of the customers' calls fails however often they are tried",
+    "down": "its service answers every call with an error, its health check too; all else in it is well",
     "control-plane": "its APIs that change things fail; what serves goes on",
     "unseen": "it cannot be reached from a place, and is well",
     "zone-loss": "a zone is gone: for a moment that part of the calls fails, and is served when tried again",
@@ -41,7 +42,7 @@ class Trouble:
     @property
     def out(self) -> bool:
         """Whether customers of the region are not served: an outage, if it lasts."""
-        return self.kind in ("dark", "gray")
+        return self.kind in ("dark", "gray", "down")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Condition:
     the part whose first try fails, `slower` the factor on what they wait."""
 
     dark: bool = False
+    down: bool = False
     fails: float = 0.0
     first_fails: float = 0.0
     slower: float = 1.0
@@ -59,6 +61,11 @@ class Condition:
     @property
     def well(self) -> bool:
         return self == Condition()
+
+    @property
+    def ill(self) -> bool:
+        """Whether it fails its customers, all of them or a part."""
+        return self.dark or self.down or self.fails > 0
 
 
 WELL = Condition()
@@ -106,7 +113,10 @@ def _condition(troubles: Sequence[Trouble], moment: float) -> Condition:
     fresh = [one.share for one in lost if moment < one.start + LEFT_ALONE_S]
     return Condition(
         dark=any(one.kind == "dark" for one in now),
-        fails=max((one.share for one in now if one.kind == "gray"), default=0.0),
+        down=any(one.kind == "down" for one in now),
+        fails=max(
+            (1.0 if one.kind == "down" else one.share for one in now if one.kind in ("gray", "down")), default=0.0
+        ),
         first_fails=max(fresh, default=0.0),
         slower=SLOWER if lost else 1.0,
         control_plane=not any(one.kind in ("control-plane", "dark") for one in now),

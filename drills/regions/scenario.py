@@ -5,7 +5,7 @@ A scenario is a file `drills/regions/scenarios/<name>.yaml`; `drills.regions.rea
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -46,7 +46,8 @@ class Wish:
 class RegionScenario:
     """One rehearsal. Times are seconds since `start`; `peak` is requests a second at the busiest hour. The regions of
     `troubles` are roles: primary, standby, witness. With `global_away` the control planes of Route 53 and IAM fail
-    throughout. Without `health_names_region` no health answer says which region gave it."""
+    throughout. Without `health_names_region` no health answer says which region gave it. `strategy` is another one
+    than the service's (empty: the service's)."""
 
     name: str
     title: str
@@ -62,6 +63,7 @@ class RegionScenario:
     jitter_s: float = 0.0
     global_control_plane: bool = True
     health_names_region: bool = True
+    strategy: str = ""
     objectives: tuple[Objective, ...] = ()
 
     @property
@@ -134,7 +136,17 @@ class RegionScenario:
             for one in self.happening(seed)
         )
         hour = self.start.hour + self.start.minute / 60
-        return World(self.name, seed, place, troubles, self.peak, hour, self.habits, switched)
+        return World(
+            self.name, seed, place, troubles, self.peak, hour, self.habits, switched, self.strategy or wanted.strategy
+        )
+
+    def laid_out(self, service: Service) -> Service:
+        """The service as this scenario has traffic moved."""
+        wanted = service.recovery
+        if wanted is None or not self.strategy or self.strategy == wanted.strategy:
+            return service
+        bucket = wanted.bucket if self.strategy == "health-switch" else ""
+        return replace(service, recovery=replace(wanted, strategy=self.strategy, bucket=bucket))
 
 
 def _later(one: Trouble, by: float) -> Trouble:
@@ -168,6 +180,7 @@ def load(name_or_path: str | Path) -> RegionScenario:
         jitter_s=checked["jitter"],
         global_control_plane=checked["global_control_plane"],
         health_names_region=checked["health_names_region"],
+        strategy=checked["strategy"],
         objectives=tuple(Objective(*one) for one in checked["objectives"]),
     )
 

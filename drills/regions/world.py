@@ -21,6 +21,7 @@ from drills.regions.dns import (
     Check,
     Health,
     Look,
+    MetricCheck,
     Records,
     Zone,
     weighted,
@@ -30,6 +31,11 @@ from drills.regions.replication import Journal
 from drills.regions.resolvers import Habits, Resolvers
 
 PLAIN, SWITCH, BOTH = "plain", "switch", "both"
+# The secondary's: the standby answers, the primary does not, the hold is set; one of them is enough.
+STANDBY_OK, PRIMARY_OUT, HOLD, SECONDARY = "standby", "primary-out", "hold", "secondary"
+# As deploy.synth.switch has them: four looks at the switch, and two slow ones at all that the secondary depends on.
+SWITCH_LOOKS, SLOW_S, SLOW_LOOKS = 4, 30.0, 2
+METRIC_SWITCH = "metric-switch"
 NAME, SHARES = "name", "shares"
 
 
@@ -57,7 +63,7 @@ class Move:
 
 @dataclass
 class World:
-    """One world. `switched` has the switch beside the plain check."""
+    """One world. `switched` has the switch beside the plain check, and a check of the secondary record."""
 
     name: str
     seed: int
@@ -67,6 +73,7 @@ class World:
     start_hour: float
     habits: Habits = field(default_factory=Habits)
     switched: bool = True
+    strategy: str = "health-switch"
 
     def __post_init__(self) -> None:
         self.regions = Regions((self.place.primary, self.place.standby, self.place.witness), self.troubles)
@@ -74,8 +81,11 @@ class World:
         self.moves: list[Move] = []
         self.journal = Journal(self._stream("writes"))
         self._object: list[tuple[float, bool]] = []
+        self._hold: list[tuple[float, bool]] = []
+        # What the standby published of the switch and of the hold, by minute.
+        self._points: dict[str, dict[int, float]] = {SWITCH: {}, HOLD: {}}
         self._looks = self._stream("looks")
-        self.health = Health(*self._checks(), self._stream("checks"))
+        self.health = Health(*self._checks(), self._stream("checks"), self._metrics())
         self.zone = Zone(self._records(), self._stream("zone"))
         names = [one.name for one in CONTINENTS]
         self.resolvers = Resolvers(names, self.place.serving, self.habits, self._stream("resolvers"))
@@ -93,13 +103,38 @@ class World:
         plain = (Check(PLAIN, threshold=3), self._look_plain)
         if not self.switched:
             return [plain], [Calculated(BOTH, (PLAIN,), 1)]
-        switch = (Check(SWITCH, threshold=2, inverted=True), self._look_switch)
-        return [plain, switch], [Calculated(BOTH, (PLAIN, SWITCH), 2)]
+        checks = [
+            plain,
+            (Check(STANDBY_OK, SLOW_S, SLOW_LOOKS), self._look_standby),
+            (Check(PRIMARY_OUT, SLOW_S, SLOW_LOOKS, inverted=True, found=True), self._look_plain),
+        ]
+        if self.strategy != METRIC_SWITCH:
+            checks.append((Check(SWITCH, threshold=SWITCH_LOOKS, inverted=True), self._look_switch))
+            checks.append((Check(HOLD, SLOW_S, SLOW_LOOKS, found=False), self._look_hold))
+        secondary = Calculated(SECONDARY, (STANDBY_OK, PRIMARY_OUT, HOLD), 1)
+        return checks, [Calculated(BOTH, (PLAIN, SWITCH), 2), secondary]
+
+    def _metrics(self) -> list[MetricCheck]:
+        if not self.switched or self.strategy != METRIC_SWITCH:
+            return []
+        switch, held = self._points[SWITCH], self._points[HOLD]
+        return [
+            MetricCheck(SWITCH, switch.get),
+            MetricCheck(HOLD, held.get, healthy_above=True, silent=False),
+        ]
+
+    def published(self, at: float, name: str, value: float) -> None:
+        """The standby published a metric: SWITCH or HOLD. A minute counts by its highest point."""
+        points, minute = self._points[name], int(at // 60)
+        points[minute] = max(points.get(minute, 0.0), value)
 
     def _records(self) -> dict[str, Records]:
         primary, standby = self.place.serving
         return {
-            NAME: Records("failover", (Answer(SHARES, check=BOTH), Answer(standby))),
+            NAME: Records(
+                "failover",
+                (Answer(SHARES, check=BOTH), Answer(standby, check=SECONDARY if self.switched else "")),
+            ),
             SHARES: Records("weighted", (Answer(primary, 100), Answer(standby, 0))),
         }
 
@@ -107,9 +142,17 @@ class World:
 
     def _look_plain(self, _: str, at: float) -> tuple[bool, float]:
         """The primary's health, as its own health check tells it."""
-        condition = self.regions.at(self.place.primary, at)
+        return self._look_at(self.place.primary, at)
+
+    def _look_standby(self, _: str, at: float) -> tuple[bool, float]:
+        return self._look_at(self.place.standby, at)
+
+    def _look_at(self, region: str, at: float) -> tuple[bool, float]:
+        condition = self.regions.at(region, at)
         if condition.dark or CHECKERS in condition.unseen_from:
             return False, PATIENCE_S
+        if condition.down:
+            return False, PROMPT_S
         return not condition.first_fails or float(self._looks.random()) >= condition.first_fails, PROMPT_S
 
     def _look_switch(self, _: str, at: float) -> tuple[bool, float]:
@@ -117,6 +160,24 @@ class World:
         if not self.regions.reachable(self.place.standby, CHECKERS, at):
             return False, PATIENCE_S
         return self.object_there(at), PROMPT_S
+
+    def _look_hold(self, _: str, at: float) -> tuple[bool, float]:
+        if not self.regions.reachable(self.place.standby, CHECKERS, at):
+            return False, PATIENCE_S
+        return self.held(at), PROMPT_S
+
+    def held(self, at: float) -> bool:
+        """Whether the hold was set at a moment."""
+        return next((there for since, there in reversed(self._hold) if since <= at), False)
+
+    def hold(self, at: float, *, there: bool) -> None:
+        """The hold was set or released."""
+        self._hold.append((at, there))
+
+    @property
+    def holdings(self) -> list[tuple[float, bool]]:
+        """When the hold was set (True) and released (False)."""
+        return list(self._hold)
 
     def object_there(self, at: float) -> bool:
         """Whether the switch's object stood in the standby's bucket at a moment."""

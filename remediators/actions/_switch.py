@@ -16,10 +16,10 @@ from remediators import evidence, items, partitions
 from sereno.model import Call, Json, Step
 from sereno.ports import Aws, Context, Permission
 from sereno.service import Recovery, Service
-from sereno.serving import OUT_WORD
+from sereno.serving import HOLD_WORD, OUT_WORD
 
-SWITCH, SHARE = "switch", "primary's share"
-OUT = "out"
+SWITCH, SHARE, HOLD = "switch", "primary's share", "hold"
+OUT, HELD = "out", "held"
 FULL = 100
 
 # https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-conditions-route53.html
@@ -29,6 +29,8 @@ PERMISSIONS = (
     Permission("s3.list_objects_v2", "arn:{partition}:s3:::{bucket}"),
     Permission("s3.put_object", "arn:{partition}:s3:::{bucket}/{service}/primary-out"),
     Permission("s3.delete_object", "arn:{partition}:s3:::{bucket}/{service}/primary-out"),
+    Permission("s3.put_object", "arn:{partition}:s3:::{bucket}/{service}/hold"),
+    Permission("s3.delete_object", "arn:{partition}:s3:::{bucket}/{service}/hold"),
     Permission("dynamodb.query", partitions.LEDGER),
     *partitions.may_put(partitions.SWITCH),
     *partitions.may_delete(partitions.SWITCH),
@@ -85,6 +87,47 @@ def out_step(context: Context, why: str) -> Step:
     """Traffic goes to the standby, until it is taken back."""
     put, away = _calls(context)
     return Step(do=put, undo=away, why=why, setting=SWITCH, before=None, after=OUT)
+
+
+def hold_step(service: Service) -> Step:
+    """Written before the switch: a standby that is lost for a moment gives no traffic back."""
+    put, away = hold_calls(service)
+    return Step(
+        do=put,
+        undo=away,
+        why="a standby that is lost for a moment sends nobody to a primary that is not well",
+        setting=HOLD,
+        before=None,
+        after=HELD,
+    )
+
+
+def hold_calls(service: Service) -> tuple[Call, Call]:
+    """The calls that set and release the hold. Raises ValueError where the service has no recovery."""
+    recovery = service.recovery
+    if recovery is None:
+        raise ValueError(f"{service.name} has no recovery: in its sereno.yaml")
+    if not recovery.bucket:
+        where = {"TableName": evidence.table_of(service)}
+        row = items.item(*evidence.HOLD, held=1)
+        away = {**where, "Key": items.key(*evidence.HOLD)}
+        return Call("dynamodb", "put_item", {**where, "Item": row}), Call("dynamodb", "delete_item", away)
+    place = {"Bucket": recovery.bucket, "Key": f"{service.name}/hold"}
+    put = {**place, "Body": f"{HOLD_WORD}\n", "ContentType": "text/plain", "CacheControl": "no-store"}
+    return Call("s3", "put_object", put), Call("s3", "delete_object", place)
+
+
+def read_hold(aws: Aws, context: Context, switch: str | None) -> str | None:
+    """Whether the hold was set before the switch. While the switch is set the prober releases it and sets it anew, as
+    the witnesses see the primary: that is no drift."""
+    if switch == OUT:
+        return HELD
+    recovery = recovery_of(context)
+    if not recovery.bucket:
+        return HELD if evidence.of(aws, context.service).held else None
+    name = f"{context.service.name}/hold"
+    found = aws.client("s3", context.service.region).list_objects_v2(Bucket=recovery.bucket, Prefix=name, MaxKeys=1)
+    return HELD if any(one["Key"] == name for one in found.get("Contents", ())) else None
 
 
 def back_step(context: Context, why: str) -> Step:

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from remediators import evidence
 from remediators.actions import _switch
 from sereno import recovery
-from sereno.model import Json, Plan, Reason, Refusal, Verdict
+from sereno.model import Json, Plan, Reason, Refusal, Step, Verdict
 from sereno.ports import Aws, Context, Param, Permission, Remediator
 from sereno.recovery import Evidence
+from sereno.service import Recovery
 
 PARAMS: Mapping[str, Param] = {}
 PERMISSIONS: tuple[Permission, ...] = _switch.PERMISSIONS
@@ -33,7 +34,8 @@ def _evidence(aws: Aws, context: Context) -> Json | None:
 
 
 def plan(observation: Json, context: Context) -> Plan | Refusal:
-    """One step, when two vantages say that the primary is out, or a person does, and the standby can serve."""
+    """The hold and the switch, when two vantages say that the primary is out, or a person does, and the standby can
+    serve."""
     wanted = _switch.recovery_of(context)
     person = context.signal is not None and context.signal.source == "manual"
     known = Evidence.from_json(observation["evidence"]) if observation["evidence"] else None
@@ -54,12 +56,18 @@ def plan(observation: Json, context: Context) -> Plan | Refusal:
         return Refusal(refused, tuple(gates))
     said = "; ".join(verdict.detail for name, verdict in gates if name in ("out", "standby"))
     return Plan(
-        (_switch.out_step(context, f"customers are served from {wanted.standby}"),),
+        _steps(context, wanted),
         f"{wanted.primary} is out: {said}",
         risk="writes that were not replicated yet stay behind until the region is back",
         gates=tuple(gates),
         high_risk=True,
     )
+
+
+def _steps(context: Context, wanted: Recovery) -> tuple[Step, ...]:
+    """The hold comes first: from the switch on, nothing but the standby's own loss may give traffic back."""
+    move = _switch.out_step(context, f"customers are served from {wanted.standby}")
+    return (move,) if wanted.strategy == "weighted" else (_switch.hold_step(context.service), move)
 
 
 def _place(context: Context) -> Verdict:
@@ -70,7 +78,10 @@ def _place(context: Context) -> Verdict:
 
 def read(aws: Aws, context: Context) -> Json:
     """Where traffic is sent."""
-    return {_switch.SWITCH: _switch.read(aws, context)}
+    switch = _switch.read(aws, context)
+    if _switch.recovery_of(context).strategy == "weighted":
+        return {_switch.SWITCH: switch}
+    return {_switch.SWITCH: switch, _switch.HOLD: _switch.read_hold(aws, context, switch)}
 
 
 def symptom(aws: Aws, context: Context) -> Json:

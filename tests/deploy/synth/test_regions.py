@@ -165,7 +165,7 @@ def test_only_the_switch_may_be_read_by_everybody():
     template = WATCHES[STANDBY][1]
     allow, deny = properties(template, "SwitchBucketPolicy")["PolicyDocument"]["Statement"]
     assert (allow["Principal"], allow["Action"]) == ("*", "s3:GetObject")
-    assert allow["Resource"].endswith("/techmoda/primary-out")
+    assert [one.split("/", 1)[1] for one in allow["Resource"]] == ["techmoda/primary-out", "techmoda/hold"]
     assert deny["Effect"] == "Deny"
     bucket = properties(template, "SwitchBucket")
     assert bucket["BucketName"] == WATCHES[STANDBY][0].recovery.bucket
@@ -187,7 +187,41 @@ def test_traffic_stays_while_the_region_answers_and_the_switch_is_not_set():
     # Without the object, or without an answer, the text is not found: inverted, that is healthy, and nothing moves.
     assert (switched["Type"], switched["Inverted"]) == ("HTTPS_STR_MATCH", True)
     assert switched["FullyQualifiedDomainName"].startswith(WATCHES[STANDBY][0].recovery.bucket + ".s3.eu-central-1.")
-    assert (switched["RequestInterval"], switched["FailureThreshold"]) == (10, 2)
+    # Four looks lie 30 s apart: a flap of the standby loses no switch.
+    assert (switched["RequestInterval"], switched["FailureThreshold"]) == (10, 4)
+
+
+@pytest.mark.parametrize("strategy", ["health-switch", "metric-switch"])
+def test_a_dead_standby_gives_traffic_back(strategy):
+    """Is the secondary's check unhealthy, Route 53 answers the primary, whatever the switch says."""
+    template = watches(TEXT.replace("health-switch", strategy))[STANDBY][1]
+    second = properties(template, "CustomersStandby")
+    assert second["HealthCheckId"] == {"Fn::GetAtt": ["StandbyTrafficCheck", "HealthCheckId"]}
+    check = properties(template, "StandbyTrafficCheck")["HealthCheckConfig"]
+    children = [one["Fn::GetAtt"][0] for one in check["ChildHealthChecks"]]
+    assert (check["Type"], check["HealthThreshold"]) == ("CALCULATED", 1)
+    assert children == ["StandbyCheck", "PrimaryOutCheck", "HoldCheck"]
+    standby, out, hold = (properties(template, one)["HealthCheckConfig"] for one in children)
+    assert "CALCULATED" not in {standby["Type"], out["Type"], hold["Type"]}, "calculated checks cannot be nested"
+    assert standby["FullyQualifiedDomainName"] == "eu-central-1.api.techmoda.example"
+    assert (out["FullyQualifiedDomainName"], out["Inverted"]) == ("eu-west-1.api.techmoda.example", True)
+    assert {standby["RequestInterval"], out["RequestInterval"]} == {30}
+    if strategy == "metric-switch":
+        assert hold["InsufficientDataHealthStatus"] == "Unhealthy"
+        (needed,) = template["Resources"]["HoldCheck"]["DependsOn"]
+        alarm = properties(template, needed)
+        assert alarm["AlarmName"] == hold["AlarmIdentifier"]["Name"]
+        assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 1.0)
+    else:
+        assert (hold["SearchString"], hold["ResourcePath"]) == (serving.HOLD_WORD, "/techmoda/hold")
+        assert "Inverted" not in hold, "what cannot be read is not held"
+
+
+def test_creation_sends_nobody_to_the_standby():
+    """A new inverted check may start unhealthy: each record waits until the one before it is live everywhere."""
+    resources = WATCHES[STANDBY][1]["Resources"]
+    assert resources["CustomersPrimary"]["DependsOn"] == ["SharePrimary", "ShareStandby"]
+    assert resources["CustomersStandby"]["DependsOn"] == ["CustomersPrimary"]
 
 
 def test_the_checkers_search_for_what_fail_over_writes():

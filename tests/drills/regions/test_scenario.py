@@ -22,6 +22,8 @@ HOUSE = (
     "health-without-region",
     "partition",
     "region-outage",
+    "standby-dies-metric-switch",
+    "standby-dies-while-serving",
 )
 
 

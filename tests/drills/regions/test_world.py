@@ -53,7 +53,8 @@ def test_the_object_alone_moves_customers_from_a_region_whose_health_check_is_fi
     assert parts.plain_seen is None
     assert parts.switched == 40.0
     assert parts.switch_seen is not None
-    assert 10 < parts.switch_seen - parts.switched < 25
+    # Four looks of ten seconds, so that a flap of the standby loses no switch, and the name servers.
+    assert 30 < parts.switch_seen - parts.switched < 45
     assert set(one.answered()) == {PLACE.standby}
 
 

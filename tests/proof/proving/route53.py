@@ -98,7 +98,9 @@ class Route53:
         if "PRIMARY" in first:
             id_ = first["PRIMARY"]["HealthCheckId"]
             well = self.checked.get(id_, Checked()).healthy
-            return _value(first["PRIMARY" if well else "SECONDARY"])
+            other = self.checked.get(first["SECONDARY"].get("HealthCheckId", ""), Checked()).healthy
+            # Are both unhealthy, Route 53 answers the primary.
+            return _value(first["PRIMARY" if well or not other else "SECONDARY"])
         if len(records) > 1:
             return _value(self.dice.choices(records, [one["Weight"] for one in records])[0])
         return _value(records[0])

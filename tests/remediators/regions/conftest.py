@@ -23,7 +23,7 @@ from sereno.lifecycle import Remediation
 from sereno.model import Mode
 from sereno.recovery import Evidence
 from sereno.service import REGION_BACK, REGION_OUT, Function, Objectives, Play, Recovery, Service, Table
-from sereno.serving import OUT_WORD
+from sereno.serving import HOLD_WORD, OUT_WORD
 from sereno.testing import CollectedTelemetry, ManualClock
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -117,6 +117,7 @@ class World:
     names: bool = True
     # The public object of the switch, as Route 53 reads it; None where it cannot be read.
     switch: Callable[[], bool | None] = lambda: False
+    hold: Callable[[], bool | None] = lambda: False
 
 
 @dataclass
@@ -128,8 +129,10 @@ class FakeEyes:
 
     def look(self, url: str, paths: Sequence[str]) -> Look:
         if BUCKET in url:
-            there = self.world.switch()
-            return Look(True, status={None: 0, True: 200, False: 403}[there], text=OUT_WORD if there else "")
+            held = paths[0].endswith("/hold")
+            there = self.world.hold() if held else self.world.switch()
+            text = HOLD_WORD if held else OUT_WORD
+            return Look(True, status={None: 0, True: 200, False: 403}[there], text=text if there else "")
         region = self.world.serving if url == CUSTOMERS else next(one for one, at in URLS.items() if at == url)
         if (self.home, region) in self.world.unseen:
             return Look(False, "no way there")
@@ -193,7 +196,16 @@ class Regions:
     @property
     def switched(self) -> bool:
         """Whether the object stands where the health check looks."""
-        return "Contents" in self.real[STANDBY].client("s3").list_objects_v2(Bucket=BUCKET)
+        return "techmoda/primary-out" in self._objects()
+
+    @property
+    def held(self) -> bool:
+        """Whether a standby that is lost gives no traffic back."""
+        return "techmoda/hold" in self._objects()
+
+    def _objects(self) -> set[str]:
+        found = self.real[STANDBY].client("s3").list_objects_v2(Bucket=BUCKET)
+        return {one["Key"] for one in found.get("Contents", ())}
 
     def share(self) -> int | None:
         """The primary's weight."""
@@ -313,7 +325,8 @@ def regions(ground: dict[str, BotocoreAws]) -> Regions:
         _products(real.client("dynamodb"))
     s3 = ground[STANDBY].client("s3")
     if BUCKET in [one["Name"] for one in s3.list_buckets()["Buckets"]]:
-        s3.delete_object(Bucket=BUCKET, Key="techmoda/primary-out")
+        for name in ("primary-out", "hold"):
+            s3.delete_object(Bucket=BUCKET, Key=f"techmoda/{name}")
     else:
         s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": STANDBY})
     zone = _records(ground[STANDBY].client("route53"))
@@ -334,5 +347,5 @@ def regions(ground: dict[str, BotocoreAws]) -> Regions:
             owner=region,
         )
     found = Regions(ground, clock, world, watches, called, zone, told)
-    world.switch = lambda: found.switched
+    world.switch, world.hold = lambda: found.switched, lambda: found.held
     return found

@@ -129,7 +129,7 @@ class PaperRegions:
     @property
     def switched(self) -> bool:
         """Whether traffic is sent to the standby."""
-        return bool(self.bucket.objects)
+        return any(key.endswith("/primary-out") for key in self.bucket.objects)
 
 
 def paper_regions() -> PaperRegions:
