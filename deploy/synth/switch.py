@@ -94,7 +94,14 @@ def _bucket(service: Service, recovery: Recovery) -> Json:
                             "Effect": "Allow",
                             "Principal": "*",
                             "Action": "s3:GetObject",
-                            "Resource": [f"{arn}/{key(service)}", f"{arn}/{service.name}/hold"],
+                            "Resource": f"{arn}/{key(service)}",
+                        },
+                        {
+                            "Sid": "CheckersReadTheHold",
+                            "Effect": "Allow",
+                            "Principal": "*",
+                            "Action": "s3:GetObject",
+                            "Resource": f"{arn}/{service.name}/hold",
                         },
                         {
                             "Sid": "OnlyOverTls",
