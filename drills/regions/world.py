@@ -103,7 +103,7 @@ class World:
         plain = (Check(PLAIN, threshold=3), self._look_plain)
         if not self.switched:
             return [plain], [Calculated(BOTH, (PLAIN,), 1)]
-        checks = [
+        checks: list[tuple[Check, Look]] = [
             plain,
             (Check(STANDBY_OK, SLOW_S, SLOW_LOOKS), self._look_standby),
             (Check(PRIMARY_OUT, SLOW_S, SLOW_LOOKS, inverted=True, found=True), self._look_plain),
