@@ -16,6 +16,7 @@ from sereno.errors import InvalidInput, Problem
 
 # No template that CloudFormation takes comes near: it holds 1 MB of text at most.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+SIZE_LIMIT = 2 * 1024 * 1024
 DEPTH_LIMIT = 80
 NODE_LIMIT = 150_000
 
@@ -53,7 +54,12 @@ _Loader.add_multi_constructor("!", _short_form)
 def read(path: Path, source: str) -> Any:
     """The template in a file as plain data. Raises InvalidInput."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open("rb") as file:
+            data = file.read(SIZE_LIMIT + 1)
+        if len(data) > SIZE_LIMIT:
+            fix = f"is larger than {SIZE_LIMIT // 1024**2} MiB, more than any template (is it the right file?)"
+            raise InvalidInput(source, [Problem(source, None, fix)])
+        text = data.decode("utf-8-sig")
     except OSError as error:
         raise InvalidInput(source, [Problem(source, None, f"cannot be read: {error.strerror}")]) from None
     except (UnicodeDecodeError, ValueError):
@@ -77,7 +83,8 @@ def decode(text: str, source: str) -> Any:
         mark = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "the file"
         raise InvalidInput(source, [Problem(where, None, f"is no YAML: {error.problem or error.context}")]) from None
-    except (yaml.YAMLError, ValueError, TypeError) as error:
+    # A tag that its value does not have: `!!int abc` is a ValueError, `!!bool abc` a KeyError.
+    except (yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         said = " ".join(str(error).split())
         raise InvalidInput(source, [Problem("the file", None, f"is no YAML: {said}")]) from None
     except RecursionError:

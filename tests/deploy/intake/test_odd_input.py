@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import random
@@ -202,3 +203,16 @@ def test_stacks_nested_without_end_are_bounded(tmp_path):
         (tmp_path / f"{level}.json").write_text(json.dumps({"Resources": {**inner, "F": function("f")}}))
     found = intake.from_template(tmp_path / "0.json", OUTSIDE)
     assert any("more than 100 templates" in one.why for one in found.log.unresolved)
+
+
+@pytest.mark.parametrize("value", ["!!int abc", "!!bool abc", "!!timestamp abc", "!!float [1]", "9" * 6000])
+def test_a_tag_that_the_value_does_not_have_is_no_traceback(value):
+    with contextlib.suppress(InvalidInput):
+        decode.decode(f"Resources: {{A: {{Type: {value}}}}}\n", "template.yaml")
+
+
+def test_a_file_of_30_megabytes_is_told_by_its_size(tmp_path):
+    path = tmp_path / "template.yaml"
+    path.write_bytes(b"#" * 30 * 1024 * 1024)
+    with pytest.raises(InvalidInput, match="is larger than 2 MiB"):
+        decode.read(path, "template.yaml")
