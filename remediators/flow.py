@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from remediators import aftermath, executor, paged
+from remediators import aftermath, executor, paged, shared
 from remediators.ledger import BudgetSpent, CostCeiling, VersionConflict
 from remediators.record import Gates, NotRecorded, all_ok, first_no, new, refuse, skip, tell
 from remediators.watch import Watch
@@ -247,6 +247,7 @@ def carry_out(
     # Each step that is done begins the patience with the next anew, and so says when it was done.
     since = remediation.escalate_at - APPLY_WITHIN if remediation.escalate_at and remediation.steps_done else None
     context = watch.context(remediation, remediator, since=since)
+    shared.note_here(watch, current)
     try:
         outcome = executor.apply(watch, remediation, remediator, context, record)
         if not outcome.verdict.ok:

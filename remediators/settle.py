@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
-from remediators import executor
+from remediators import executor, shared
 from remediators.ledger import VersionConflict
 from remediators.watch import Watch
 from sereno.errors import StillChanging
@@ -45,10 +45,13 @@ def look(watch: Watch, remediation: Remediation) -> Remediation:
     now, plan = watch.clock.now(), remediation.plan
     if remediation.status is not Status.VERIFYING or plan is None or remediation.applied_at is None:
         return remediation
+    if now - remediation.applied_at > WITHIN:
+        return remediation
+    shared.note_elsewhere(watch, remediation)
     remediator = watch.load(remediation.remediator)
     if remediation.again_from:
         return remediation  # its plan holds two raises, and the second was sized on what the account had left
-    if remediator.settle is None or now - remediation.applied_at > WITHIN:
+    if remediator.settle is None:
         return remediation
     try:
         if _is_unfinished(watch, remediation, remediator):

@@ -220,7 +220,8 @@ class Step:
     `setting` names the value that the step changes, as the remediator's `read` reports it: that is how the
     executor sees drift. `echo` names the field of AWS's answer that must say `after`, where the API answers with the
     value it has set. A step without undo is no lease. `superseded` are values that Sereno itself has set before this
-    step's: a live value among them is no drift, and the step goes on from it.
+    step's: a live value among them is no drift, and the step goes on from it. `shared` are the other Regions that the
+    setting is replicated to.
     """
 
     do: Call
@@ -231,6 +232,7 @@ class Step:
     undo: Call | None = None
     echo: str | None = None
     superseded: tuple[Any, ...] = ()
+    shared: tuple[str, ...] = ()
 
     def to_json(self) -> Json:
         return {
@@ -242,15 +244,23 @@ class Step:
             "undo": self.undo.to_json() if self.undo else None,
             "echo": self.echo,
             **({"superseded": list(self.superseded)} if self.superseded else {}),
+            **({"shared": list(self.shared)} if self.shared else {}),
         }
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Step:
         undo = Call.from_json(data["undo"]) if data.get("undo") else None
         do = Call.from_json(data["do"])
-        superseded = tuple(data.get("superseded", ()))
         return Step(
-            do, data["why"], data["setting"], data["before"], data["after"], undo, data.get("echo"), superseded
+            do,
+            data["why"],
+            data["setting"],
+            data["before"],
+            data["after"],
+            undo,
+            data.get("echo"),
+            tuple(data.get("superseded", ())),
+            tuple(data.get("shared", ())),
         )
 
 

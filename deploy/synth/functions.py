@@ -8,6 +8,7 @@ from typing import Any
 
 from deploy import iam
 from deploy.synth import names, store
+from remediators import shared
 from sereno.model import Json
 from sereno.ports import Permission, Remediator
 from sereno.service import Service
@@ -54,13 +55,19 @@ def of_remediator(service: Service, remediator: Remediator) -> Code:
         concurrency=REMEDIATOR_CONCURRENCY,
         max_age_s=900,
         retries=2,
-        permissions=(*remediator.permissions, *iam.COMMON, *iam.SELF_TEST),
+        permissions=(*remediator.permissions, *_originals(remediator), *iam.COMMON, *iam.SELF_TEST),
     )
+
+
+def _originals(remediator: Remediator) -> tuple[Permission, ...]:
+    """Who changes tables notes the originals of what Regions share. They are not the remediator's own permissions, so
+    no plan can hold such a write."""
+    return shared.PERMISSIONS if remediator.kind == "table" else ()
 
 
 def of_round(service: Service, remediators: Iterable[Remediator]) -> Code:
     """The function of the round: it verifies, takes back and escalates for all, so it may do what each may do."""
-    own = tuple(permission for one in remediators for permission in one.permissions)
+    own = tuple(permission for one in remediators for permission in (*one.permissions, *_originals(one)))
     if service.is_standby:
         from remediators import parity  # only where there is a second region
 

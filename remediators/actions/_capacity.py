@@ -45,6 +45,7 @@ def table_facts(aws: Aws, context: Context) -> Json:
     return {
         "billing": "provisioned" if provisioned else "on-demand",
         "changing": _changing(table),
+        "replicas": _replicas(table, context),
         "lanes": {lane.name: _lane(lane, parts[lane.index], owners) for lane in known},
     }
 
@@ -133,6 +134,11 @@ def _described(aws: Aws, context: Context) -> Json:
 def _parts(table: Json) -> dict[str, Json]:
     """The table under the empty name, and its global secondary indexes. (Local ones share the table's capacity.)"""
     return {"": table, **{one["IndexName"]: one for one in table.get("GlobalSecondaryIndexes", ())}}
+
+
+def _replicas(table: Json, context: Context) -> list[str]:
+    """The other Regions of a global table."""
+    return sorted({one["RegionName"] for one in table.get("Replicas") or ()} - {context.target.region})
 
 
 def _changing(table: Json) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -74,11 +74,24 @@ def _table_step(context: Context, before: Units, values: Units, why: str, settin
     )
 
 
-def target_step(context: Context, lane: Lane, before: list[int], units: int, why: str) -> Step:
+def target_step(
+    context: Context,
+    lane: Lane,
+    live: list[int],
+    units: int,
+    why: str,
+    *,
+    before: list[int] | None = None,
+    shared: Sequence[str] = (),
+) -> Step:
     """A higher minimum, and a maximum that lets it be. Application Auto Scaling adjusts the capacity at once:
     https://docs.aws.amazon.com/autoscaling/application/APIReference/API_RegisterScalableTarget.html
+
+    `live` is what stands; `before` is what to go back to, where another Region of a global table (`shared`) has
+    raised it already.
     """
-    after = [units, max(before[1], units)]
+    original = live if before is None else before
+    after = [units, max(live[1], units)]
 
     def register(bounds: list[int]) -> Call:
         return Call(
@@ -93,23 +106,43 @@ def target_step(context: Context, lane: Lane, before: list[int], units: int, why
             },
         )
 
-    return Step(register(after), why, target_setting(lane), before, after, register(before))
+    superseded = () if original == live else (live,)
+    return Step(
+        register(after),
+        why,
+        target_setting(lane),
+        original,
+        after,
+        register(original),
+        superseded=superseded,
+        shared=tuple(shared),
+    )
 
 
-def provisioned_cost(before: Units, values: Units) -> float:
-    """USD a month of the units added."""
+def provisioned_cost(before: Units, values: Units, replicas: int = 0) -> float:
+    """USD a month of the units added. Every replica of a global table pays its own writes:
+    https://docs.aws.amazon.com/prescriptive-guidance/latest/dynamodb-global-tables/throughput.html"""
     return sum(
-        (units - before[name]) * USD_PER_UNIT_HOUR[Lane.named(name).kind] * HOURS_IN_A_MONTH
+        (units - before[name]) * USD_PER_UNIT_HOUR[Lane.named(name).kind] * HOURS_IN_A_MONTH * _paid(name, replicas)
         for name, units in values.items()
     )
 
 
-def on_demand_cost(before: Units, values: Units) -> float:
-    """USD a month if all that is allowed more were used all the time: the most it can cost."""
+def on_demand_cost(before: Units, values: Units, replicas: int = 0) -> float:
+    """USD a month if all that is allowed more were used all the time: the most it can cost. Every replica of a global
+    table pays its own writes."""
     return sum(
-        (units - before[name]) * USD_PER_REQUEST_UNIT[Lane.named(name).kind] * SECONDS_IN_A_MONTH
+        (units - before[name])
+        * USD_PER_REQUEST_UNIT[Lane.named(name).kind]
+        * SECONDS_IN_A_MONTH
+        * _paid(name, replicas)
         for name, units in values.items()
     )
+
+
+def _paid(name: str, replicas: int) -> int:
+    """How many times a unit of a lane is paid for."""
+    return 1 + replicas if Lane.named(name).kind == "write" else 1
 
 
 def decrease_left(lanes: Mapping[str, Json], changed: Mapping[str, Units], now: datetime) -> Verdict:

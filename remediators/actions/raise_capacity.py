@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
-from remediators import limits
+from remediators import limits, shared
 from remediators.actions._capacity import (
     DIMENSIONS,
     NO_MAXIMUM,
@@ -20,6 +20,7 @@ from remediators.actions._capacity import (
     read_series,
     settings,
     table_facts,
+    target_setting,
     wanted_series,
 )
 from remediators.actions._capacity_after import may_release, symptom, verify
@@ -36,7 +37,7 @@ from remediators.actions._scalable import scalable
 from remediators.demand import alarmed_at, is_early
 from remediators.demand import measure as concurrency
 from remediators.table_demand import KINDS, Lane, LaneDemand, growth, measure
-from sereno.model import Json, Plan, Reason, Refusal, Verdict
+from sereno.model import Json, Plan, Reason, Refusal, Step, Verdict
 from sereno.ports import Aws, Context, Param, Permission, Remediator
 
 LOOK_BACK = timedelta(minutes=60)
@@ -97,8 +98,22 @@ def observe(aws: Aws, context: Context) -> Json:
     return {
         **facts,
         "limits": dict(limits.of(aws, context.service).capacity),
+        "originals": _originals(aws, context, facts),
         "series": series,
     }
+
+
+def _originals(aws: Aws, context: Context, facts: Json) -> Json:
+    """`[before, after]` by shared setting, of a global table whose writes auto scaling owns."""
+    if not facts["replicas"] or not any(_is_shared(name, facts) for name in facts["lanes"]):
+        return {}
+    known = shared.read(aws, context.service, context.target.name)
+    return {setting: [original.before, original.after] for setting, original in known.items()}
+
+
+def _is_shared(name: str, facts: Json) -> bool:
+    """Whether a lane's scalable target is one for all Regions of the table."""
+    return bool(facts["replicas"]) and Lane.named(name).kind == "write" and facts["lanes"][name]["target"] is not None
 
 
 def plan(observation: Json, context: Context) -> Plan | Refusal:
@@ -151,12 +166,20 @@ def _plan_provisioned(
         return Refusal(verdict, (*gates, ("owner", verdict)))
     # UpdateTable goes first: a table that auto scaling has begun to change takes no other call.
     steps = [capacity_step(context, free, ours, sizes.why)] if ours else []
-    steps += [
-        target_step(context, Lane.named(name), lanes[name]["target"], value, sizes.why)
-        for name, value in owned.items()
-    ]
-    cost = provisioned_cost(units, {**ours, **owned})
+    steps += [_target_step(observation, context, name, value, sizes.why) for name, value in owned.items()]
+    cost = provisioned_cost(units, {**ours, **owned}, len(observation["replicas"]))
     return Plan(tuple(steps), sizes.why, _risk(cost), cost, tuple(gates))
+
+
+def _target_step(observation: Json, context: Context, name: str, value: int, why: str) -> Step:
+    """The step of a lane that auto scaling owns. The writes of a global table are one target for all its Regions:
+    what another Region has raised is not the value to go back to."""
+    lane, live = Lane.named(name), observation["lanes"][name]["target"]
+    if not _is_shared(name, observation):
+        return target_step(context, lane, live, value, why)
+    pair = observation["originals"].get(target_setting(lane))
+    before = shared.original_of(live, shared.Original(*pair) if pair else None)
+    return target_step(context, lane, live, value, why, before=before, shared=observation["replicas"])
 
 
 def _plan_on_demand(
@@ -181,7 +204,7 @@ def _plan_on_demand(
     gates += sizes.gates
     if not sizes.values:
         return Refusal(sizes.gates[-1][1], tuple(gates))
-    cost = on_demand_cost(maxima, sizes.values)
+    cost = on_demand_cost(maxima, sizes.values, len(observation["replicas"]))
     step = maximum_step(context, maxima, sizes.values, sizes.why)
     risk = f"costs up to {cost:.2f} USD a month (list price) if all of it is used all the time"
     return Plan((step,), sizes.why, risk, cost, tuple(gates))

@@ -65,6 +65,8 @@ def observation(reads=66.0, writes=10.0, lanes=None, series=None, limits=None, *
     return {
         "billing": "provisioned",
         "changing": [],
+        "replicas": [],
+        "originals": {},
         "lanes": {"read": lane(300), "write": lane(50), **(lanes or {})},
         "limits": {"account_read": 80_000, "account_write": 80_000, "table_read": 40_000, "table_write": 40_000}
         | (limits or {}),

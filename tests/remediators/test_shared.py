@@ -1,0 +1,204 @@
+"""Two Regions of a global table never fight over one minimum, and the value from before is never lost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from deploy.synth import functions
+from remediators import evidence, flow, settle, shared
+from remediators.actions._capacity_steps import on_demand_cost, provisioned_cost
+from remediators.registry import load
+from remediators.shared import Original, original_of
+from sereno.model import Mode, Step, Target
+from sereno.service import Recovery
+from tests.remediators import conftest
+
+OTHER = "eu-central-1"
+NAME = "raise_capacity"
+RECOVERY = Recovery("eu-west-1", OTHER, "eu-north-1", "https://a.example", {}, bucket="b")
+WRITES = {
+    "ServiceNamespace": "dynamodb",
+    "ResourceId": "table/techmoda-products",
+    "ScalableDimension": "dynamodb:table:WriteCapacityUnits",
+}
+
+
+@pytest.fixture
+def both(house, make_products, table_load, monkeypatch):
+    """A provisioned global table whose lanes auto scaling owns, and a ledger in each Region."""
+    make_products()
+    scaling = house.little.real.client("application-autoscaling")
+    for index, path in (("", ""), ("index", "/index/by-category")):
+        for kind in ("Read", "Write"):
+            scaling.register_scalable_target(
+                ServiceNamespace="dynamodb",
+                ResourceId=f"table/techmoda-products{path}",
+                ScalableDimension=f"dynamodb:{index or 'table'}:{kind}CapacityUnits",
+                MinCapacity=50,
+                MaxCapacity=400,
+            )
+    house.little.real.client("dynamodb", OTHER).create_table(
+        TableName=conftest.TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+    )
+    real = conftest._DynamoDB.describe_table
+
+    def replicated(self, **params):
+        answer = real(self, **params)
+        answer["Table"]["Replicas"] = [{"RegionName": OTHER}, {"RegionName": "eu-west-1"}]
+        return answer
+
+    monkeypatch.setattr(conftest._DynamoDB, "describe_table", replicated)
+    house.watch = replace(
+        house.watch, service=replace(house.watch.service, recovery=RECOVERY, regions=("eu-west-1", OTHER))
+    )
+    table_load(read=250, write=40)
+    yield house
+    house.little.real.client("dynamodb", OTHER).delete_table(TableName=conftest.TABLE)
+
+
+def bounds(house):
+    (found,) = house.little.real.client("application-autoscaling").describe_scalable_targets(
+        ServiceNamespace="dynamodb",
+        ResourceIds=[WRITES["ResourceId"]],
+        ScalableDimension=WRITES["ScalableDimension"],
+    )["ScalableTargets"]
+    return [found["MinCapacity"], found["MaxCapacity"]]
+
+
+def raised(house):
+    return flow.start(house.watch, house.signal("read-throttles", "products"), NAME)
+
+
+def write_step(remediation) -> Step:
+    (step,) = [one for one in remediation.plan.steps if one.setting == "write target"]
+    return step
+
+
+def elsewhere(house):
+    watch = replace(house.watch, service=replace(house.watch.service, regions=(OTHER, "eu-west-1")))
+    return shared.read(house.aws, watch.service, "techmoda-products")
+
+
+def test_a_raise_notes_the_original_in_both_regions(both):
+    remediation = raised(both)
+    step = write_step(remediation)
+    assert (step.before, step.shared) == ([50, 400], (OTHER,))
+    here = shared.read(both.aws, both.watch.service, "techmoda-products")
+    assert here["write target"] == Original([50, 400], step.after)
+    assert elsewhere(both) == {}
+    settle.look(both.watch, remediation)
+    assert elsewhere(both) == here
+
+
+def test_a_region_that_finds_the_others_raise_goes_back_to_the_original(both):
+    """The other Region has raised the shared minimum to 90: going back to that would lose the 50 in both."""
+    client = both.little.real.client("application-autoscaling")
+    client.register_scalable_target(**WRITES, MinCapacity=90, MaxCapacity=400)
+    note(both, Original([50, 400], [90, 400]))
+    remediation = raised(both)
+    step = write_step(remediation)
+    assert (step.before, step.superseded) == ([50, 400], ([90, 400],))
+    assert bounds(both) == step.after
+    units = {"ReadCapacityUnits": 4000, "WriteCapacityUnits": 2000}  # auto scaling acts on its new minima
+    both.little.real.client("dynamodb").update_table(
+        TableName="techmoda-products",
+        ProvisionedThroughput=units,
+        GlobalSecondaryIndexUpdates=[{"Update": {"IndexName": "by-category", "ProvisionedThroughput": units}}],
+    )
+    both.metrics.points.clear()
+    both.rounds(25)
+    assert str(both.get(remediation.id).status) == "REVERTED"
+    assert bounds(both) == [50, 400]
+
+
+def note(house, original):
+    row = shared.items.item(
+        "ORIGINAL#techmoda-products",
+        "write target",
+        doc=f'{{"before": {original.before}, "after": {original.after}}}',
+    )
+    house.little.real.client("dynamodb").put_item(TableName=evidence.table_of(house.watch.service), Item=row)
+
+
+def test_a_region_that_cannot_be_reached_never_stops_a_raise(both):
+    away = EndpointConnectionError(endpoint_url="x")
+    real = both.little.client
+
+    class OneRegion:
+        def client(self, name, region=None):
+            if region == OTHER:
+                raise away
+            return real(name, region)
+
+    both.watch = replace(both.watch, aws=OneRegion())
+    remediation = raised(both)
+    assert str(remediation.status) == "VERIFYING"
+    assert settle.look(both.watch, remediation) == remediation
+    assert bounds(both) == write_step(remediation).after
+    assert elsewhere(both) == {}
+
+
+def test_a_ledger_that_cannot_tell_originals_stops_no_raise(both):
+    both.aws.before = lambda number, label: (
+        EndpointConnectionError(endpoint_url="x") if label == "dynamodb.query" else None
+    )
+    assert str(raised(both).status) == "VERIFYING"
+
+
+@pytest.mark.parametrize(
+    ("live", "known", "original"),
+    [
+        ([50, 400], None, [50, 400]),
+        ([90, 400], Original([50, 400], [90, 400]), [50, 400]),
+        ([50, 400], Original([50, 400], [90, 400]), [50, 400]),  # reverted meanwhile
+        ([70, 400], Original([50, 400], [90, 400]), [70, 400]),  # a person has set it since
+    ],
+)
+def test_only_what_sereno_has_set_has_an_original(live, known, original):
+    assert original_of(live, known) == original
+
+
+def test_the_region_that_does_not_serve_raises_nothing(both):
+    both.watch = replace(both.watch, service=replace(both.watch.service, regions=(OTHER, "eu-west-1")))
+    before = bounds(both)
+    signal = both.signal("read-throttles", "products")
+    target = Target("table", "techmoda-products", OTHER, conftest.ACCOUNT)
+    remediation = flow.start(both.watch, replace(signal, target=target), NAME, target)
+    assert remediation.mode in (Mode.OBSERVE, Mode.OFF)
+    assert bounds(both) == before
+
+
+def test_reads_stay_each_regions_own(both):
+    steps = {step.setting: step for step in raised(both).plan.steps}
+    assert steps["read target"].shared == ()
+
+
+def test_every_replica_pays_its_own_writes():
+    one = provisioned_cost({"read": 0, "write": 0}, {"read": 100, "write": 100})
+    two = provisioned_cost({"read": 0, "write": 0}, {"read": 100, "write": 100}, 1)
+    assert two - one == pytest.approx(100 * 0.000735 * 720)
+    assert on_demand_cost({"write": 0}, {"write": 100}, 2) == pytest.approx(
+        3 * on_demand_cost({"write": 0}, {"write": 100})
+    )
+
+
+def test_the_cost_of_a_plan_counts_each_replica(both):
+    steps = raised(both).plan
+    alone = sum((step.after[0] - 50) for step in steps.steps if "write" in step.setting)
+    assert alone > 0
+    assert steps.monthly_cost > 0
+
+
+def test_the_role_may_note_originals_in_both_regions_and_nothing_else_there(both):
+    code = functions.of_remediator(both.watch.service, load(NAME))
+    notes = [one for one in code.permissions if "ORIGINAL#*" in str(one.condition)]
+    assert {one.operation for one in notes} == {"dynamodb.put_item"}
+    assert "dynamodb.put_item" not in {one.operation for one in load(NAME).permissions}, "no plan can hold it"
+    other = functions.of_remediator(both.watch.service, load("raise_concurrency"))
+    assert not [one for one in other.permissions if "ORIGINAL#*" in str(one.condition)]
