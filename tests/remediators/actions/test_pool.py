@@ -211,8 +211,10 @@ def test_where_nothing_fits_all_of_it_goes_back_and_the_next_step_takes_over(hou
     settle.look(house.watch, remediation)
     assert house.reserved() == 120
     house.rounds(2)
-    found = house.get(remediation.id)
-    assert (found.status, found.reason) == (Status.ESCALATED, Reason.NO_HEADROOM)
+    assert house.get(remediation.id).status is Status.REVERTED, "nothing of it is active any more"
+    history = [event.detail for event in house.books.events(remediation.id) if event.phase == "ESCALATED"]
+    assert history, "people heard that it could not help"
+    assert history[0].startswith("NO_HEADROOM: ")
     assert any(one.remediator == "open_incident" for one in house.all())
 
 
