@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
@@ -41,8 +42,14 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _callers_are_throttled() -> Iterator[None]:
-    """Whoever calls the embedded AWS meets the request rates that AWS documents, in virtual time."""
+    """Whoever calls the embedded AWS meets the request rates that AWS documents, in virtual time, and its limits of
+    patterns and policies."""
     from deploy.embedded_throttling import Throttle, limited
+
+    if "moto" in sys.modules:
+        from deploy import embedded_limits
+
+        embedded_limits.install()
 
     with limited(Throttle()):
         yield

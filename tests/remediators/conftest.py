@@ -332,12 +332,16 @@ class _PaperScaling:
 
 
 class _PaperQuotas:
-    """Service Quotas: what was asked for is pending for ever."""
+    """Service Quotas: nobody ever changed a quota, and what was asked for is pending for ever."""
 
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
 
     def get_service_quota(self, **params: Any) -> Any:
+        error = {"Code": "NoSuchResourceException", "Message": "the quota has no applied value"}
+        raise ClientError({"Error": error}, "GetServiceQuota")
+
+    def get_aws_default_service_quota(self, **params: Any) -> Any:
         values = {"L-B99A9384": 1000.0}
         return {"Quota": {**params, "Value": values.get(params["QuotaCode"], 40_000.0), "Adjustable": True}}
 
