@@ -147,6 +147,7 @@ def problems(
         yield Problem("recovery.paths", None, f"names {len(paths)} paths (write one to {PATHS})")
     yield from _canary(raw, resources["tables"])
     yield from _keys(raw, "fence", "functions", resources)
+    yield from _fence(raw, resources["functions"])
     yield from _keys(raw, "compare", "tables", resources)
     yield from _zone(raw)
 
@@ -189,6 +190,26 @@ def _canary(raw: Mapping[str, Any], tables: Sequence[str]) -> Iterator[Problem]:
         yield Problem("recovery.canary", canary, f"is no key of resources.tables ({known})")
     if canary is None and "canary_key" in raw:
         yield Problem("recovery.canary_key", raw["canary_key"], "has no meaning without canary (name a table)")
+
+
+def _fence(raw: Mapping[str, Any], functions: Sequence[str]) -> Iterator[Problem]:
+    """A fenced function answers nobody. Stood one behind a probed path, the first region could never be seen to be
+    well again, and traffic could never go back."""
+    fence = raw.get("fence")
+    fenced = [key for key in fence if isinstance(key, str)] if isinstance(fence, list) else []
+    if functions and set(functions) <= set(fenced):
+        mend = (
+            "names every declared function, so the first region would answer no probed path and traffic could never "
+            "go back (declare the function that answers recovery.paths and leave it out of fence, or remove fence)"
+        )
+        yield Problem("recovery.fence", fenced, mend)
+        return
+    paths = raw.get("paths", ["/health"])
+    for path in paths if isinstance(paths, list) else ():
+        segment = str(path).split("?")[0].strip("/").split("/")[0]
+        if segment and segment in fenced:
+            mend = f"is fenced, and answers the probed path {path} (leave it out of fence, or probe another path)"
+            yield Problem("recovery.fence", segment, mend)
 
 
 def _keys(raw: Mapping[str, Any], field: str, kind: str, resources: Mapping[str, Sequence[str]]) -> Iterator[Problem]:

@@ -30,6 +30,10 @@ recovery:
 """
 
 
+# The same with a second function, which answers /health.
+TWO = SHOP.replace("functions: {checkout:", "functions: {health: {name: shop-health}, checkout:")
+
+
 def compiled(text: str):
     return config.compile_config(config.parse(text, remediators=HOUSE))
 
@@ -97,7 +101,7 @@ def test_each_region_carries_the_same_service_with_itself_as_home(region):
 
 
 def test_who_names_writers_has_them_fenced_beside_the_move():
-    service = shop("  fence: [checkout]\n")
+    service = shop("  fence: [checkout]\n", TWO)
     assert service.recovery is not None
     assert service.recovery.fence == ("checkout",)
     assert service.playbook[REGION_OUT].first == ("fail_over", "raise_concurrency", "raise_capacity", "fence_primary")
@@ -141,9 +145,34 @@ def test_a_sample_of_every_table_is_compared_unless_somebody_says_of_which():
         shop("  compare: [carts]\n")
 
 
+def fencing(more: str, text: str) -> list[str]:
+    with pytest.raises(InvalidInput) as told:
+        shop(more, text)
+    return [str(one) for one in told.value.problems]
+
+
+def test_fencing_the_only_function_or_all_of_them_is_refused():
+    """No probed path would be answered again, and traffic could never go back."""
+    (only,) = fencing("  fence: [checkout]\n", SHOP)
+    (every,) = fencing("  fence: [health, checkout]\n", TWO)
+    for said in (only, every):
+        assert "names every declared function" in said
+        assert "traffic could never go back" in said
+
+
+def test_fencing_the_function_behind_a_probed_path_is_refused_unless_another_is_probed():
+    assert fencing("  fence: [health]\n", TWO) == [
+        'recovery.fence: "health" is fenced, and answers the probed path /health (leave it out of fence, or probe '
+        "another path)"
+    ]
+    service = shop("  fence: [health]\n  paths: [/status]\n", TWO)
+    assert service.recovery is not None
+    assert service.recovery.fence == ("health",)
+
+
 def test_a_writer_that_nobody_declared_is_named():
     with pytest.raises(InvalidInput) as told:
-        shop("  fence: [pay, checkout]\n")
+        shop("  fence: [pay]\n")
     assert [str(one) for one in told.value.problems] == [
         'recovery.fence: "pay" is no key of resources.functions (those declared: checkout)'
     ]
