@@ -7,7 +7,7 @@ import yaml
 
 from alarms.packs import all_alarms
 from deploy.config import service
-from drills import scenario
+from drills import replay_incidents, scenario
 from drills.drill import EXAMPLES
 from drills.faults import Fault
 from drills.table_model import Use
@@ -87,7 +87,12 @@ def test_the_surges_and_an_alarm_test_for_every_alarm_are_in_the_house():
     # What is tried a hundred times is given up after about a day: no drill lasts so long. And self-tests are of the
     # account, not of the world that a drill has; nor has a drill's ledger a capacity that throttles, nor its SNS
     # a key that does not admit it; and no drill has an address that strangers reach.
-    assert whats | {"undeliverable", "failed-deliveries", "forged", "not-ready", "throttled"} == {
+    elsewhere = {"undeliverable", "failed-deliveries", "forged", "not-ready", "throttled", "unrouted", "unsubscribed"}
+    # What needs one request a minute, silence, days, events or streams rings in tests/drills/test_replay.py.
+    parts = {"traffic-quiet-silent", "traffic-quiet-busy", "burn-steady-long", "burn-steady-short"}
+    replayed = {"outage", "latency-p90", "events-lost", "iterator-age", "hot-key", *parts}
+    assert replayed <= set(replay_incidents.INCIDENTS)
+    assert whats | elsewhere | replayed | {"traffic-quiet", "burn-steady"} == {
         alarm.what for alarm in all_alarms(replace(declared, functions=fast))
     }
     assert {"surge-ramp", "surge-step", "surge-step-fast", "quiet-day", "release-in-plateau"} <= set(scenario.names())
