@@ -35,6 +35,7 @@ def minutes(house, count, **series):
 @pytest.fixture
 def escalated(house):
     """A limit raised from 120 to 240, which did not help within eight minutes."""
+    house.in_memory()
     raised = flow.start(house.watch, house.signal(), NAME)
     minutes(house, 8, Throttles=50)
     found = house.get(raised.id)
