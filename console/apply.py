@@ -47,6 +47,11 @@ from sereno.errors import InvalidInput, Problem, Refused
 from sereno.model import Json
 from sereno.ports import Aws
 
+UNRESERVED = (
+    "ownConcurrency is unreserved: a surge that uses up the account's concurrency can stop Sereno too, and two "
+    "reconcilers may run side by side (the ledger keeps them from acting twice)."
+)
+
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON for machines.")]
 BucketOption = Annotated[
     str | None,
@@ -261,6 +266,8 @@ def _show(seen: Look, *, assumptions: bool) -> None:
     apply_show.problems(console, "There, but otherwise than declared:", seen.presence.otherwise, "yellow")
     if assumptions:
         apply_show.problems(console, "Assumed, and to be confirmed:", seen.assumptions, "yellow")
+    if seen.place.service.own_concurrency != "reserved":
+        console.print(UNRESERVED, style="yellow", soft_wrap=True)
     apply_show.drifts(console, seen.drifts)
     apply_show.changes(console, intent.changes)
     if seen.clean and not seen.presence.missing:

@@ -185,6 +185,7 @@ def compile_config(config: Config) -> Json:
             if resources.queues
             else {}
         ),
+        **({} if config.own_concurrency == "reserved" else {"own_concurrency": config.own_concurrency}),
         "quotas": {"concurrency": config.quotas.concurrency, "requests": config.quotas.requests},
         "playbook": _playbook(config),
         "events": [

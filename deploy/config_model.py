@@ -318,6 +318,11 @@ class Config(Model):
     objectives: ObjectivesConfig = ObjectivesConfig()
     resources: ResourcesConfig
     quotas: QuotasConfig = QuotasConfig()
+    own_concurrency: Literal["reserved", "unreserved"] = Field(
+        default="reserved",
+        alias="ownConcurrency",
+        description="`unreserved`: Sereno's own functions reserve no concurrency (for a small quota).",
+    )
     mode: Mode = Mode.OBSERVE
     playbook: dict[What, PlayConfig] = {}
     events: tuple[EventConfig, ...] = ()

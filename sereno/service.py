@@ -386,6 +386,7 @@ class Service:
     runbook_url: str = ""
     unreserved_floor: int = 100
     quotas: Quotas = field(default_factory=Quotas)
+    own_concurrency: str = "reserved"
     stack: str | None = None
     notices: Notices = field(default_factory=Notices)
     approvals: Approvals = field(default_factory=Approvals)
@@ -472,6 +473,7 @@ class Service:
             runbook_url=data.get("runbook_url", ""),
             unreserved_floor=data.get("unreserved_floor", 100),
             quotas=Quotas(**data.get("quotas", {})),
+            own_concurrency=data.get("own_concurrency", "reserved"),
             stack=data.get("stack"),
             notices=Notices.from_json(data.get("notices", {})),
             approvals=Approvals(**data.get("approvals", {})),

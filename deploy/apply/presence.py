@@ -70,7 +70,8 @@ def headroom(aws: Aws, template: Json, deployed: Mapping[str, int]) -> list[Prob
     mend = (
         f"more concurrent executions must be reserved for Sereno's {len(wanted)} functions, and the account can "
         f"spare {max(0, free)} (it has {limits['ConcurrentExecutions']}, of which {UNRESERVED_FLOOR} stay "
-        "unreserved: ask for more under Service Quotas, Lambda, Concurrent executions)"
+        "unreserved: ask for more under Service Quotas, Lambda, Concurrent executions, "
+        "or set ownConcurrency: unreserved)"
     )
     return [Problem("the account", more, mend)]
 

@@ -137,7 +137,8 @@ def _function(service: Service, code: Code) -> Json:
             "Role": {"Fn::GetAtt": [f"{code.id}Role", "Arn"]},
             "Timeout": code.timeout_s,
             "MemorySize": code.memory_mb,
-            "ReservedConcurrentExecutions": code.concurrency,
+            # Below 100 unreserved executions an account cannot reserve any.
+            **({"ReservedConcurrentExecutions": code.concurrency} if service.own_concurrency == "reserved" else {}),
             "TracingConfig": {"Mode": {"Ref": "Tracing"}},
             "LoggingConfig": {"LogGroup": {"Ref": f"{code.id}Logs"}},
             "KmsKeyArn": store.if_key(store.KEY),
