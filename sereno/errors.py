@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sereno.escape import printable, shown
-
 
 class SerenoError(Exception):
     """Base of everything Sereno raises on purpose; its text is fit to be shown to a person."""
@@ -20,6 +18,8 @@ class Problem:
     mend: str
 
     def __str__(self) -> str:
+        from sereno.escape import printable, shown  # only where something is wrong: not on a signal's way
+
         value = "" if self.value is None else f'"{shown(self.value)}" '
         return f"{printable(self.path)}: {value}{printable(self.mend)}"
 

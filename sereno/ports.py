@@ -68,6 +68,18 @@ class Permission:
     actions: tuple[str, ...] = ()
 
 
+def scalable(namespace: str, *dimensions: str) -> Json:
+    """The condition that allows only these scalable dimensions (`lambda:function:ProvisionedConcurrency`) of one
+    service namespace (`lambda`). AWS gives a scalable target an id of its own, so its ARN cannot be known beforehand.
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsapplicationautoscaling.html"""
+    return {
+        "StringEquals": {
+            "application-autoscaling:service-namespace": namespace,
+            "application-autoscaling:scalable-dimension": sorted(dimensions),
+        }
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """All that a remediator may know when it looks or decides."""

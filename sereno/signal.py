@@ -13,7 +13,6 @@ from typing import Any
 
 from sereno import untrusted
 from sereno.errors import MalformedEvent
-from sereno.escape import shown
 from sereno.model import Signal, Target, instant, iso
 from sereno.service import Service
 
@@ -225,5 +224,7 @@ def _time(text: str, place: str) -> datetime:
 
 
 def _show(value: object) -> str:
+    from sereno.escape import shown  # only where something is wrong: not on a signal's way
+
     text = repr(value) if isinstance(value, str) else shown(value)
     return text if len(text) <= SHOWN else text[:SHOWN] + "..."

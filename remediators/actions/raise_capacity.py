@@ -33,12 +33,11 @@ from remediators.actions._capacity_steps import (
     target_step,
     warm_step,
 )
-from remediators.actions._scalable import scalable
 from remediators.demand import alarmed_at, is_early
 from remediators.demand import measure as concurrency
 from remediators.table_demand import KINDS, Lane, LaneDemand, growth, measure
 from sereno.model import Json, Plan, Reason, Refusal, Step, Verdict
-from sereno.ports import Aws, Context, Param, Permission, Remediator
+from sereno.ports import Aws, Context, Param, Permission, Remediator, scalable
 
 LOOK_BACK = timedelta(minutes=60)
 

@@ -23,13 +23,12 @@ from remediators.actions._provisioned import (
     read_provisioned,
     ready,
 )
-from remediators.actions._scalable import scalable
 from remediators.actions._throttles import ceased
 from remediators.demand import MINUTE, Demand, alarmed_at, is_early, measure
 from remediators.metrics import Series
 from sereno.chance import with_peaks
 from sereno.model import Call, Json, Plan, Reason, Refusal, Step, Verdict
-from sereno.ports import Aws, Context, Param, Permission, Remediator
+from sereno.ports import Aws, Context, Param, Permission, Remediator, scalable
 from sereno.service import Function
 
 LOOK_BACK = timedelta(minutes=60)

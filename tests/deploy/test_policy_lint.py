@@ -7,7 +7,7 @@ import pytest
 from deploy import config, golden, iam, policy_lint
 from deploy.apply import artifacts
 from remediators import registry
-from remediators.actions._scalable import scalable
+from sereno.ports import scalable
 from sereno.service import Service
 
 ACCOUNT = "123456789012"
