@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,6 +10,8 @@ from typing import Any
 from sereno.model import Json
 
 Points = list[tuple[float, float]]
+# A minute's datapoint can come so many seconds after the minute: the latest that Sereno reckons with.
+LATE_S = 180.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,16 @@ def read(client: Any, wanted: Mapping[str, Series], start: datetime, end: dateti
         if not answer.get("NextToken"):
             return answer_to
         token = {"NextToken": answer["NextToken"]}
+
+
+def of_hold(points: Sequence[Sequence[float]], now_s: float, hold_s: float) -> Sequence[Sequence[float]]:
+    """The datapoints (epoch seconds, value) of the last `hold_s` seconds; the newest before them where there is none.
+
+    A metric comes late, so a short hold can show no datapoint in the middle of a surge. A resource that nobody uses
+    publishes nothing, so where `LATE_S` more seconds show no datapoint either there is none.
+    """
+    held = [point for point in points if point[0] >= now_s - hold_s]
+    return held or [point for point in points if point[0] >= now_s - hold_s - LATE_S]
 
 
 def _query(key: str, series: Series) -> Json:

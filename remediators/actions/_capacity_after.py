@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
+from remediators import metrics
 from remediators.actions._capacity import CAPACITY, MAXIMUM, aftermath_series, read_series, table_facts
 from remediators.actions._capacity_steps import decrease_left
 from remediators.actions._throttles import ceased
@@ -23,7 +24,7 @@ def symptom(aws: Aws, context: Context) -> Json:
     the capacity that stood before the change where auto scaling owns it."""
     since = context.since or context.now
     facts = table_facts(aws, context)
-    start = min(since - STOOD_WITHIN, context.now - timedelta(seconds=context.play.hold_s))
+    start = min(since - STOOD_WITHIN, context.now - timedelta(seconds=context.play.hold_s + metrics.LATE_S))
     series = read_series(aws, context, aftermath_series(facts, context), start)
     # A minute that has not ended shows fewer throttles than it will have.
     ended = context.now.timestamp() - MINUTE
@@ -83,12 +84,11 @@ def _stood(points: Points, since_s: float) -> float:
 
 def _peak(series: Json, name: str, context: Context) -> float:
     """The busiest minute of the hold in units a second, throttled calls counted as one unit each."""
-    start = context.now.timestamp() - context.play.hold_s
+    now_s, hold_s = context.now.timestamp(), context.play.hold_s
     total: dict[float, float] = {}
     for measure_name, each in (("consumed", 1.0), ("throttles", 1.0 / context.params["attempts"])):
-        for at, value in series[f"{name}|{measure_name}"]:
-            if at >= start:
-                total[at] = total.get(at, 0.0) + value * each / MINUTE
+        for at, value in metrics.of_hold(series[f"{name}|{measure_name}"], now_s, hold_s):
+            total[at] = total.get(at, 0.0) + value * each / MINUTE
     return max(total.values(), default=0.0)
 
 

@@ -168,7 +168,7 @@ def symptom(aws: Aws, context: Context) -> Json:
     """Throttles since the change, the peak of concurrency in the hold, what is provisioned, and for a function that
     goes back to the unreserved pool, what the pool has."""
     since = context.since or context.now
-    start = min(since, context.now - timedelta(seconds=context.play.hold_s))
+    start = min(since, context.now - timedelta(seconds=context.play.hold_s + metrics.LATE_S))
     wanted = {
         "throttles": _lambda_series(context.target.name, "Throttles", "Sum"),
         "peak": _lambda_series(context.target.name, "ConcurrentExecutions", "Maximum"),
@@ -180,12 +180,12 @@ def symptom(aws: Aws, context: Context) -> Json:
     # A minute that has not ended shows fewer throttles than it will have.
     ended = context.now.timestamp() - MINUTE
     after = [value for moment, value in series["throttles"] if since.timestamp() <= moment <= ended]
-    hold = [value for moment, value in series["peak"] if moment >= context.now.timestamp() - context.play.hold_s]
+    held = metrics.of_hold(series["peak"], context.now.timestamp(), context.play.hold_s)
     return {
         "minutes": len(after),
         "throttles_newest": after[-1] if after else None,
         "throttles": sum(after),
-        "peak": max(hold, default=0.0),
+        "peak": max((value for _, value in held), default=0.0),
         "waited_s": (context.now - since).total_seconds(),
         "provisioned": provisioned_state(aws, context, context.service.function_named(context.target.name)),
         "pool": _pool(aws, context, series) if returns else None,
