@@ -11,7 +11,7 @@ from moto import mock_aws
 
 from alarms import packs
 from deploy import iam
-from remediators import actions, registry
+from remediators import actions, bounds, registry
 from sereno.model import Mode
 from sereno.service import Play
 
@@ -48,6 +48,8 @@ def beside(package, name, text, tmp_path, monkeypatch):
 @pytest.fixture
 def stop_canary(block, tmp_path, monkeypatch):
     beside(actions, "stop_canary", block("remediators/actions/stop_canary.py"), tmp_path, monkeypatch)
+    rule = block("remediators/bounds.py, in RULES").partition("\n")[2]
+    monkeypatch.setattr(bounds, "RULES", {**bounds.RULES, **eval(f"{{{rule}}}", vars(bounds))})
     yield "stop_canary"
     sys.modules.pop("remediators.actions.stop_canary", None)
     if hasattr(actions, "stop_canary"):
