@@ -108,7 +108,7 @@ def test_every_configuration_in_the_pages_parses(docs):
 
 def test_every_field_of_the_configuration_is_told_with_its_default(docs):
     text = (docs.root / "docs" / "configuration.md").read_text(encoding="utf-8")
-    told = set(re.findall(r"`([a-z_0-9.]+)`", " ".join(re.findall(r"^\| (`[^|]+) \|", text, re.MULTILINE))))
+    told = set(re.findall(r"`([A-Za-z_0-9.]+)`", " ".join(re.findall(r"^\| (`[^|]+) \|", text, re.MULTILINE))))
     told |= set(re.findall(r"^##+ `([a-z.]+)`", text, re.MULTILINE))
     schema = Config.model_json_schema()
     fields = set(schema["properties"])
