@@ -72,8 +72,10 @@ def scenarios(json: Annotated[bool, typer.Option("--json", help="JSON for machin
         as_json([{"name": one.name, "title": one.title, "duration_s": one.duration_s} for one in found])
         return
     console = screen(rows=True)
+    width = max(len(one.name) for one in found)
     for one in found:
-        console.print(Text.assemble((f"{one.name:22}", "bold"), " ", one.title))
+        # A row stays one line at any width, for grep and awk.
+        console.print(Text.assemble((f"{one.name:{width}}", "bold"), " ", one.title), soft_wrap=True)
 
 
 def drill(

@@ -106,6 +106,8 @@ def surge() -> dict[str, list[tuple[datetime, float]]]:
         "Throttles": [(minute, 0.0) for minute in minutes],
         "Duration": [(minute, 150.0) for minute in minutes],
         "DemandMs": [],
+        # What the other functions of the account use of its unreserved pool.
+        "UnreservedConcurrentExecutions": [(minute, 60.0) for minute in minutes],
     }
 
 
