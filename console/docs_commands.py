@@ -26,7 +26,8 @@ ledger: `dynamodb:GetItem`, `Query`, `PutItem` and `UpdateItem` on `sereno-<serv
 `--live` reads settings, quotas and metrics, and changes nothing: `lambda:GetAccountSettings`, `GetFunction`,
 `GetFunctionConcurrency` and `GetProvisionedConcurrencyConfig`, `dynamodb:DescribeTable` and `DescribeLimits`,
 `application-autoscaling:DescribeScalableTargets`, `cloudwatch:GetMetricData`, `servicequotas:GetServiceQuota`,
-`apigateway:GET`.
+`apigateway:GET`. AWS answers `DescribeLimits` once a minute: when it throttles, the limits that the ledger keeps are
+taken (`dynamodb:GetItem`).
 """
 
 

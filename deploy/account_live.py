@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from deploy import account_apis
 from deploy.account import API_RATE, Account, FunctionFacts, LaneFacts, TableFacts, function_facts
+from remediators import limits as kept_limits
 from remediators import metrics
 from remediators.actions._capacity import NO_MAXIMUM
 from remediators.metrics import Series
@@ -40,7 +41,7 @@ def read(aws: Aws, service: Service, own: Mapping[str, int], now: datetime) -> A
     tables = _each(service.tables, "tables", lambda one: _table(aws, one), service, problems)
     if problems:
         raise InvalidInput("sereno.yaml", problems)
-    units = aws.client("dynamodb").describe_limits() if tables else {}
+    units = _units(aws, service) if tables else {}
     busy = _busy(aws, service, tables, now)
     found = Account(
         functions={one.name: _worked(one, functions[key], busy) for key, one in service.functions.items()},
@@ -160,6 +161,20 @@ def _table_targets(aws: Aws, one: Table, indexes: list[str]) -> dict[tuple[str, 
         (names[found["ResourceId"]], "read" if "Read" in found["ScalableDimension"] else "write"): _bounds(found)
         for found in answer["ScalableTargets"]
     }
+
+
+def _units(aws: Aws, service: Service) -> Json:
+    """DescribeLimits, once. AWS throttles more than one call a minute in an account and Region: then the answer is
+    what the reconciler last read and keeps in the ledger. Raises ClientError where nothing was ever read."""
+    try:
+        return dict(aws.client("dynamodb").describe_limits())
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ThrottlingException":
+            raise
+        kept = kept_limits.of(aws, service)
+        if "capacity" not in kept.read_at:
+            raise
+        return {theirs: kept.capacity[name] for name, theirs in kept_limits.CAPACITY.items()}
 
 
 def _quota(facts: TableFacts, units: Json) -> TableFacts:

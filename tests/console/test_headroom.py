@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from botocore.client import BaseClient
 
+from remediators import limits
+
 ROOT = Path(__file__).resolve().parents[2]
 TECHMODA, FASHION = ROOT / "examples/techmoda/sereno.yaml", ROOT / "examples/fashion-week.yaml"
 
@@ -167,7 +169,10 @@ def test_live_reads_what_the_file_does_not_say_and_changes_nothing(command, nigh
     )
     # The embedded AWS asks itself some of these; none of them changes anything.
     assert [name for name in calls if not name.startswith(READ_ONLY)] == []
+    assert calls.count("DescribeLimits") == 1
 
+    # AWS answers DescribeLimits once a minute.
+    night.forward(minutes=1)
     # Somebody reserves more than the file says, and no play raises the table: auto scaling's maximum is its limit.
     night.watch.aws.client("lambda").put_function_concurrency(
         FunctionName="shop-read", ReservedConcurrentExecutions=300
@@ -179,6 +184,20 @@ def test_live_reads_what_the_file_does_not_say_and_changes_nothing(command, nigh
     assert (found["read", "concurrency"]["limit"], found["read", "concurrency"]["whose"]) == (300, "reserved")
     assert (found["products", "write"]["limit"], found["products", "write"]["state"]) == (150, "short")
     assert found["products", "write"]["mend"].startswith("auto scaling maximum of shop-products write: 150 -> 164")
+
+
+def test_a_second_look_within_a_minute_takes_the_limits_that_the_ledger_keeps(command, night, shop):
+    furnish(night)
+    live(command, shop)
+    refused = command("check", "headroom", "--live", "--config", shop)
+    assert refused.exit_code == 2, "throttled, and no reading is kept"
+    assert "DescribeLimits" in refused.stderr
+
+    kept = limits.Limits({**limits.DEFAULTS, "table_write": 140}, read_at={"capacity": night.watch.clock.now()})
+    night.watch.aws.client("dynamodb").put_item(TableName="sereno-shop-ledger", Item=kept.to_item())
+    found = live(command, shop)
+    assert found["products", "all write"]["limit"] == 140
+    assert found["products", "all write"]["whose"] == "quota of a table with its indexes"
 
 
 def test_all_that_does_not_exist_is_told_at_once(command, night, shop):
