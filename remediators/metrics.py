@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sereno.model import Json
+from sereno.model import Json, Reason, Verdict
 
 Points = list[tuple[float, float]]
 # A minute's datapoint can come so many seconds after the minute: the latest that Sereno reckons with.
 LATE_S = 180.0
+# Without any datapoint for so long after the change the target is idle, and what is idle has no symptom.
+IDLE_AFTER_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,19 @@ def of_hold(points: Sequence[Sequence[float]], now_s: float, hold_s: float) -> S
     """
     held = [point for point in points if point[0] >= now_s - hold_s]
     return held or [point for point in points if point[0] >= now_s - hold_s - LATE_S]
+
+
+def ceased(symptom: Json, thrown: str) -> Verdict:
+    """By the newest whole minute since the change. `symptom` has `throttles_newest` (None: no such minute is
+    published yet), `minutes` (how many are) and `waited_s`; `thrown` is what is throttled, such as `attempt`."""
+    newest = symptom["throttles_newest"]
+    if newest is None:
+        if symptom["waited_s"] >= IDLE_AFTER_S:
+            return Verdict.yes("idle since the change")
+        return Verdict.no(Reason.NO_DATA, "no whole minute since the change has been published yet")
+    if newest > 0:
+        return Verdict.no(Reason.SYMPTOM_PERSISTS, f"{newest:.0f} throttled {thrown}s in the newest minute")
+    return Verdict.yes(f"no throttled {thrown} in the newest of {symptom['minutes']} minutes since the change")
 
 
 def _query(key: str, series: Series) -> Json:

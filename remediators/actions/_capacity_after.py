@@ -8,8 +8,8 @@ from datetime import timedelta
 from remediators import metrics
 from remediators.actions._capacity import CAPACITY, MAXIMUM, aftermath_series, read_series, table_facts
 from remediators.actions._capacity_steps import decrease_left
-from remediators.actions._throttles import ceased
 from remediators.demand import MINUTE, Points
+from remediators.metrics import ceased
 from remediators.table_demand import minute_peak
 from sereno.model import Json, Plan, Reason, Verdict
 from sereno.ports import Aws, Context

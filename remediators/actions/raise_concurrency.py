@@ -23,9 +23,8 @@ from remediators.actions._provisioned import (
     read_provisioned,
     ready,
 )
-from remediators.actions._throttles import ceased
 from remediators.demand import MINUTE, Demand, alarmed_at, is_early, measure
-from remediators.metrics import Series
+from remediators.metrics import Series, ceased
 from sereno.chance import with_peaks
 from sereno.model import Call, Json, Plan, Reason, Refusal, Step, Verdict
 from sereno.ports import Aws, Context, Param, Permission, Remediator, scalable

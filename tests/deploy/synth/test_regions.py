@@ -92,10 +92,14 @@ def test_the_witness_only_looks_and_calls_people_when_it_falls_silent():
 
 def test_nothing_of_the_standby_leans_on_the_first_region():
     """Only its address is known, which its own checks ask; the writers that are fenced as far as it answers; and the
-    table that is compared before customers go back there."""
+    table that is compared before customers go back there; and the original of a shared write target, which its ledger
+    gets as far as it answers."""
     text = json.dumps(WATCHES[STANDBY][1]["Resources"])
     fenced = f"arn:aws:lambda:{PRIMARY}:123456789012:function:techmoda-write"
     compared = f"arn:aws:dynamodb:{PRIMARY}:123456789012:table/techmoda-products"
+    original = f"arn:aws:dynamodb:{PRIMARY}:123456789012:table/sereno-techmoda-ledger"
+    condition = '"Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["ORIGINAL#*"]}'
+    text = text.replace(f'"{original}", {condition}', condition)
     for one in (f"techmoda/{PRIMARY}", fenced, compared):
         text = text.replace(one, "")
     assert f":{PRIMARY}:" not in text
