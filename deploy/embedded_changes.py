@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from deploy.embedded_shim import Clients, Wanted, text
 from deploy.embedded_shims import SHIMS
 
@@ -55,6 +57,15 @@ def _delete_role(name: str, aws: Clients) -> None:
     aws("iam").delete_role(RoleName=name)
 
 
+def _delete_managed_policy(arn: str, aws: Clients) -> None:
+    """Raises DeleteConflict while a role has the policy: moto would let it go.
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeletePolicy.html"""
+    if aws("iam").list_entities_for_policy(PolicyArn=arn)["PolicyRoles"]:
+        told = "Cannot delete a policy attached to entities."
+        raise ClientError({"Error": {"Code": "DeleteConflict", "Message": told}}, "DeletePolicy")
+    aws("iam").delete_policy(PolicyArn=arn)
+
+
 def _managed_policy(wanted: Wanted, arn: str, aws: Clients) -> None:
     iam = aws("iam")
     before = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
@@ -95,7 +106,7 @@ DELETES: Mapping[str, Delete] = {
     "AWS::CloudWatch::Alarm": lambda name, aws: aws("cloudwatch").delete_alarms(AlarmNames=[name]),
     "AWS::CloudWatch::Dashboard": lambda name, aws: aws("cloudwatch").delete_dashboards(DashboardNames=[name]),
     "AWS::DynamoDB::Table": _delete_table,
-    "AWS::IAM::ManagedPolicy": lambda arn, aws: aws("iam").delete_policy(PolicyArn=arn),
+    "AWS::IAM::ManagedPolicy": _delete_managed_policy,
     "AWS::IAM::Role": _delete_role,
     "AWS::Lambda::EventInvokeConfig": _delete_invoke,
     "AWS::Lambda::EventSourceMapping": lambda uuid, aws: aws("lambda").delete_event_source_mapping(UUID=uuid),

@@ -2,8 +2,11 @@
 
 - A resource with a fixed name that exists already fails the operation, unless the change set imports it:
   https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html
-- A first creation that fails ends in ROLLBACK_COMPLETE, which can only be deleted; an update that fails ends in
-  UPDATE_ROLLBACK_COMPLETE: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
+- A first creation that fails ends in ROLLBACK_COMPLETE, which can only be deleted; an update that fails sets every
+  resource back to what it was and ends in UPDATE_ROLLBACK_COMPLETE, or in UPDATE_ROLLBACK_FAILED when that fails too:
+  https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
+- An update deletes what the template leaves out last, once everything else has changed (the clean-up phase):
+  https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-console-view-stack-data-resources.html
 - UpdateStack without a change is a ValidationError:
   https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_UpdateStack.html
 - What a deletion policy keeps is kept, on an update that leaves it out too:
@@ -138,11 +141,13 @@ def _executed(self: Any, change_set_name: str, stack_name: str | None = None) ->
     doing = "CREATE" if creates else "UPDATE"
     stack.status = f"{doing}_IN_PROGRESS"
     stack._add_stack_event(stack.status, resource_status_reason="User Initiated")
+    held = stack.resource_map
+    before = (held._template, dict(held.input_parameters))
     try:
         _take_over(stack, found)
         found.apply()
     except StackFailed as failed:
-        _roll_back(stack, failed, creates=creates)
+        _roll_back(stack, failed, None if creates else before)
         found.execution_status = "EXECUTE_FAILED"
         return
     found.execution_status = "EXECUTE_COMPLETE"
@@ -209,7 +214,8 @@ def _model_of(stack: Any, kind: str, name: str) -> Any:
     return get_model_map()[kind](Made(name, {"BackupVaultArn": arn, "BackupVaultName": name}))
 
 
-def _roll_back(stack: Any, failed: StackFailed, *, creates: bool) -> None:
+def _roll_back(stack: Any, failed: StackFailed, before: tuple[Any, Any] | None) -> None:
+    """`before` is the template with its parameters that an update goes back to; None for a first creation."""
     from moto.cloudformation.models import Event
 
     told = Event(
@@ -224,10 +230,16 @@ def _roll_back(stack: Any, failed: StackFailed, *, creates: bool) -> None:
     )
     stack.events.append(told)
     stack.failure = failed
-    stack.status = "ROLLBACK_COMPLETE" if creates else "UPDATE_ROLLBACK_COMPLETE"
-    if creates:
+    if before is None:
+        stack.status = "ROLLBACK_COMPLETE"
         # What is kept by its policy stays, also when the creation that made it is rolled back.
         stack.resource_map.delete()
+    else:
+        try:
+            stack.resource_map.update(*before)
+            stack.status = "UPDATE_ROLLBACK_COMPLETE"
+        except StackFailed:
+            stack.status = "UPDATE_ROLLBACK_FAILED"
     stack._add_stack_event(stack.status)
 
 
@@ -237,7 +249,7 @@ def _checked_stack(own: Callable[..., Any]) -> Callable[..., Any]:
             made = own(self, name, template, parameters, *args, **kwargs)
         except StackFailed as failed:
             made = next(one for one in self.stacks.values() if one.name == name)
-            _roll_back(made, failed, creates=True)
+            _roll_back(made, failed, None)
         return made
 
     return create_stack
@@ -314,36 +326,71 @@ def _delete_once(delete: Any, physical_id: str, aws: Clients) -> None:
 
 
 def _updating(own: Callable[..., Any]) -> Callable[..., Any]:
-    """What an update leaves out is the stack's no more: added again later, it is made again or imported."""
+    """An update that deletes last. What it leaves out is the stack's no more: added again later, it is made again or
+    imported."""
 
     def update(self: Any, template: dict[str, Any], parameters: dict[str, Any] | None = None) -> None:
-        gone = set(self._resource_json_map) - set(template["Resources"])
-        own(self, template, parameters)
-        for logical_id in gone:
-            self._parsed_resources.pop(logical_id, None)
+        held, planned = self._resource_json_map, self.build_resource_diff(template, parameters)
+        self.build_resource_diff = lambda *_: {**planned, "Remove": []}
+        try:
+            own(self, template, parameters)
+        finally:
+            del self.build_resource_diff
+        _remove(self, {logical_id: held[logical_id] for logical_id in planned["Remove"]})
 
     return update
+
+
+def _remove(resource_map: Any, leaving: dict[str, Any]) -> None:
+    """Deletes resources, those that others still use after those. Raises StackFailed."""
+    from botocore.exceptions import ClientError
+
+    failure: tuple[str, ClientError] | None = None
+    for _ in range(len(leaving)):
+        for logical_id in list(leaving):
+            resource = resource_map._parsed_resources.get(logical_id)
+            try:
+                if resource is not None:
+                    resource_map._delete_resource(resource, leaving[logical_id])
+            except ClientError as error:
+                failure = (logical_id, error)
+                continue
+            resource_map._parsed_resources.pop(logical_id, None)
+            del leaving[logical_id]
+    if leaving and failure:
+        logical_id, error = failure
+        raise StackFailed(logical_id, leaving[logical_id]["Type"], error.response["Error"]["Message"]) from error
 
 
 def _keeping(own: Callable[..., Any]) -> Callable[..., Any]:
-    """A type that moto cannot change is changed by `UPDATES`, or stays as it is. moto would forget it."""
+    """A type that moto cannot change is changed by `UPDATES`, or stays as it is. moto would forget it. What the
+    service refuses fails the stack's update."""
 
-    def update(
-        logical_id: str, resource_json: dict[str, Any], resources_map: Any, account_id: str, region_name: str
-    ) -> Any:
-        before = resources_map._parsed_resources.get(logical_id)
-        changed = own(logical_id, resource_json, resources_map, account_id, region_name)
+    def change(logical_id: str, resource: dict[str, Any], resource_map: Any, account: str, region: str) -> Any:
+        from moto.cloudformation.parsing import clean_json
+
+        before = resource_map._parsed_resources.get(logical_id)
+        changed = own(logical_id, resource, resource_map, account, region)
         if changed is not None or before is None:
             return changed
-        if change := UPDATES.get(resource_json["Type"]):
-            from moto.cloudformation.parsing import clean_json
-
-            properties = clean_json(resource_json.get("Properties", {}), resources_map)
-            physical = before.physical_resource_id
-            change(Wanted(logical_id, physical, properties, region_name, account_id), physical, clients(region_name))
+        if update := UPDATES.get(resource["Type"]):
+            properties = clean_json(resource.get("Properties", {}), resource_map)
+            physical_id = before.physical_resource_id
+            update(Wanted(logical_id, physical_id, properties, region, account), physical_id, clients(region))
         return before
 
-    return update
+    def checked(
+        logical_id: str, resource_json: dict[str, Any], resources_map: Any, account_id: str, region_name: str
+    ) -> Any:
+        from botocore.exceptions import ClientError
+
+        try:
+            return change(logical_id, resource_json, resources_map, account_id, region_name)
+        except ClientError as error:
+            reason = error.response["Error"]["Message"]
+            raise StackFailed(logical_id, resource_json["Type"], reason) from error
+
+    return checked
 
 
 def _detect_drift(self: Any) -> Any:

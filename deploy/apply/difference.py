@@ -103,8 +103,12 @@ def _wanted_places(after: Bundle, parameters: Mapping[str, str], before: Deploye
 
 
 def _shared(before: Deployed | None) -> dict[str, str]:
-    """What nested stacks are handed by the root: the same on both sides, or each would look changed."""
-    return {"Topic": before.physical["Topic"]} if before and before.physical.get("Topic") else {}
+    """The physical ids that the root hands to its nested stacks as parameters, by name. Both sides are read with
+    them; otherwise a nested alarm would look changed, because only the deployed one knows its topics."""
+    if before is None:
+        return {}
+    declared = {name for part in before.nested.values() for name in part.template.get("Parameters", {})}
+    return {name: before.physical[name] for name in sorted(declared) if before.physical.get(name)}
 
 
 def _change(logical_id: str, old: _Place | None, new: _Place | None) -> Change | None:

@@ -61,6 +61,50 @@ def test_a_refusal_of_the_service_behind_a_resource_rolls_a_creation_back(aws):
     assert aws("sns").list_topics()["Topics"] == [], "what was made before the failure is gone"
 
 
+def test_an_update_that_fails_sets_everything_back(aws):
+    days = {**LOG, "Properties": {**LOG["Properties"], "RetentionInDays": 7}}
+    carried_out(aws, resources(Log=days, Topic=TOPIC))
+    more = {**LOG, "Properties": {**LOG["Properties"], "RetentionInDays": 30}}
+    wildcards = [{"wildcard": f"a/*/{number}"} for number in range(9)]
+    rule = {"Type": "AWS::Events::Rule", "Properties": {"Name": "r", "EventPattern": {"detail": {"a": wildcards}}}}
+    new = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "new"}}
+    status, _ = carried_out(aws, resources(Log=more, New=new, Rule=rule), kind="UPDATE")
+    assert status == "UPDATE_ROLLBACK_COMPLETE"
+    (group,) = aws("logs").describe_log_groups()["logGroups"]
+    assert group["retentionInDays"] == 7
+    assert [one["TopicArn"].rsplit(":", 1)[1] for one in aws("sns").list_topics()["Topics"]] == ["news"]
+    assert carried_out(aws, resources(Log=more, Topic=TOPIC), kind="UPDATE")[0] == "UPDATE_COMPLETE"
+    (group,) = aws("logs").describe_log_groups()["logGroups"]
+    assert group["retentionInDays"] == 30
+
+
+def test_a_policy_goes_after_the_role_that_has_it(aws):
+    document = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}],
+    }
+    policy = {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": document}}
+    lambdas = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    trust = {"Version": "2012-10-17", "Statement": [lambdas]}
+    role = {
+        "Type": "AWS::IAM::Role",
+        "Properties": {
+            "RoleName": "r",
+            "AssumeRolePolicyDocument": trust,
+            "ManagedPolicyArns": [{"Ref": "Policy"}],
+        },
+    }
+    bare = {**role, "Properties": {**role["Properties"], "ManagedPolicyArns": []}}
+    iam = aws("iam")
+    assert carried_out(aws, resources(Policy=policy, Role=role))[0] == "CREATE_COMPLETE"
+    assert carried_out(aws, resources(Role=bare), kind="UPDATE")[0] == "UPDATE_COMPLETE"
+    assert iam.list_policies(Scope="Local")["Policies"] == []
+    assert carried_out(aws, resources(Policy=policy, Role=role), kind="UPDATE")[0] == "UPDATE_COMPLETE"
+    aws("cloudformation").delete_stack(StackName="watch")
+    assert iam.list_policies(Scope="Local")["Policies"] == []
+    assert iam.list_roles()["Roles"] == []
+
+
 def test_a_stack_in_rollback_complete_can_only_be_deleted(aws):
     aws("sns").create_topic(Name="news")
     carried_out(aws, resources(Topic=TOPIC))

@@ -84,11 +84,11 @@ def test_an_alarm_that_goes_to_a_nested_stack_moves():
 
 def test_what_a_nested_stack_is_handed_is_no_change():
     part = {
-        "Parameters": {"Topic": {"Type": "String"}},
-        "Resources": {"A": alarm("x", AlarmActions=[{"Ref": "Topic"}])},
+        "Parameters": {"People": {"Type": "String"}},
+        "Resources": {"A": alarm("x", AlarmActions=[{"Ref": "People"}])},
     }
-    inner = Deployed("nested", "arn:n", "CREATE_COMPLETE", part, parameters={"Topic": "arn:topic"})
-    before = stack(template(), nested={"AlarmsA": inner}, physical={"Topic": "arn:topic"})
+    inner = Deployed("nested", "arn:n", "CREATE_COMPLETE", part, parameters={"People": "arn:topic"})
+    before = stack(template(), nested={"AlarmsA": inner}, physical={"People": "arn:topic"})
     assert told(before, bundle(template(), AlarmsA=part)) == {}
 
 
