@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from console import apply_show, destroy
+from console import answering, apply_show, destroy
 from console.apply_regions import Declined, RegionOption, refusals, through
 from console.destroy import DEFAULT, ConfigArgument, RoleOption, YesOption
 from console.show import as_json, counted, now, screen
@@ -42,7 +42,6 @@ from deploy.apply.presence import Presence
 from deploy.apply.rollout import Intent
 from deploy.synth import names
 from remediators import limits, registry
-from remediators.clients import BotocoreAws
 from sereno.errors import InvalidInput, Problem, Refused
 from sereno.model import Json
 from sereno.ports import Aws
@@ -239,7 +238,7 @@ def _built(
     config: Path, place: Place, bucket: str | None, chosen: Mapping[str, str], role_arn: str | None
 ) -> Iterator[Look]:
     """The look at one region of the account, by its own clients."""
-    service, aws = place.service, BotocoreAws(place.region)
+    service, aws = place.service, answering.aws_of(place.region)
     found = presence.look(aws, service)
     if any(one.path == "account" for one in found.missing):
         raise InvalidInput(config.name, list(found.missing))

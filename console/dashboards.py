@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from console import operate
+from console import answering, operate
 from console.operate import ConfigOption, JsonOption
 from console.show import as_json, counted, errors, now, screen
 from dashboards import live
@@ -67,7 +67,7 @@ def diff(config: ConfigOption = DEFAULT, json: JsonOption = False) -> None:
     """Compares each live dashboard with what would be rendered, widget by widget. Exit code 1 when they differ.
     Lines that `push` drew are no difference."""
     service, wanted = _rendered(config)
-    client = BotocoreAws(service.region).client("cloudwatch")
+    client = answering.aws_of(service.region).client("cloudwatch")
     found = {name: live.difference(_live(client, name), body) for name, body in wanted.items()}
     leftover = _leftover(client, service, wanted)
     if json:
@@ -91,7 +91,7 @@ def push(
     """Puts the dashboards that differ or have changes to draw, after a question. Exit code 1 when it is answered no.
     A dashboard that is gone from the configuration stays: `diff` names it."""
     service, rendered = _rendered(config)
-    aws = BotocoreAws(service.region)
+    aws = answering.aws_of(service.region)
     client = aws.client("cloudwatch")
     since = now() - timedelta(days=days)
     marks = list(_marks(aws, service, config, since)) if days else []

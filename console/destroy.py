@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from console import apply_show
+from console import answering, apply_show
 from console.apply_regions import Declined, RegionOption, refusals, through
 from console.operate import ByOption, who
 from console.show import now, screen
@@ -23,7 +23,6 @@ from deploy.apply import deployed, places, removal, rollout, states
 from deploy.apply.deployed import Deployed
 from deploy.apply.places import Place
 from deploy.synth import names
-from remediators.clients import BotocoreAws
 from remediators.ledger import Ledger
 from sereno.errors import Refused
 from sereno.ports import Aws
@@ -92,7 +91,7 @@ def destroy(
 
 
 def _look(place: Place) -> Standing:
-    service, aws = place.service, BotocoreAws(place.region)
+    service, aws = place.service, answering.aws_of(place.region)
     ledger = Ledger(aws.client("dynamodb"), names.ledger(service), service.name)
     there = rollout.ledger_exists(aws, service)
     return Standing(place, aws, deployed.read(aws, names.stack(service)), ledger if there else None)

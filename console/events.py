@@ -16,7 +16,7 @@ from console.show import as_json, now, screen
 from deploy import config as configuration
 from deploy import config_edit, config_events, config_yaml, event_plan, units
 from deploy.synth import names
-from remediators.clients import BotocoreAws
+from remediators.clients import QUICK, BotocoreAws
 from remediators.ledger import Ledger
 from sereno import planned
 from sereno.errors import InvalidInput, LedgerUnavailable, Problem
@@ -162,7 +162,9 @@ def _text(path: Path) -> str:
 def _leases(service: Service) -> tuple[dict[str, list[Remediation]], str]:
     """What is under way for each event, and why that is not known."""
     try:
-        found = Ledger(BotocoreAws(service.region).client("dynamodb"), names.ledger(service), service.name).open()
+        found = Ledger(
+            BotocoreAws(service.region, QUICK).client("dynamodb"), names.ledger(service), service.name
+        ).open()
     except (LedgerUnavailable, ClientError, BotoCoreError) as error:
         return {}, f"what is in force is not shown: {_short(error)}"
     by_event: dict[str, list[Remediation]] = {}

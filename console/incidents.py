@@ -17,7 +17,7 @@ from console.operate import ByOption, ConfigOption, JsonOption, who
 from console.show import age, as_json, beside, counted, errors, listing, now, screen
 from dashboards import incident_story
 from dashboards.incident_story import Impact, Line
-from remediators.clients import BotocoreAws
+from remediators.clients import QUICK, BotocoreAws
 from remediators.incidents import IncidentBook
 from remediators.ledger import Ledger
 from sereno.errors import Refused
@@ -160,7 +160,7 @@ def _told(ledger: Ledger, one: Incident) -> tuple[list[Remediation], list[Line]]
 def _impact(service: Service, one: Incident) -> Impact | None:
     """What customers saw; told to be unknown where metrics cannot be read, for the rest is in the ledger."""
     try:
-        return incident_story.impact(BotocoreAws(service.region), service, one, now())
+        return incident_story.impact(BotocoreAws(service.region, QUICK), service, one, now())
     except (ClientError, BotoCoreError) as error:
         errors().print(f"What customers saw cannot be read from CloudWatch: {error}", style="yellow", markup=False)
         return None

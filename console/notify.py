@@ -10,11 +10,11 @@ import typer
 from botocore.exceptions import ClientError
 from rich.text import Text
 
+from console import answering
 from console.operate import DEFAULT, ConfigOption, JsonOption
 from console.show import as_json, screen
 from deploy import config as configuration
 from deploy.synth import names
-from remediators.clients import BotocoreAws
 from remediators.notifier import routing, subscriptions, trial
 from remediators.notifier.escalation import name_of
 from sereno.errors import InvalidInput, Problem, Refused
@@ -43,7 +43,7 @@ def send(channel: ChannelArgument = None, config: ConfigOption = DEFAULT, json: 
     role and way out are proved. Email subscriptions that are unconfirmed or gone are subscribed again. Exit code 1: a
     channel does not work."""
     service = configuration.service(config)
-    found = run(BotocoreAws(service.region), service, channel)
+    found = run(answering.aws_of(service.region), service, channel)
     if json:
         as_json([one.to_json() for one in found])
     else:

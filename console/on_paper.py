@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from console import answering
 from console.show import now
 from deploy import synth as synthesis
 from deploy.account import declared
 from deploy.on_paper import Paper
 from deploy.synth import boards, functions, notify, prober
 from remediators import registry
-from remediators.clients import BotocoreAws
 from sereno.service import Service
 
 
@@ -26,5 +26,5 @@ def paper_of(service: Service, *, live: bool) -> Paper:
         return Paper(service, declared(service, sum(own.values())), known, now())
     from deploy import account_live
 
-    account = account_live.read(BotocoreAws(service.region), service, own, now())
+    account = account_live.read(answering.aws_of(service.region), service, own, now())
     return Paper(service, account, known, now())

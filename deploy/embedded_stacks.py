@@ -358,8 +358,8 @@ def _remove(resource_map: Any, leaving: dict[str, Any]) -> None:
             resource_map._parsed_resources.pop(logical_id, None)
             del leaving[logical_id]
     if leaving and failure:
-        logical_id, error = failure
-        raise StackFailed(logical_id, leaving[logical_id]["Type"], error.response["Error"]["Message"]) from error
+        logical_id, refusal = failure
+        raise StackFailed(logical_id, leaving[logical_id]["Type"], refusal.response["Error"]["Message"]) from refusal
 
 
 def _keeping(own: Callable[..., Any]) -> Callable[..., Any]:
