@@ -13,7 +13,12 @@ import pytest
 
 from remediators import clients
 
-CONFIG = 'service: shop\naccount: "123456789012"\nregion: eu-west-1\nresources: {functions: {read: {name: shop-read}}}\n'
+CONFIG = """\
+service: shop
+account: "123456789012"
+region: eu-west-1
+resources: {functions: {read: {name: shop-read}}}
+"""
 COMMANDS = [("plan",), ("deploy", "--yes"), ("destroy", "--yes"), ("notify", "test"), ("status",)]
 
 
