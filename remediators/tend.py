@@ -286,19 +286,27 @@ def _drift(watch: Watch, remediation: Remediation, remediator: Remediator) -> Ve
 
 def _left_alone(watch: Watch, remediation: Remediation, remediator: Remediator, drift: Verdict) -> Remediation | None:
     """Somebody else changed what this remediation set. To the value before: then it is reverted, once whoever does
-    that in order (a failback) has come to its end. To another: it is kept, and people see who did it."""
+    that in order (a failback) has made its last step. To another: it is kept, and people see who did it.
+
+    What was reverted in order has no cooldown: a region that fails again at once must be left again at once."""
     if drift.reason is not Reason.NOTHING_TO_DO:
         return _keep_drifted(watch, remediation, drift)
-    if remediator.undone_by:
-        counterpart = replace(remediation.target, kind=remediator.undone_by)
-        if watch.ledger.holder(counterpart.key):
-            return None
+    if remediator.undone_by and _being_undone(watch, remediation, remediator.undone_by):
+        return None
     now = watch.clock.now()
     detail = drift.detail if _gave_all_back(remediation) else f"{drift.detail}: not by this remediation"
     moved = remediation.move(Status.REVERTED, now, detail)
     moved = replace(moved, reason=Reason.OK, claim_until=None, due_at=now)
     holds = _holds(watch, remediation)
-    return tell(watch, moved, remediation, release=holds, cooldown=holds)
+    return tell(watch, moved, remediation, release=holds, cooldown=holds and not remediator.undone_by)
+
+
+def _being_undone(watch: Watch, remediation: Remediation, kind: str) -> bool:
+    """Whether a remediation of another kind is reverting this one step by step, and may still take its own steps
+    back. One that has made its last step only waits: nothing depends on this one any more."""
+    counterpart = watch.ledger.holder(replace(remediation.target, kind=kind).key)
+    undoing = watch.ledger.get(counterpart) if counterpart else None
+    return undoing is not None and undoing.status in (Status.APPLYING, Status.REVERTING)
 
 
 def _holds(watch: Watch, remediation: Remediation) -> bool:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from remediators import flow
 from sereno import recovery
 from sereno.lifecycle import Remediation
 from sereno.model import Reason, Status
-from sereno.service import REGION_BACK
+from sereno.service import REGION_BACK, REGION_OUT
 from tests.remediators.regions.conftest import PRIMARY, STANDBY, Regions
 
 
@@ -87,6 +89,27 @@ def test_when_the_primary_fails_again_customers_stay_with_the_standby(away: Regi
     # The failback took the switch away and set it again: the failover is as active as it was.
     (out,) = (one for one in away.all() if one.remediator == "fail_over" and one.steps_done)
     assert out.active
+
+
+def test_a_primary_that_fails_right_after_the_last_step_is_left_again_within_two_minutes(away: Regions):
+    """The failback still holds its own target then, and the usual cooldown has not begun."""
+    usual = {REGION_BACK: {"hold_s": 900, "cooldown_s": 300}, REGION_OUT: {"cooldown_s": 300}}
+    for region, watch in away.watches.items():
+        plays = {what: replace(play, **usual.get(what, {})) for what, play in watch.service.playbook.items()}
+        away.watches[region] = replace(watch, service=replace(watch.service, playbook=plays))
+    go_back(away)
+    while away.share() != 100 or away.switched:
+        away.tries(5)
+    away.world.down[PRIMARY] = "no answer"
+    away.tries(120)
+    assert away.switched
+    assert away.world.serving == STANDBY
+    away.tries(300)
+    first, second = (one for one in away.all() if one.remediator == "fail_over" and one.steps_done)
+    assert (first.status, first.reason) == (Status.REVERTED, Reason.OK)
+    assert second.status is Status.HOLDING
+    # The failback is void, and nobody else is blamed for it.
+    assert (back(away).status, back(away).reason) == (Status.REVERTED, Reason.OK)
 
 
 @pytest.mark.parametrize("healthy_s", [30, 75])
