@@ -107,7 +107,7 @@ _EXPANDED = {"function": "functions", "table": "tables", "api": "apis"}
 # The functions that are fenced in the primary, and the tables of which a sample is compared.
 _WRITER, _COMPARED = "writer", "compared"
 # What only a service with a second region has; without it a template that names one leads to nothing.
-_OF_RECOVERY = ("standby", "primary", "bucket", "zone", "canary", "shares")
+_OF_RECOVERY = ("standby", "primary", "bucket", "zone", "weighted", "canary", "shares")
 _PLACES = {"partition", "region", "account", "service", *_EXPANDED, *_OF_RECOVERY, _WRITER, _COMPARED}
 
 _METRICS_PAGE = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html"
@@ -305,6 +305,7 @@ def _of_recovery(service: Service) -> dict[str, str]:
         "primary": recovery.primary,
         "bucket": recovery.bucket,
         "zone": recovery.zone,
+        "weighted": recovery.zone if recovery.strategy == "weighted" else "",
         "canary": canary,
         # A condition compares the name as Route 53 normalises it: lower case, without the last dot.
         "shares": recovery.shares.lower().rstrip("."),

@@ -130,6 +130,7 @@ def _of_recovery(service: Service) -> dict[str, str]:
         "primary": recovery.primary,
         "bucket": recovery.bucket,
         "zone": recovery.zone,
+        "weighted": recovery.zone if recovery.strategy == "weighted" else "",
         "canary": service.tables[recovery.canary].name if recovery.canary else "",
     }
     return {place: name for place, name in named.items() if name}

@@ -185,8 +185,9 @@ def _look(watch: Watch, remediator: Remediator, target: Target) -> Proof:
 def _rights(watch: Watch, remediator: Remediator, targets: list[Target]) -> Iterator[Proof]:
     """Whether the role may make each change on each target, as IAM says."""
     wanted = [one for one in remediator.permissions if not one.operation.split(".")[1].startswith(READS)]
-    if watch.service.recovery and not watch.service.recovery.zone:
-        wanted = [one for one in wanted if "{zone}" not in one.resource]
+    absent = [f"{{{name}}}" for name, value in _places(watch.service).items() if not value]
+    # Without a zone, a bucket or weights there is no such permission.
+    wanted = [one for one in wanted if not any(place in one.resource for place in absent)]
     if not wanted or not targets:
         return
     try:
@@ -254,5 +255,6 @@ def _places(service: Service) -> dict[str, str]:
     places = {"partition": area, "region": region, "account": service.account, "service": service.name}
     if service.recovery:
         places |= {name: getattr(service.recovery, name) for name in ("standby", "primary", "bucket", "zone")}
+        places["weighted"] = service.recovery.zone if service.recovery.strategy == "weighted" else ""
         places["shares"] = service.recovery.shares.lower().rstrip(".")
     return places

@@ -56,9 +56,9 @@ class Permission:
     `deploy.iam.ACTIONS` does not list yet. `resource` is an ARN template with `{partition}`, `{region}`,
     `{account}`, `{service}` (the watched service's name) and one of `{function}`, `{table}`, `{api}`, which is
     expanded for each that the service declares. `{standby}`, `{primary}`, `{bucket}`, `{zone}` and `{canary}` are of
-    the service's recovery, `{writer}` each function that it fences, `{compared}` each table of which it compares a
-    sample; who has none of it gets no such permission. `*` needs `because`: the page that says AWS offers nothing
-    narrower.
+    the service's recovery, `{weighted}` its zone where a failover itself changes records, `{writer}` each function
+    that it fences, `{compared}` each table of which it compares a sample; who has none of it gets no such permission.
+    `*` needs `because`: the page that says AWS offers nothing narrower.
     """
 
     operation: str

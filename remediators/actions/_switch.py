@@ -37,25 +37,33 @@ PERMISSIONS = (
 )
 """What the data planes of the standby allow."""
 
-RECORDS = (
-    Permission("route53.list_resource_record_sets", "arn:{partition}:route53:::hostedzone/{zone}"),
-    Permission(
-        "route53.change_resource_record_sets",
-        "arn:{partition}:route53:::hostedzone/{zone}",
-        condition={
-            # ForAllValues holds when a key is absent, so each key must be present too.
-            "ForAllValues:StringEquals": {
-                f"{_CHANGED}NormalizedRecordNames": ["{shares}"],
-                f"{_CHANGED}RecordTypes": ["CNAME"],
-                f"{_CHANGED}Actions": ["UPSERT"],
+
+def _records(zone: str) -> tuple[Permission, ...]:
+    """Leave to read a hosted zone, and to change the two records that share the traffic out."""
+    return (
+        Permission("route53.list_resource_record_sets", f"arn:{{partition}}:route53:::hostedzone/{zone}"),
+        Permission(
+            "route53.change_resource_record_sets",
+            f"arn:{{partition}}:route53:::hostedzone/{zone}",
+            condition={
+                # ForAllValues holds when a key is absent, so each key must be present too.
+                "ForAllValues:StringEquals": {
+                    f"{_CHANGED}NormalizedRecordNames": ["{shares}"],
+                    f"{_CHANGED}RecordTypes": ["CNAME"],
+                    f"{_CHANGED}Actions": ["UPSERT"],
+                },
+                "Null": dict.fromkeys(
+                    (f"{_CHANGED}NormalizedRecordNames", f"{_CHANGED}RecordTypes", f"{_CHANGED}Actions"), "false"
+                ),
             },
-            "Null": dict.fromkeys(
-                (f"{_CHANGED}NormalizedRecordNames", f"{_CHANGED}RecordTypes", f"{_CHANGED}Actions"), "false"
-            ),
-        },
-    ),
-)
-"""What going back, and planned moves, need of Route 53's control plane."""
+        ),
+    )
+
+
+RECORDS = _records("{zone}")
+"""What failing back needs of Route 53's control plane."""
+WEIGHTED = _records("{weighted}")
+"""The same for a failover with `strategy: weighted`; with another strategy there is no such permission."""
 
 
 def recovery_of(context: Context) -> Recovery:

@@ -1,7 +1,8 @@
 """Fail over: customers are served by the standby region.
 
 It lives in the standby and asks nothing of the primary, of IAM or of Route 53's control plane: one object is written
-where a health check looks. It is held until a person fails back; nothing that is measured takes it back.
+where a health check looks. (`strategy: weighted` changes records instead, and is for planned moves.) It is held until
+a person fails back; nothing that is measured takes it back.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from sereno.recovery import Evidence
 from sereno.service import Recovery
 
 PARAMS: Mapping[str, Param] = {}
-PERMISSIONS: tuple[Permission, ...] = _switch.PERMISSIONS
+PERMISSIONS: tuple[Permission, ...] = (*_switch.PERMISSIONS, *_switch.WEIGHTED)
 
 
 def observe(aws: Aws, context: Context) -> Json:

@@ -20,8 +20,10 @@ from sereno.recovery import Evidence
 
 PARAMS: Mapping[str, Param] = {}
 _WRITER = "arn:{partition}:lambda:{primary}:{account}:function:{writer}"
+# How it sees that traffic is moved.
+_LOOKS = ("s3.list_objects_v2", "dynamodb.query", "route53.list_resource_record_sets")
 PERMISSIONS: tuple[Permission, ...] = (
-    *(one for one in _switch.PERMISSIONS if one.operation in ("s3.list_objects_v2", "dynamodb.query")),
+    *(one for one in (*_switch.PERMISSIONS, *_switch.WEIGHTED) if one.operation in _LOOKS),
     Permission("lambda.get_function_concurrency", _WRITER),
     Permission("lambda.put_function_concurrency", _WRITER),
     Permission("lambda.delete_function_concurrency", _WRITER),

@@ -47,7 +47,7 @@ def handler(event, context):
 WRITES = """
 import boto3
 def handler(event, context):
-    client = boto3.client("dynamodb")
+    client = boto3.client("SERVICE")
     answers = []
     for operation, params in event:
         try:
@@ -57,6 +57,8 @@ def handler(event, context):
             answers.append(error.response["Error"]["Code"])
     return answers
 """
+RECORDS = WRITES.replace("SERVICE", "route53")
+WRITES = WRITES.replace("SERVICE", "dynamodb")
 TABLE = "contract-rows"
 
 
@@ -161,6 +163,28 @@ def test_a_role_updates_only_the_attributes_that_its_conditions_name(emulator, r
 
 def named(attribute):
     return {"ExpressionAttributeNames": {"#a": attribute}, "ExpressionAttributeValues": {":v": {"S": "x"}}}
+
+
+def test_a_role_changes_only_the_records_that_its_conditions_name(emulator):
+    zone = emulator.client("route53").create_hosted_zone(Name="contract.example", CallerReference="contract")
+    zone_id, key = zone["HostedZone"]["Id"].removeprefix("/hostedzone/"), "route53:ChangeResourceRecordSets"
+    only = {f"{key}NormalizedRecordNames": ["shares.contract.example"], f"{key}Actions": ["UPSERT"]}
+    change = {
+        "Effect": "Allow",
+        "Action": key,
+        "Resource": f"arn:aws:route53:::hostedzone/{zone_id}",
+        "Condition": {"ForAllValues:StringEquals": only, "Null": dict.fromkeys(only, "false")},
+    }
+    one = little.make(emulator, "records", RECORDS, [change])
+
+    def call(name, action="UPSERT"):
+        record = {"Name": name, "Type": "CNAME", "TTL": 20, "ResourceRecords": [{"Value": "a.contract.example"}]}
+        batch = {"Changes": [{"Action": action, "ResourceRecordSet": record}]}
+        return "change_resource_record_sets", {"HostedZoneId": zone_id, "ChangeBatch": batch}
+
+    own = "shares.contract.example"
+    asked = [call("Shares.contract.example."), call("other.contract.example"), call(own, "DELETE")]
+    assert one.ask(asked) == ["done", "AccessDenied", "AccessDenied"]
 
 
 def test_reserved_concurrency_throttles_and_says_so(emulator):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
@@ -105,6 +106,18 @@ def test_iam_is_asked_under_the_conditions_that_the_call_will_meet(house, tested
         ("stringList", ["CNAME"]),
         ("stringList", ["UPSERT"]),
     ]
+
+
+def test_a_right_that_the_service_has_no_use_for_is_not_asked_for(house):
+    """A metric switch has no bucket: IAM would refuse a right on an object of no bucket."""
+    recovery = Recovery("eu-west-1", "eu-central-1", "eu-north-1", "https://a.example", {}, strategy="metric-switch")
+    iam, out = Iam(), Target("region", "eu-west-1", "eu-central-1", "123456789012")
+    here = replace(house.watch.service, regions=("eu-central-1", "eu-west-1"), recovery=recovery)
+    watch = replace(house.watch, service=here, aws=SimpleNamespace(client=lambda *_: iam))
+    list(readiness._rights(watch, registry.load("fail_over"), [out]))
+    asked = {one["ActionNames"][0]: one["ResourceArns"] for one in iam.asked}
+    ledger = ["arn:aws:dynamodb:eu-central-1:123456789012:table/sereno-techmoda-ledger"]
+    assert asked == dict.fromkeys(("dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem"), ledger)
 
 
 def test_a_target_that_is_not_there_is_named(house, tested):

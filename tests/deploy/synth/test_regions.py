@@ -275,6 +275,14 @@ def test_weights_alone_are_for_planned_moves():
     assert set(of_type(template, "Route53::RecordSet")) == {"SharePrimary", "ShareStandby", "Customers"}
 
 
+@pytest.mark.parametrize(("strategy", "changes"), [("weighted", True), ("health-switch", False)])
+def test_only_with_weights_may_who_fails_over_change_records(strategy, changes):
+    """With a switch nothing on that way asks Route 53's control plane, so nothing there may."""
+    template = watches(TEXT.replace("health-switch", strategy))[STANDBY][1]
+    change = ("route53:ChangeResourceRecordSets", "arn:aws:route53:::hostedzone/Z0123456789ABCDEFGHIJ")
+    assert (change in allowed(template, "ProberRole")) is changes
+
+
 # --- data and alarms ------------------------------------------------------------------------------------------------
 
 

@@ -228,8 +228,10 @@ def standing(world: World) -> Iterator[Regions]:
         shipped = {one.service.region: one for one in hands.map(_shipper(world.place), config.watches(compiled))}
     watching = {one: watches.stand_watch(emulator.at(one), shipped[one]) for one in (PRIMARY, STANDBY)}
     watches.deploy(emulator.at(WITNESS), shipped[WITNESS])
-    checks = _checks(shipped[STANDBY].template, watching[STANDBY].stack)
-    route53 = _route53(world, zone_id, both, compiled["recovery"]["bucket"], checks)
+    standby = watching[STANDBY].stack
+    checks = _checks(shipped[STANDBY].template, standby)
+    named = {name: id_ for name, id_ in standby.physical.items() if id_ in checks}
+    route53 = _route53(world, zone_id, both, compiled["recovery"]["bucket"], checks, named)
     regions = Regions(world, written, shipped, both, watching, route53)
     route53.tick()
     try:
@@ -266,7 +268,14 @@ def _checks(template: Json, stands: stack.Stack) -> dict[str, Json]:
     }
 
 
-def _route53(world: World, zone: str, both: Mapping[str, Shop], bucket: str, checks: Mapping[str, Json]) -> Route53:
+def _route53(
+    world: World,
+    zone: str,
+    both: Mapping[str, Shop],
+    bucket: str,
+    checks: Mapping[str, Json],
+    named: Mapping[str, str],
+) -> Route53:
     """What names lead to: each region's own, and that of the bucket of the switch, to a server of its own."""
     led = world.ways.led
     for region, shop in both.items():
@@ -278,4 +287,4 @@ def _route53(world: World, zone: str, both: Mapping[str, Shop], bucket: str, che
     def look(host: str, path: str) -> tuple[int, bytes] | None:
         return call(world.papers, host, led[host], path)
 
-    return Route53(world.emulator, world.ways, zone, CUSTOMERS, look, world.place / "names.json", checks)
+    return Route53(world.emulator, world.ways, zone, CUSTOMERS, look, world.place / "names.json", checks, named)

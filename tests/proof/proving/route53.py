@@ -47,6 +47,8 @@ class Route53:
     names: Path
     # By id, as they were synthesised: the emulator forgets a calculated check's children, and that one is inverted.
     checks: Mapping[str, Json]
+    # The ids of checks by their logical ids in the template: two checks may look at one host.
+    named: Mapping[str, str]
     checked: dict[str, Checked] = field(default_factory=dict)
     dice: random.Random = field(default_factory=lambda: random.Random(1))
 
@@ -78,11 +80,8 @@ class Route53:
         return host
 
     def health(self) -> dict[str, bool]:
-        """Whether each check is healthy, by what it looks at."""
-        return {
-            str(config.get("FullyQualifiedDomainName", config["Type"])): self.checked[id_].healthy
-            for id_, config in self.checks.items()
-        }
+        """Whether each check is healthy, by its logical id."""
+        return {name: self.checked[id_].healthy for name, id_ in self.named.items()}
 
     def weights(self) -> dict[str, int]:
         """The share of each region where the switch is not set."""

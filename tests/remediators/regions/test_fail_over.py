@@ -13,7 +13,7 @@ from remediators.evidence import Ask
 from sereno import recovery
 from sereno.model import Mode, Reason, Status
 from sereno.recovery import Witness
-from sereno.service import REGION_OUT, Approvals
+from sereno.service import REGION_BACK, REGION_OUT, Approvals
 from tests.remediators.regions.conftest import PRIMARY, STANDBY, WITNESS, FakeEyes, Regions
 
 
@@ -233,6 +233,28 @@ def test_a_person_who_asks_is_heard_at_once_and_once(regions: Regions, mode: Mod
     (one,) = failovers(regions)
     assert one.status is Status.HOLDING
     assert not evidence.of(regions.real[STANDBY], regions.standby.service).asks
+
+
+def test_with_weights_a_person_moves_traffic_by_the_records_and_back(regions: Regions):
+    """The executor's bounds let nothing through that the remediator does not declare."""
+    regions.on(strategy="weighted", bucket="", zone=regions.zone)
+    regions.tries(60)
+    regions.world.down[PRIMARY] = "no answer"
+    regions.tries(60)
+    assert regions.share() == 100, "records need Route 53's control plane, so nothing moves by itself"
+    regions.world.down.clear()
+    regions.tries(60)
+    ask(regions)
+    regions.tries(5)
+    assert regions.share() == 0
+    regions.tries(300)
+    assert failovers(regions)[-1].status is Status.HOLDING
+    regions.tries(120)
+    ask(regions, REGION_BACK)
+    regions.tries(900)
+    assert regions.share() == 100
+    regions.tries(300)
+    assert failovers(regions)[-1].status is Status.REVERTED
 
 
 def test_what_is_off_stays_off_whoever_asks(regions: Regions):

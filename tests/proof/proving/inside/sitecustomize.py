@@ -7,4 +7,5 @@ without either knowing.
 import proof_clock  # noqa: F401
 import proof_keys  # noqa: F401
 import proof_names  # noqa: F401
+import proof_records  # noqa: F401
 import proof_who  # noqa: F401
