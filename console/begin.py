@@ -95,7 +95,7 @@ def _understood(
         extra = [name for name, value in (("--stack", stack), ("--account", account)) if value is not None]
         problems += [Problem(name, None, "has no meaning with --from-stack, which knows it") for name in extra]
     for name, value, pattern, mend in (
-        ("--account", account, r"\d{12}", "must be the 12 digits of an AWS account"),
+        ("--account", account, r"[0-9]{12}", "must be the 12 digits of an AWS account"),
         ("--region", region, surroundings.REGION, "is no AWS region (write it like eu-west-1)"),
         ("--stack", stack, surroundings.STACK, "is no stack name (letters, digits and -, a letter first)"),
         ("--service", service, "[a-z][a-z0-9-]{1,29}", "must be 2 to 30 of a-z, 0-9 and -, and begin with a letter"),

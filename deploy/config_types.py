@@ -117,8 +117,8 @@ ServiceName = Annotated[
 ]
 _ACCOUNT = 'must be the 12 digits of an AWS account, in quotes (write account: "123456789012")'
 # Text, because as a number an account that begins with 0 would lose it, or be read as octal.
-Account = Annotated[str, *text_like(r"\d{12}", _ACCOUNT, _ACCOUNT)]
-Region = Annotated[str, *text_like(r"[a-z]{2}(-[a-z]+)+-\d", "is no AWS region (write it like eu-west-1)")]
+Account = Annotated[str, *text_like(r"[0-9]{12}", _ACCOUNT, _ACCOUNT)]
+Region = Annotated[str, *text_like(r"[a-z]{2}(-[a-z]+)+-[0-9]", "is no AWS region (write it like eu-west-1)")]
 # A key is the middle of an alarm's name, <service>/<resource>/<what>.
 Key = Annotated[str, *text_like("[a-z][a-z0-9-]{0,62}", "must be of a-z, 0-9 and -, and begin with a letter")]
 What = Annotated[

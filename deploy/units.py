@@ -11,7 +11,7 @@ from zoneinfo import available_timezones
 
 _MILLISECONDS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 LONGEST_MS = 3650 * 86_400_000
-_NUMBER = r"\d+(?:\.\d+)?"
+_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 _DURATION = re.compile(rf"({_NUMBER})\s*(ms|s|m|h|d)")
 _PERCENT = re.compile(rf"({_NUMBER})\s*%")
 _FACTOR = re.compile(rf"({_NUMBER})\s*x")
@@ -61,7 +61,9 @@ def factor(value: object) -> float:
 
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_SPAN = re.compile(r"(?:([A-Z][a-z]{2})(?:-([A-Z][a-z]{2}))?\s+)?(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})")
+_SPAN = re.compile(
+    r"(?:([A-Z][a-z]{2})(?:-([A-Z][a-z]{2}))?\s+)?([0-9]{1,2}):([0-9]{2})\s*-\s*([0-9]{1,2}):([0-9]{2})"
+)
 
 
 def hours(value: object) -> tuple[tuple[int, ...], int, int]:

@@ -279,7 +279,10 @@ class IncidentBook:
 
     def pages(self, incident: Incident) -> list[Remediation]:
         """The remediations of an incident that page people."""
-        ids = [one for one in incident.members if PAGING in one]
+        return self.remediations([one for one in incident.members if PAGING in one])
+
+    def remediations(self, ids: Sequence[str]) -> list[Remediation]:
+        """The remediations with these ids that exist, in no order."""
         rows = read_many(self._call, self._table, [items.key(f"R#{one}", "STATE") for one in ids])
         return [items.remediation_from(row) for row in rows]
 

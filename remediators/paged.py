@@ -3,6 +3,8 @@
 One page for one alarm of an incident: an alarm that fires again while its incident is open adds nothing. It pages
 again once the symptom had gone in between, and in every later incident, whatever stands open in other systems.
 
+A planned event has no alarm and no incident in the ledger: it pages once, in whichever attempt to be ready for it.
+
 `customers-hurt` pages for every symptom below it that comes in the first minutes of the same outage. A symptom that
 comes later has another cause: it changes nothing in `customers-hurt`, so it pages by itself.
 """
@@ -11,10 +13,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from remediators.attempts import every
 from remediators.incidents import IncidentBook
+from sereno import planned
 from sereno.errors import LedgerUnavailable
 from sereno.incident import OPENS_INCIDENTS, SYMPTOMS, Stage
-from sereno.lifecycle import Remediation
+from sereno.lifecycle import Remediation, remediation_id
 from sereno.model import Mode, Reason, Status, Verdict
 from sereno.service import CUSTOMERS_HURT, Service
 
@@ -34,6 +38,8 @@ def check(book: IncidentBook, remediation: Remediation, service: Service, now: d
     try:
         if (covered := _covered(book, remediation, service, now)) is not None:
             return covered
+        if planned.began(remediation.signal):
+            return _for_event(book, remediation)
         incident = book.get(remediation.incident)
         if incident is None:
             return Verdict.yes("the incident is new")
@@ -80,3 +86,14 @@ def _again(incident: str, paged: datetime, gone: datetime | None) -> Verdict:
     if gone is not None and paged <= gone:
         return Verdict.yes(f"the symptom was gone at {gone:%H:%M} UTC and is back")
     return Verdict.no(Reason.NOTHING_TO_DO, f"{incident} is open, and people were paged at {paged:%H:%M} UTC")
+
+
+def _for_event(book: IncidentBook, remediation: Remediation) -> Verdict:
+    """No when an earlier attempt to be ready for the same planned event has paged people."""
+    signals = every(remediation.signal)
+    ids = [remediation_id(signal, remediation.remediator, remediation.target) for signal in signals]
+    attempts = book.remediations([one for one in ids if one != remediation.id])
+    paged = [one.created for one in attempts if one.status is Status.ESCALATED]
+    if not paged:
+        return Verdict.yes("nobody has been paged for this event")
+    return Verdict.no(Reason.NOTHING_TO_DO, f"people were paged for this event at {max(paged):%H:%M} UTC")

@@ -12,7 +12,7 @@ from deploy.intake.scope import FUNCTIONS, Scope
 from deploy.intake.values import Trace, Unknown, text_of, whole
 
 NAME = r"[A-Za-z0-9_-]{1,64}"
-ALIAS = r"(?!\d+$)[A-Za-z0-9_-]{1,128}"
+ALIAS = r"(?![0-9]+$)[A-Za-z0-9_-]{1,128}"
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 TIMEOUT_S, MEMORY_MB = (1, 900), (128, 10_240)
 MOST = 1_000_000

@@ -14,9 +14,9 @@ _KIND_WORDS = {
     "apis": {"api", "apis", "rest", "http", "gateway", "apigateway", "apigw", "gw", "serverless"},
 }
 _ALONE = {"functions": "function", "tables": "table", "apis": "api"}
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 # The CDK ends a logical id with eight characters of a hash.
-_HASH = re.compile(r"(?=[0-9A-F]*\d)[0-9A-F]{8}$")
+_HASH = re.compile(r"(?=[0-9A-F]*[0-9])[0-9A-F]{8}$")
 LONGEST = 63
 
 

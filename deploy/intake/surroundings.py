@@ -15,7 +15,7 @@ from deploy.intake.values import text_of
 
 NO_ACCOUNT = "000000000000"
 USUAL_REGION = "eu-west-1"
-REGION = r"[a-z]{2}(-[a-z]+)+-\d"
+REGION = r"[a-z]{2}(-[a-z]+)+-[0-9]"
 STACK = r"[A-Za-z][A-Za-z0-9-]{0,127}"
 # Names of templates and folders that say nothing about what is in them.
 _PLAIN_STEMS = {"template", "packaged", "sam", "stack", "main", "cloudformation", "cfn", "infra", "sam-template"}

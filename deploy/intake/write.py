@@ -10,7 +10,7 @@ from typing import Any
 from deploy.intake.findings import SECTIONS, Draft, Intake
 from deploy.intake.intake import OBJECTIVES
 
-_PLAIN = re.compile(r"[A-Za-z$][A-Za-z0-9$_./%-]*|\d+(ms|s|m|h|x|%)|\d+(\.\d+)?%")
+_PLAIN = re.compile(r"[A-Za-z$][A-Za-z0-9$_./%-]*|[0-9]+(ms|s|m|h|x|%)|[0-9]+(\.[0-9]+)?%")
 # Words that some reader of YAML takes for something else.
 _RESERVED = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
 _WIDTH = 110

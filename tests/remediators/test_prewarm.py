@@ -254,6 +254,18 @@ def test_an_event_that_needs_more_than_the_ceiling_is_told_long_before_it_begins
     assert "400 is what ceiling and account allow" in read.plan.reason
 
 
+def test_an_event_pages_once_however_often_its_raise_is_refused(house, planned):
+    house.set_reserved(0)
+    calm_rounds(house, 31)
+    calm_rounds(house, 60)
+    refused = [one for one in of(house) if one.reason is Reason.OPERATOR_STOP]
+    assert len(refused) == 5  # at once, then after 5, 10, 20 and 40 minutes
+    assert len(house.opened) == 1
+    others = [one for one in house.all() if one.remediator == "open_incident" and one.status is Status.SKIPPED]
+    assert {one.reason for one in others} == {Reason.NOTHING_TO_DO}
+    assert len(others) == 4
+
+
 # -- the configuration changes meanwhile
 
 

@@ -33,6 +33,7 @@ def assigned(*wanted: tuple[str, str], service: str = "shop", place: str = "Reso
         ("apis", "ApiGatewayRestApi", "api"),
         ("functions", "99Bottles", "function-99-bottles"),
         ("functions", "ßø", "function"),
+        ("apis", "\u1040", "api"),  # a digit of Myanmar is a digit to `str`, and none in a key
     ],
 )
 def test_a_key_says_which_and_not_what(section, logical_id, key):
