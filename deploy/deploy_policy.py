@@ -38,6 +38,7 @@ READS = (
     "logs:DescribeLogGroups",
     "route53:GetHostedZone",
     "s3:GetAccountPublicAccessBlock",
+    "s3:GetBucketPublicAccessBlock",
     "sts:GetCallerIdentity",
 )
 # What `sereno deploy` and `sereno destroy` call beside that.

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache, wraps
 from typing import Any
 
+from deploy import embedded_public
+
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html ("Event pattern size")
 PATTERN_LIMIT = 2048
 # AWS publishes no number. By the count of aws/event-ruler (`evaluateComplexity`) a rule of 9 was accepted on a real
@@ -29,6 +31,7 @@ def install() -> None:
     from moto.events.models import EventsBackend
     from moto.iam.models import IAMBackend
 
+    embedded_public.install()
     BackupBackend.describe_backup_vault = _before(BackupBackend.describe_backup_vault, _check_vault)
     EventsBackend.put_rule = _before(EventsBackend.put_rule, _check_rule)
     IAMBackend.put_role_policy = _before(IAMBackend.put_role_policy, _check_inline)

@@ -263,6 +263,12 @@ def _queue_policy(wanted: Wanted, aws: Clients) -> Made:
     return Made(wanted.name, {"Id": wanted.name})
 
 
+def _bucket_policy(wanted: Wanted, aws: Clients) -> Made:
+    bucket = wanted.properties["Bucket"]
+    aws("s3").put_bucket_policy(Bucket=bucket, Policy=text(wanted.properties["PolicyDocument"]))
+    return Made(bucket)
+
+
 def _metric_filter(wanted: Wanted, aws: Clients) -> Made:
     aws("logs").put_metric_filter(
         logGroupName=wanted.properties["LogGroupName"],
@@ -373,6 +379,7 @@ SHIMS: Mapping[str, Shim] = {
     "AWS::Lambda::Url": Shim(_url, _NONE),
     "AWS::Lambda::Version": Shim(_version, "moto's version has no ARN for Ref"),
     "AWS::Logs::MetricFilter": Shim(_metric_filter, _NONE, "FilterName"),
+    "AWS::S3::BucketPolicy": Shim(_bucket_policy, _NONE),
     "AWS::SNS::Subscription": Shim(_subscription, _NONE),
     "AWS::SNS::Topic": Shim(_topic, _SOME + "tags", "TopicName"),
     "AWS::SNS::TopicPolicy": Shim(_topic_policy, _NONE),

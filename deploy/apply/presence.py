@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from deploy.apply import public_access
 from deploy.apply.deployed import answer, describe
 from deploy.config_recovery import APEX
 from deploy.synth import witness
@@ -44,6 +45,7 @@ def look(aws: Aws, service: Service) -> Presence:
         *((True, one) for one in _apis(aws, service.apis)),
         *((True, one) for one in _stack(aws, service)),
         *((True, one) for one in _zone(aws, service)),
+        *public_access.look(aws, service),
     ]
     return Presence(
         tuple(problem for missing, problem in seen if missing),

@@ -18,7 +18,7 @@ from deploy import deploy_policy, iam
 OTHERWISE = {
     "HeadBucket": "s3:ListBucket",
     "HeadObject": "s3:GetObject",
-    "GetPublicAccessBlock": "s3:GetAccountPublicAccessBlock",
+    "GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
     "ListObjectsV2": "s3:ListBucket",
     "TransactWriteItems": "dynamodb:PutItem",
 }
@@ -69,6 +69,8 @@ def problem(command: str, service: ServiceModel, operation: str, params: Any) ->
 
 def action(service: ServiceModel, operation: str) -> str:
     """The IAM action of an operation."""
+    if service.service_name == "s3control":
+        return f"s3:{operation.replace('Public', 'AccountPublic')}"
     if operation in OTHERWISE:
         return OTHERWISE[operation]
     if service.service_name.startswith("apigateway"):

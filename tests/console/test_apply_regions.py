@@ -43,7 +43,6 @@ recovery:
     eu-west-1: https://eu-west-1.api.shop.example
     eu-central-1: https://eu-central-1.api.shop.example
 """
-# moto's CloudFormation has no bucket policies; tests/deploy/synth/test_regions.py holds them.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Tried to parse AWS"),
     pytest.mark.filterwarnings("ignore:Unable to delete .*, as it was never created"),
@@ -342,3 +341,42 @@ def _written_by_the_prober() -> None:
     """The bucket of the switch holds an object, as after any minute."""
     bucket = f"sereno-shop-switch-{ACCOUNT}-{STANDBY}"
     BotocoreAws(STANDBY).client("s3").put_object(Bucket=bucket, Key="shop/always", Body=b"1")
+
+
+BUCKET = "sereno-shop-switch-123456789012-eu-central-1"
+BOTH = {"BlockPublicPolicy": True, "RestrictPublicBuckets": True}
+
+
+def block(**settings: bool) -> None:
+    """Block Public Access of the account, as a person or the organisation sets it."""
+    client = BotocoreAws(STANDBY).client("s3control")
+    client.put_public_access_block(AccountId=ACCOUNT, PublicAccessBlockConfiguration=settings)
+
+
+def test_block_public_access_of_the_account_is_named_before_anything_is_deployed(account):
+    block(**BOTH)
+    account.refused("plan")
+    told = " ".join(account.refused("deploy", "--yes", code=2).split())
+    assert "BlockPublicPolicy and RestrictPublicBuckets of account 123456789012 refuse and hide" in told
+    assert "policy of the organisation" in told
+    assert "strategy: metric-switch" in told
+    assert account.statuses() == {}
+    account.config.write_text(CONFIG.replace("  url: ", "  strategy: metric-switch\n  url: ", 1), encoding="utf-8")
+    account.sereno("deploy", "--yes")
+    assert account.statuses() == dict.fromkeys(IN_ORDER, "CREATE_COMPLETE")
+
+
+def test_block_public_access_that_comes_later_is_told_and_keeps_no_deployment_back(account):
+    account.sereno("deploy", "--yes")
+    block(RestrictPublicBuckets=True)
+    client = BotocoreAws(STANDBY).client("s3")
+    client.put_public_access_block(Bucket=BUCKET, PublicAccessBlockConfiguration={"BlockPublicPolicy": True})
+    told = " ".join(account.sereno("plan").split())
+    assert "RestrictPublicBuckets of account 123456789012 hides" in told
+    assert f"BlockPublicPolicy of bucket {BUCKET} refuses (turn BlockPublicPolicy off for that bucket" in told
+    account.sereno("deploy", "--yes")
+
+
+def test_other_settings_of_block_public_access_are_no_finding(account):
+    block(BlockPublicAcls=True, IgnorePublicAcls=True)
+    assert "needs a public object" not in account.sereno("plan")

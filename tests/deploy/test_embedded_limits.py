@@ -5,6 +5,8 @@ import json
 import boto3
 import moto
 import pytest
+from botocore import UNSIGNED
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from deploy import embedded_limits
@@ -126,3 +128,81 @@ def test_a_vault_that_is_not_there_is_answered_as_one_that_nobody_may_see(aws):
         backup.describe_backup_vault(BackupVaultName="absent")
     backup.create_backup_vault(BackupVaultName="present")
     assert backup.describe_backup_vault(BackupVaultName="present")["BackupVaultName"] == "present"
+
+
+# -- Block Public Access
+
+
+def public(bucket):
+    read = {
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "s3:GetObject",
+        "Resource": f"arn:aws:s3:::{bucket}/open",
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [read]})
+
+
+@pytest.fixture
+def bucket(aws):
+    """A bucket with an object that everybody may read, and a reader without credentials."""
+    s3 = aws("s3")
+    s3.create_bucket(Bucket="shop", CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_object(Bucket="shop", Key="open", Body=b"text")
+    return s3
+
+
+def read(key="open"):
+    """As a health checker asks: without a signature."""
+    client = boto3.client("s3", region_name=REGION, config=Config(signature_version=UNSIGNED))
+    try:
+        return client.get_object(Bucket="shop", Key=key)["ResponseMetadata"]["HTTPStatusCode"]
+    except ClientError as error:
+        return error.response["ResponseMetadata"]["HTTPStatusCode"]
+
+
+OFF = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), False)
+
+
+def test_a_new_bucket_takes_no_public_policy_until_that_is_allowed(bucket):
+    with pytest.raises(ClientError, match="BlockPublicPolicy"):
+        bucket.put_bucket_policy(Bucket="shop", Policy=public("shop"))
+    bucket.put_public_access_block(Bucket="shop", PublicAccessBlockConfiguration=OFF)
+    bucket.put_bucket_policy(Bucket="shop", Policy=public("shop"))
+    assert read() == 200
+
+
+def test_the_account_overrides_the_bucket_at_any_later_time(aws, bucket):
+    bucket.put_public_access_block(Bucket="shop", PublicAccessBlockConfiguration=OFF)
+    bucket.put_bucket_policy(Bucket="shop", Policy=public("shop"))
+    account = aws("s3control")
+
+    def set_to(**settings):
+        wanted = {**OFF, **settings}
+        account.put_public_access_block(AccountId=ACCOUNT, PublicAccessBlockConfiguration=wanted)
+
+    set_to(BlockPublicPolicy=True)
+    assert read() == 200, "a policy that is there already stays"
+    with pytest.raises(ClientError, match="AccessDenied"):
+        bucket.put_bucket_policy(Bucket="shop", Policy=public("shop"))
+    set_to(RestrictPublicBuckets=True)
+    assert read() == 403
+    assert bucket.get_object(Bucket="shop", Key="open")["Body"].read() == b"text", "the owner reads it"
+    set_to()
+    assert read() == 200
+
+
+def test_a_stack_whose_bucket_policy_is_public_fails_where_the_account_forbids_it(aws):
+    aws("s3control").put_public_access_block(
+        AccountId=ACCOUNT, PublicAccessBlockConfiguration={**OFF, "BlockPublicPolicy": True}
+    )
+    bucket = {
+        "Type": "AWS::S3::Bucket",
+        "Properties": {"BucketName": "shop", "PublicAccessBlockConfiguration": {"BlockPublicPolicy": False}},
+    }
+    policy = {
+        "Type": "AWS::S3::BucketPolicy",
+        "Properties": {"Bucket": {"Ref": "Bucket"}, "PolicyDocument": json.loads(public("shop"))},
+    }
+    with pytest.raises(EmbeddedError, match="BlockPublicPolicy"):
+        create_stack("watch", {"Resources": {"Bucket": bucket, "Policy": policy}}, region=REGION, account=ACCOUNT)
