@@ -132,10 +132,7 @@ def _access_denied() -> Exception:
     """The words in which S3 refuses a public policy."""
     from moto.s3.exceptions import S3ClientError
 
-    class AccessDenied(S3ClientError):
-        code = 403
-
-    refusal: Exception = AccessDenied(
+    refusal: Exception = S3ClientError(
         "AccessDenied",
         "User is not authorized to perform: s3:PutBucketPolicy on resource because public policies are prevented by "
         "the BlockPublicPolicy setting in S3 Block Public Access.",

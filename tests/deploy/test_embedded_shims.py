@@ -135,6 +135,8 @@ def test_policies_subscriptions_logs_and_keys_stand_as_written(aws, watch):
     assert [one["Endpoint"] for one in mail] == ["on-call@techmoda.example"]
     queue = aws("sqs").get_queue_attributes(QueueUrl=watch.physical("Failed"), AttributeNames=["All"])
     assert json.loads(queue["Attributes"]["Policy"])["Statement"][0]["Action"] == "sqs:SendMessage"
+    bucket = json.loads(aws("s3").get_bucket_policy(Bucket="techmoda-switch")["Policy"])
+    assert bucket["Statement"][0]["Principal"] == "*"
     assert queue["Attributes"]["MessageRetentionPeriod"] == "1209600"
     log = aws("logs").describe_log_groups(logGroupNamePrefix="/aws/lambda/techmoda-round")["logGroups"][0]
     assert log["retentionInDays"] == 90
