@@ -35,21 +35,18 @@ from deploy.apply import (
     removal,
     retained,
     rollout,
+    room,
     states,
 )
 from deploy.apply.places import Place
 from deploy.apply.presence import Presence
 from deploy.apply.rollout import Intent
+from deploy.apply.room import Room
 from deploy.synth import names
 from remediators import limits, registry
 from sereno.errors import InvalidInput, Problem, Refused
 from sereno.model import Json
 from sereno.ports import Aws
-
-UNRESERVED = (
-    "ownConcurrency is unreserved: a surge that uses up the account's concurrency can stop Sereno too, and two "
-    "reconcilers may run side by side (the ledger keeps them from acting twice)."
-)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON for machines.")]
 BucketOption = Annotated[
@@ -83,14 +80,16 @@ def add_to(app: typer.Typer) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """All that was read of the account: what deploying would change, what was changed by hand, what is not there, and
-    what of the configuration was assumed."""
+    """All that was read of the account: what deploying would change, what was changed by hand, what is not there,
+    what concurrency there is for Sereno's own functions (None: they reserve none), and what of the configuration was
+    assumed."""
 
     place: Place
     aws: Aws
     intent: Intent
     drifts: tuple[drift.Drift, ...]
     presence: Presence
+    room: Room | None
     assumptions: tuple[assumed.Assumption, ...]
 
     @property
@@ -111,6 +110,8 @@ class Look:
             "missing": [str(one) for one in self.presence.missing],
             "otherwise": [str(one) for one in self.presence.otherwise],
             "assumed": [str(one) for one in self.assumptions],
+            "room": self.room.to_json() if self.room else None,
+            "no_room": [str(one) for one in room.problems(self.room)],
         }
 
 
@@ -126,7 +127,8 @@ def plan(
     json: JsonOption = False,
 ) -> None:
     """What deploying would change on the account, what was changed there by hand, and what sereno.yaml names that is
-    not there, in each region of the service. Reads only. Exit code 1 when something that it names is missing."""
+    not there, in each region of the service. Reads only. Exit code 1 when something that it names is missing, or when
+    the account has no room for the concurrency that Sereno's own functions reserve."""
     with _looked(config, region, bucket, _chosen(kms_key, architecture)) as looks:
         if json:
             told = [one.to_json() for one in looks]
@@ -134,7 +136,7 @@ def plan(
         else:
             for number, one in enumerate(looks):
                 _show(one, assumptions=number == 0)
-        if any(one.presence.missing or (check and not one.clean) for one in looks):
+        if any(one.presence.missing or room.problems(one.room) or (check and not one.clean) for one in looks):
             raise typer.Exit(1)
 
 
@@ -204,13 +206,8 @@ def _observes_first(config: Path, seen: Look, auto_from_the_start: bool) -> None
 
 
 def _has_room(seen: Look, *, several: bool) -> None:
-    try:
-        rollout.check_room(seen.aws, seen.intent)
-    except InvalidInput as refused:
-        if not several:
-            raise
-        source = f"{refused.source}, {seen.place}"
-        raise InvalidInput(source, refused.problems) from None
+    if found := room.problems(seen.room):
+        raise InvalidInput(f"sereno deploy, {seen.place}" if several else "sereno deploy", found)
 
 
 def _chosen(kms_key: str | None, architecture: Architecture | None) -> dict[str, str]:
@@ -252,7 +249,8 @@ def _built(
         )
         drifts = drift.look(aws, there) if there is not None and not intent.creates else []
         assumptions = assumed.read(config_yaml.text_of(config, config.name))
-        yield Look(place, aws, intent, tuple(drifts), found, tuple(assumptions))
+        spare = rollout.room_of(aws, intent)
+        yield Look(place, aws, intent, tuple(drifts), found, spare, tuple(assumptions))
 
 
 def _show(seen: Look, *, assumptions: bool) -> None:
@@ -265,8 +263,9 @@ def _show(seen: Look, *, assumptions: bool) -> None:
     apply_show.problems(console, "There, but otherwise than declared:", seen.presence.otherwise, "yellow")
     if assumptions:
         apply_show.problems(console, "Assumed, and to be confirmed:", seen.assumptions, "yellow")
+    apply_show.problems(console, "Deploying would fail for want of room:", room.problems(seen.room), "red")
     if seen.place.service.own_concurrency != "reserved":
-        console.print(UNRESERVED, style="yellow", soft_wrap=True)
+        console.print(room.WEAKER, style="yellow", soft_wrap=True)
     apply_show.drifts(console, seen.drifts)
     apply_show.changes(console, intent.changes)
     if seen.clean and not seen.presence.missing:

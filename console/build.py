@@ -11,10 +11,12 @@ from rich.text import Text
 
 from console import rehearsals
 from console.headroom import check_headroom
+from console.on_paper import own_concurrency
 from console.show import as_json, beside, counted, screen
 from deploy import config as configuration
 from deploy import config_events
 from deploy import synth as synthesis
+from deploy.apply import room
 from deploy.synth import fleet
 from remediators import registry
 from sereno.errors import InvalidInput, Problem
@@ -49,10 +51,11 @@ def check(context: typer.Context, config: ConfigOption = DEFAULT, json: JsonOpti
         context.default_map = {context.invoked_subcommand: {"config": str(config), "json": json}}
         return
     service = configuration.service(config)
-    synthesis.used_remediators(service, registry.all_remediators())
-    alarms = all_alarms(service)
+    own = sum(own_concurrency(service).values())
+    if short := room.declared_problems(service, own):
+        raise InvalidInput(config.name, short)
+    alarms, notes = all_alarms(service), list(_notes(service, own))
     if json:
-        notes = list(config_events.notes(service))
         as_json({"service": service.name, "alarms": [one.name for one in alarms], "notes": notes})
         return
     console = screen(rows=True)
@@ -63,8 +66,20 @@ def check(context: typer.Context, config: ConfigOption = DEFAULT, json: JsonOpti
     longest = max(map(len, service.playbook), default=0)
     for what, play in service.playbook.items():
         beside(console, f"  {what:{longest}} {play.mode:8} ", Text(ladder(play)))
-    for note in config_events.notes(service):
+    for note in notes:
         console.print(f"note: {note}", markup=False, style="yellow")
+
+
+def _notes(service: Service, own: int) -> Iterator[str]:
+    """What a person should know before anything is deployed."""
+    yield from config_events.notes(service)
+    if service.own_concurrency != "reserved":
+        yield room.WEAKER
+        return
+    yield (
+        f"Sereno's own functions reserve {own} executions for this service; the account must have them and "
+        f"{room.UNRESERVED_FLOOR} more unreserved, or deploying fails (sereno plan looks; without: ownConcurrency)"
+    )
 
 
 def ladder(play: Play) -> str:

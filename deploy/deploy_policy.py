@@ -35,6 +35,7 @@ READS = (
     "lambda:GetAlias",
     "lambda:GetFunctionConcurrency",
     "lambda:GetFunctionConfiguration",
+    "lambda:ListFunctions",
     "logs:DescribeLogGroups",
     "route53:GetHostedZone",
     "s3:GetAccountPublicAccessBlock",

@@ -11,13 +11,9 @@ from deploy.apply.deployed import answer, describe
 from deploy.config_recovery import APEX
 from deploy.synth import witness
 from sereno.errors import Problem
-from sereno.model import Json
 from sereno.ports import Aws
 from sereno.service import Api, Function, Service, Table
 
-# What must stay unreserved of an account's concurrency; Lambda refuses what would leave less.
-# https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
-UNRESERVED_FLOOR = 100
 _GONE = frozenset({"ResourceNotFoundException", "NotFoundException", "NoSuchEntity", "NoSuchHostedZone"})
 
 
@@ -51,31 +47,6 @@ def look(aws: Aws, service: Service) -> Presence:
         tuple(problem for missing, problem in seen if missing),
         tuple(problem for missing, problem in seen if not missing),
     )
-
-
-def headroom(aws: Aws, template: Json, deployed: Mapping[str, int]) -> list[Problem]:
-    """Whether the account can spare the concurrency that the watch reserves for itself.
-
-    `deployed` is what each function has reserved already, by its name. A new account often has 10 executions in all:
-    its stack would fail at the first function, after minutes.
-    """
-    wanted = {
-        one["Properties"]["FunctionName"]: int(one["Properties"].get("ReservedConcurrentExecutions", 0))
-        for one in template["Resources"].values()
-        if one["Type"] == "AWS::Lambda::Function"
-    }
-    more = sum(max(0, number - deployed.get(name, 0)) for name, number in wanted.items())
-    limits = aws.client("lambda").get_account_settings()["AccountLimit"]
-    free = limits["UnreservedConcurrentExecutions"] - UNRESERVED_FLOOR
-    if more <= free:
-        return []
-    mend = (
-        f"more concurrent executions must be reserved for Sereno's {len(wanted)} functions, and the account can "
-        f"spare {max(0, free)} (it has {limits['ConcurrentExecutions']}, of which {UNRESERVED_FLOOR} stay "
-        "unreserved: ask for more under Service Quotas, Lambda, Concurrent executions, "
-        "or set ownConcurrency: unreserved)"
-    )
-    return [Problem("the account", more, mend)]
 
 
 def _function(aws: Aws, one: Function) -> Iterator[tuple[bool, Problem]]:

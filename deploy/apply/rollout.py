@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from deploy import package, synth
-from deploy.apply import artifacts, change_set, retained, states
+from deploy.apply import artifacts, change_set, retained, room, states
 from deploy.apply.change_set import ChangeSet, Hear, Sleep, Wanted, as_role
 from deploy.apply.deployed import STACK, Deployed, describe
 from deploy.apply.difference import MOVED, Change, changes
 from deploy.apply.failure import Failure, first
-from deploy.apply.presence import headroom
+from deploy.apply.room import Room
 from deploy.synth import names
 from deploy.synth.split import PREFIX, Bundle
 from sereno.errors import InvalidInput, Problem, Refused, SerenoError
@@ -126,16 +126,12 @@ def in_auto(service: Service) -> list[str]:
     return [what for what, play in service.playbook.items() if play.mode is Mode.AUTO]
 
 
-def check_room(aws: Aws, intent: Intent) -> None:
-    """Raises InvalidInput when the account cannot spare the concurrency that the watch reserves for itself."""
-    before: dict[str, int] = {}
-    if intent.deployed is not None and not intent.creates:
-        for one in intent.deployed.template.get("Resources", {}).values():
-            if one["Type"] == "AWS::Lambda::Function":
-                properties = one["Properties"]
-                before[properties["FunctionName"]] = int(properties.get("ReservedConcurrentExecutions", 0))
-    if found := headroom(aws, intent.bundle.root, before):
-        raise InvalidInput("sereno deploy", found)
+def room_of(aws: Aws, intent: Intent) -> Room | None:
+    """Whether the account has the concurrency that Sereno's own functions would reserve; None where they reserve
+    none."""
+    updates = intent.deployed is not None and not intent.creates
+    before = room.wanted(intent.deployed.template) if intent.deployed is not None and updates else {}
+    return room.read(aws, intent.bundle.root, before)
 
 
 def moved(intent: Intent) -> list[Change]:

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from deploy import embedded, package
 from deploy.apply import change_set, failure, rollout
 from drills import shims
 from drills.metrics import MetricStore
+from remediators import limits
 from remediators.clients import BotocoreAws
 from remediators.ledger import Ledger
 from sereno.model import Mode
@@ -218,30 +220,81 @@ def test_a_later_deployment_may_act(account):
     assert "observes" not in told
 
 
-def test_an_account_without_room_is_told_before_the_stack_fails(account, monkeypatch):
-    few = {"ConcurrentExecutions": 10, "UnreservedConcurrentExecutions": 10}
-    real = BotocoreAws.client
+@pytest.fixture
+def poor(monkeypatch):
+    """Gives Lambda's answer of an account with so many executions."""
 
-    class Poor:
-        def __init__(self, inner: Any) -> None:
-            self._inner = inner
+    def make(executions: int) -> None:
+        few = {"ConcurrentExecutions": executions, "UnreservedConcurrentExecutions": executions}
+        real = BotocoreAws.client
 
-        def get_account_settings(self) -> Any:
-            return {"AccountLimit": few}
+        class Poor:
+            def __init__(self, inner: Any) -> None:
+                self._inner = inner
 
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._inner, name)
+            def get_account_settings(self) -> Any:
+                return {"AccountLimit": few}
 
-    monkeypatch.setattr(
-        BotocoreAws,
-        "client",
-        lambda self, service, region=None: (
-            Poor(real(self, service, region)) if service == "lambda" else real(self, service, region)
-        ),
-    )
+            def __getattr__(self, name: str) -> Any:
+                return getattr(self._inner, name)
+
+        def client(self: Any, service: str, region: str | None = None) -> Any:
+            return Poor(real(self, service, region)) if service == "lambda" else real(self, service, region)
+
+        monkeypatch.setattr(BotocoreAws, "client", client)
+
+    return make
+
+
+def test_an_account_without_room_is_told_by_plan_and_by_deploy_before_anything_is_made(account, poor):
+    poor(10)
     told = account.refused("deploy", "--yes", code=2)
     assert "the account can spare 0 (it has 10" in told
     assert "Service Quotas" in told
+    assert "set ownConcurrency: unreserved" in told
+    assert "can stop Sereno too" in told
+    assert account.status() is None
+    told = account.refused("plan", code=1)
+    assert "Deploying would fail for want of room:" in told
+    assert "set ownConcurrency: unreserved" in told
+    seen = json.loads(account.refused("plan", "--json", code=1))
+    assert (seen["room"]["spare"], len(seen["no_room"])) == (0, 1)
+    assert seen["room"]["more"] == seen["room"]["own"] > 0
+    account.write(CONFIG + "ownConcurrency: unreserved\n")
+    assert "can stop Sereno too" in account.sereno("plan")
+    account.sereno("deploy", "--yes")
+    assert account.status() == "CREATE_COMPLETE"
+
+
+def test_deploy_notes_what_aws_allows_the_account(account):
+    table = "  tables:\n    items: {name: shop-items, billing: provisioned, read: 5, write: 5}\nplaybook:\n"
+    account.write(CONFIG.replace("playbook:\n", table) + "  read-capacity: [raise_capacity, request_quota]\n")
+    account.aws.client("dynamodb").create_table(
+        TableName="shop-items",
+        BillingMode="PROVISIONED",
+        ProvisionedThroughput={"ReadCapacityUnits": 5, "WriteCapacityUnits": 5},
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+    )
+    told = account.sereno("deploy", "--yes")
+    assert "are read by the reconciler" not in told
+    row = account.aws.client("dynamodb").get_item(
+        TableName="sereno-shop-ledger", Key={"pk": {"S": limits.PK}, "sk": {"S": limits.ROW}}
+    )["Item"]
+    known = limits.Limits.from_item(row)
+    assert "capacity" in known.read_at
+    assert known.quotas.keys() == known.read_at.keys() - {"capacity"}
+    assert known.quotas
+
+
+def test_without_the_right_to_read_limits_deploy_says_who_reads_them(account, monkeypatch):
+    def refused(*_: Any) -> Any:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "PutItem")
+
+    monkeypatch.setattr(limits, "seed", refused)
+    told = account.sereno("deploy", "--yes")
+    assert "are read by the reconciler, not now (AccessDeniedException)" in told
+    assert account.status() == "CREATE_COMPLETE"
 
 
 def test_what_is_assumed_is_told(account):

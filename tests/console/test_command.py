@@ -116,6 +116,21 @@ def test_check_says_what_a_file_amounts_to(command):
     assert "techmoda/read/exhaustion" in told["alarms"]
 
 
+def test_check_says_what_serenos_own_functions_reserve_and_refuses_a_declared_quota_without_room(command, tmp_path):
+    note = json.loads(command("check", "--config", MINIMAL, "--json").stdout)["notes"][-1]
+    assert "Sereno's own functions reserve" in note
+    small, text = tmp_path / "small.yaml", Path(MINIMAL).read_text(encoding="utf-8")
+    small.write_text(text + "quotas: {concurrency: 100}\n", encoding="utf-8")
+    refused = command("check", "--config", small)
+    assert refused.exit_code == 2
+    assert 'quotas.concurrency: "100" leaves 0 executions to reserve' in refused.stderr
+    assert "set ownConcurrency: unreserved" in refused.stderr
+    small.write_text(small.read_text(encoding="utf-8") + "ownConcurrency: unreserved\n", encoding="utf-8")
+    served = command("check", "--config", small)
+    assert served.exit_code == 0
+    assert "can stop Sereno too" in " ".join(served.stdout.split())
+
+
 def test_synth_writes_the_same_template_to_a_file_and_to_a_pipe(command, tmp_path):
     piped = command("synth", "--config", MINIMAL)
     said = command("synth", "--config", MINIMAL, "--out", tmp_path / "new/watch.json")

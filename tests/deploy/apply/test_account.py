@@ -144,22 +144,6 @@ def test_another_account_is_told_alone(aws):
     assert [line.split(":")[0] for line in missing] == ["account"]
 
 
-def test_room_is_counted_over_what_is_reserved_already(aws):
-    template = {
-        "Resources": {
-            name: {
-                "Type": "AWS::Lambda::Function",
-                "Properties": {"FunctionName": name, "ReservedConcurrentExecutions": 500},
-            }
-            for name in ("a", "b")
-        }
-    }
-    (problem,) = presence.headroom(aws, template, {})
-    assert problem.value == 1000
-    assert "can spare 900" in problem.mend
-    assert presence.headroom(aws, template, {"a": 500}) == []
-
-
 def test_a_stack_that_is_not_there_is_none(aws):
     assert deployed.read(aws, "sereno-shop") is None
 
