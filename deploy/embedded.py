@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from deploy import embedded_changes, embedded_limits, embedded_stacks
+from deploy import embedded_changes, embedded_costs, embedded_limits, embedded_stacks
 from deploy.apply import resolve
 from deploy.embedded_shim import Clients, Made, Shim, Wanted
 from deploy.embedded_shims import SHIMS
@@ -218,6 +218,7 @@ def _teach_moto() -> None:
     _read_json_fast()
     _name_what_fails()
     embedded_limits.install()
+    embedded_costs.install()
     embedded_stacks.install()
     models = [_model(kind, shim) for kind, shim in SHIMS.items()]
     for cached in (parsing.get_model_list, parsing.get_model_map, parsing.get_name_type_map):

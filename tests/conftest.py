@@ -47,9 +47,10 @@ def _callers_are_throttled() -> Iterator[None]:
     from deploy.embedded_throttling import Throttle, limited
 
     if "moto" in sys.modules:
-        from deploy import embedded_limits
+        from deploy import embedded_costs, embedded_limits
 
         embedded_limits.install()
+        embedded_costs.install()
 
     with limited(Throttle()):
         yield
