@@ -15,6 +15,8 @@ from typing import Any
 @lru_cache(maxsize=1)
 def install() -> None:
     """Replaces moto's ways, for this process."""
+    from botocore.auth import SigV4Auth
+    from botocore.useragent import UserAgentString
     from moto.core import responses
     from moto.core.serialize import ResponseSerializer, XFormedAttributePicker
     from moto.dynamodb.models import DynamoDBBackend
@@ -24,11 +26,43 @@ def install() -> None:
     responses.method_names_from_class = lru_cache(maxsize=None)(responses.method_names_from_class)
     responses.camelcase_to_underscores = lru_cache(maxsize=None)(responses.camelcase_to_underscores)
     kms.generate_private_key = lru_cache(maxsize=None)(kms.generate_private_key)
+    SigV4Auth.canonical_request = _unless_answered_here(SigV4Auth.canonical_request, "")
+    SigV4Auth.signature = _unless_answered_here(SigV4Auth.signature, "0" * 64)
+    UserAgentString.to_string = _once_each(UserAgentString.to_string)
     ResponseSerializer.get_value = _value_picker(ResponseSerializer.get_value, XFormedAttributePicker)
     Table.all_items = wraps(Table.all_items)(_all_items)
     Table.query = _within_partition(Table.query)
     Table.__deepcopy__ = _copy_table
     DynamoDBBackend.transact_write_items = _knowing_the_keys(DynamoDBBackend.transact_write_items)
+
+
+# -- requests: moto reads who asks and where from the headers, and verifies no signature
+
+
+def _unless_answered_here(own: Callable[..., str], instead: str) -> Callable[..., str]:
+    """botocore's own way for a call that leaves the process, and a constant while moto answers."""
+    from moto.core.models import botocore_stubber
+
+    @wraps(own)
+    def computed(self: Any, *args: Any) -> str:
+        return instead if botocore_stubber.enabled else own(self, *args)
+
+    return computed
+
+
+def _once_each(own: Callable[..., str]) -> Callable[..., str]:
+    """A client's user agent; while moto answers it is composed once for each client, and not twice for each call."""
+    from moto.core.models import botocore_stubber
+
+    @wraps(own)
+    def composed(self: Any) -> str:
+        if not botocore_stubber.enabled:
+            return own(self)
+        if "embedded" not in vars(self):
+            self.embedded = own(self)
+        return str(self.embedded)
+
+    return composed
 
 
 # -- answers: the names under which a value of an answer may stand in moto's object
@@ -128,7 +162,7 @@ def _knowing_the_keys(own: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _copy_table(self: Any, memo: dict[int, Any]) -> Any:
-    """A table's deep copy; within a transaction, one that shares the partitions that the transaction does not write."""
+    """A table's deep copy. Within a transaction it shares the partitions that the transaction does not write."""
     written = _written_keys[-1].get(self.name) if _written_keys else None
     copied = self.__class__.__new__(self.__class__)
     memo[id(self)] = copied
@@ -143,4 +177,3 @@ def _copy_table(self: Any, memo: dict[int, Any]) -> Any:
         else:
             setattr(copied, name, copy.deepcopy(value, memo))
     return copied
-

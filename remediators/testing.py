@@ -103,6 +103,11 @@ class MemoryTable:
             return {}
         return {"Attributes": old if wanted == "ALL_OLD" else dict(self.rows[_key(params["Key"])])}
 
+    def delete_item(self, **params: Any) -> Json:
+        """Deletes an item, if its condition holds."""
+        self._alone({"Delete": params}, "DeleteItem")
+        return {}
+
     def transact_write_items(self, **params: Any) -> Json:
         """All or nothing; the reasons of a cancellation in the order of the writes."""
         writes = params["TransactItems"]
@@ -175,6 +180,10 @@ class MemoryTable:
     def _write(self, write: Json) -> None:
         if "Put" in write:
             self.rows[_target(write)] = dict(write["Put"]["Item"])
+            return
+        if "Delete" in write:
+            if _target(write) in self.rows:
+                del self.rows[_target(write)]
             return
         params = write["Update"]
         row = dict(self.rows.get(_target(write), params["Key"]))

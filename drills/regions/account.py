@@ -223,8 +223,8 @@ class Canary:
 
     rules: Rules
     rng: np.random.Generator
-    # When it is due elsewhere, when it was written, where, and what.
-    written: list[tuple[float, float, str, Json]] = field(default_factory=list)
+    # By the region where it was written: when it is due elsewhere, when it was written, and what.
+    on_the_way: dict[str, list[tuple[float, float, Json]]] = field(default_factory=dict)
     # By region and item.
     _latest: dict[tuple[str, str], tuple[float, Json]] = field(default_factory=dict)
 
@@ -233,18 +233,18 @@ class Canary:
         now = self.rules.now()
         self._latest[region, _key(item)] = (now, item)
         lag = min(float(self.rng.lognormal(np.log(LAG_S), SPREAD)), MOST_S)
-        self.written.append((now + lag, now, region, item))
+        self.on_the_way.setdefault(region, []).append((now + lag, now, item))
 
     def seen_in(self, region: str, key: Json) -> Json | None:
         """The newest of an item that has come here: what arrives behind a later write changes nothing."""
         now = self.rules.now()
-        waiting = []
-        for due, at, origin, item in self.written:
-            if origin == region or due > now or not self.rules.regions.reachable(region, origin, now):
-                waiting.append((due, at, origin, item))
-            elif (region, _key(item)) not in self._latest or at > self._latest[region, _key(item)][0]:
-                self._latest[region, _key(item)] = (at, item)
-        self.written = waiting
+        for origin, items in self.on_the_way.items():
+            if origin == region or not self.rules.regions.reachable(region, origin, now):
+                continue
+            for _, at, item in (written for written in items if written[0] <= now):
+                if (region, _key(item)) not in self._latest or at > self._latest[region, _key(item)][0]:
+                    self._latest[region, _key(item)] = (at, item)
+            self.on_the_way[origin] = [written for written in items if written[0] > now]
         found = self._latest.get((region, _key(key)))
         return found[1] if found else None
 

@@ -16,7 +16,8 @@ from sereno.service import Service
 
 UNITS = {"ms", "s"}
 SLOW = {"cold_start", "drill"}
-BENCHES = [pytest.param(name, marks=pytest.mark.drill) if name in SLOW else name for name in command.names()]
+# Those start fresh processes for seconds each.
+BENCHES = [pytest.param(name, marks=pytest.mark.evidence) if name in SLOW else name for name in command.names()]
 
 
 def test_benches_are_found_by_being_there():

@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -85,7 +87,34 @@ def test_machines_learn_of_a_missed_objective_from_the_exit_code_too(command, im
     assert [one["met"] for one in json.loads(result.stdout)["objectives"]] == [True, False]
 
 
-def test_several_seeds_stand_in_order_and_are_summed_up(kept):
+class InOrder:
+    """Stands for the pool of processes: what is submitted is done at once, here."""
+
+    def __init__(self, workers: int, **_: object) -> None:
+        assert workers == 2
+
+    def __enter__(self) -> InOrder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def submit(self, function: Callable[..., object], *args: object) -> Future[object]:
+        done: Future[object] = Future()
+        done.set_result(function(*args))
+        return done
+
+
+def test_several_seeds_stand_in_order_and_are_summed_up(command, kept, monkeypatch):
+    monkeypatch.setattr(seeds, "ProcessPoolExecutor", InOrder)
+    monkeypatch.setenv("COLUMNS", "60")
+    result = command("drill", kept, "--seed", 3, "--seeds", 2)
+    assert result.exit_code == 0, result.output
+    summed_up(result.stdout)
+
+
+@pytest.mark.evidence
+def test_several_seeds_run_in_processes_of_their_own(kept):
     """In a process of its own, as the workers import the main module anew."""
     result = subprocess.run(
         [sys.executable, "-m", "console.main", "drill", str(kept), "--seed", "3", "--seeds", "2"],
@@ -98,7 +127,11 @@ def test_several_seeds_stand_in_order_and_are_summed_up(kept):
     )
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
-    lines = result.stdout.splitlines()
+    summed_up(result.stdout)
+
+
+def summed_up(stdout: str) -> None:
+    lines = stdout.splitlines()
     assert [line[:8] for line in lines if line.startswith("seed")] == ["seed   3", "seed   4"]
     assert lines[-2].split() == ["Availability", "99", "%", "100", "%", "100", "%", "100", "%", "2", "of", "2"]
     assert lines[-1].split() == ["No", "throttles", "0", "0", "0", "0", "2", "of", "2"]

@@ -47,8 +47,8 @@ def row(partition: str, number: int, **more: Any) -> dict[str, Any]:
 
 
 def backend() -> Any:
-    from moto.dynamodb.models import dynamodb_backends
     from moto.core import DEFAULT_ACCOUNT_ID
+    from moto.dynamodb.models import dynamodb_backends
 
     return dynamodb_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"]
 
@@ -158,3 +158,22 @@ def test_answers_are_read_as_moto_itself_reads_them(table, monkeypatch):
     monkeypatch.setattr(ResponseSerializer, "get_value", ResponseSerializer.get_value.__wrapped__)
     assert cheap == answers()
     assert any(answer.get("MetricAlarms") for answer in cheap[:-1]), "there was something to read"
+
+
+def test_what_leaves_the_process_is_signed_as_ever():
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+
+    embedded_costs.install()
+    signer = SigV4Auth(Credentials("AKIDEXAMPLE", "secret"), "sns", "eu-west-1")
+
+    def signature() -> str:
+        request = AWSRequest("GET", "https://sns.eu-west-1.amazonaws.com/?Action=ListTopics")
+        signer.add_auth(request)
+        return str(request.headers["Authorization"]).rpartition("Signature=")[2]
+
+    assert set(signature()) != {"0"}
+    assert len(signature()) == 64
+    with mock_aws():
+        assert signature() == "0" * 64

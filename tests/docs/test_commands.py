@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
-import sys
 
 import pytest
 from typer.models import OptionInfo
@@ -122,8 +120,7 @@ def test_the_documented_scenario_is_rehearsed_by_the_documented_command(docs, tm
     path.write_text(text, encoding="utf-8")
     report = tmp_path / "report.html"
 
-    command = [sys.executable, "-m", "console.main", "drill", str(path), "--report", str(report)]
-    done = subprocess.run(command, cwd=docs.root, capture_output=True, text=True, timeout=120, check=False)
+    done = CliRunner().invoke(app, ["drill", str(path), "--report", str(report)])
 
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.exit_code == 0, done.output
     assert "Lunch: twice the traffic" in report.read_text(encoding="utf-8")

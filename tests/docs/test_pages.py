@@ -23,7 +23,7 @@ LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 
 @pytest.mark.xdist_group("pages")
 def test_generated_pages_are_what_the_code_gives():
-    assert [path.name for path in generated.stale()] == []
+    """The command names each stale page, so its output is shown where it fails."""
     assert generated.main(["--check"]) == 0
 
 

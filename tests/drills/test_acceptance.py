@@ -99,7 +99,7 @@ class TestSurgeRamp:
 
 
 def test_a_step_that_no_metric_can_foresee_is_over_in_150_seconds():
-    cut = replace(scenario.load("surge-step"), duration_s=20 * 60, objectives=())
+    cut = replace(scenario.load("surge-step"), duration_s=13 * 60, objectives=())
     result = drill.run(cut)
     assert result["without"]["recovered_s"] is None or result["without"]["recovered_s"] > 300
     assert 0 < result["recovered_s"] <= 150
@@ -107,7 +107,7 @@ def test_a_step_that_no_metric_can_foresee_is_over_in_150_seconds():
 
 
 def test_with_a_metric_of_ten_seconds_it_is_over_in_45():
-    result = drill.run(replace(scenario.load("surge-step-fast"), duration_s=20 * 60, objectives=()))
+    result = drill.run(replace(scenario.load("surge-step-fast"), duration_s=12 * 60, objectives=()))
     assert 0 < result["recovered_s"] <= 45
     assert result["dead_letters"] == 0
 
@@ -217,12 +217,12 @@ class TestReleaseInPlateau:
 
 
 def test_a_busy_evening_within_the_limits_changes_nothing_and_wakes_nobody():
-    """The peak of quiet-day-busy, two hours of it: where a watch that acts too easily would act."""
+    """The peak of quiet-day-busy, an hour of it: where a watch that acts too easily would act."""
     whole = scenario.load("quiet-day-busy")
     assert whole.daily is not None
     peak = whole.daily.peak
     evening = replace(
-        whole, daily=None, normal=peak, points=((0.0, 0.85), (3600.0, 1.0), (7200.0, 0.9)), duration_s=2 * 3600
+        whole, daily=None, normal=peak, points=((0.0, 0.85), (1800.0, 1.0), (3600.0, 0.9)), duration_s=3600
     )
     result = drill.run(evening)
     assert missed(result) == []

@@ -165,7 +165,7 @@ def test_the_canary_is_there_at_once_and_elsewhere_after_its_lag():
     some = rules()
     canary = Canary(some, np.random.default_rng(1))
     written(some, canary, 10.0, "1")
-    due = canary.written[0][0]
+    due = canary.on_the_way[PRIMARY][0][0]
     assert 10.0 < due <= 10.0 + MOST_S
     assert seen(some, canary, PRIMARY, 10.0) == "1"
     assert seen(some, canary, STANDBY, due - 0.01) is None
@@ -201,8 +201,8 @@ def test_a_canary_that_arrives_behind_a_later_one_changes_nothing():
     canary = Canary(some, np.random.default_rng(1))
     written(some, canary, 10.0, "1")
     written(some, canary, 12.0, "2")
-    (_, first, *rest), (_, second, *later) = canary.written
-    canary.written = [(18.0, first, *rest), (13.0, second, *later)]
+    (_, *first), (_, *second) = canary.on_the_way[PRIMARY]
+    canary.on_the_way[PRIMARY] = [(18.0, *first), (13.0, *second)]
     assert seen(some, canary, STANDBY, 14.0) == "2"
     assert seen(some, canary, STANDBY, 20.0) == "2", "the last writer wins, however late the first one comes"
 

@@ -1,4 +1,4 @@
-"""TechModa in two regions, and a third that looks on: three ledgers, a bucket, the records, all on moto."""
+"""TechModa in two regions, and a third that looks on: three ledgers in memory; bucket, records and tables on moto."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from moto import mock_aws
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.s3.models import s3_backends
 
 from remediators import evidence, prober
 from remediators import round as rounds
@@ -18,6 +20,7 @@ from remediators.clients import BotocoreAws
 from remediators.eyes import Look
 from remediators.ledger import Ledger
 from remediators.outbox import Outbox
+from remediators.testing import MemoryTable
 from remediators.watch import Watch
 from sereno.lifecycle import Remediation
 from sereno.model import Mode
@@ -70,6 +73,44 @@ def service(region: str = STANDBY, **changes: Any) -> Service:
         recovery=replace(recovery, **changes),
     )
     return replace(whole, regions=(region, *(one for one in whole.regions if one != region)))
+
+
+class Account(BotocoreAws):
+    """The account from one of its regions. Ledgers are in memory: a night is thousands of calls to them, and none to
+    the rest."""
+
+    def __init__(self, region: str, ledgers: dict[str, MemoryTable]) -> None:
+        super().__init__(region)
+        self.region, self.ledgers = region, ledgers
+
+    def client(self, name: str, region: str | None = None) -> Any:
+        """A client; that of DynamoDB has the region's ledger beside moto's tables."""
+        client = super().client(name, region)
+        return _Tables(client, self.ledgers, region or self.region) if name == "dynamodb" else client
+
+
+@dataclass
+class _Tables:
+    inner: Any
+    ledgers: dict[str, MemoryTable]
+    region: str
+
+    def __getattr__(self, operation: str) -> Any:
+        def call(**params: Any) -> Any:
+            ledger = self.ledgers.setdefault(self.region, MemoryTable())
+            return getattr(ledger if _names_ledger(params) else self.inner, operation)(**params)
+
+        return call if operation in ("batch_get_item", *_OPERATIONS) else getattr(self.inner, operation)
+
+
+_OPERATIONS = ("get_item", "put_item", "update_item", "delete_item", "query", "scan", "transact_write_items")
+
+
+def _names_ledger(params: Mapping[str, Any]) -> bool:
+    """Whether a call is one of the ledger's."""
+    if "TransactItems" in params:
+        return all(LEDGER in (one["TableName"] for one in item.values()) for item in params["TransactItems"])
+    return LEDGER in params.get("RequestItems", (params.get("TableName"),))
 
 
 @dataclass
@@ -148,7 +189,7 @@ class FakeEyes:
 class Regions:
     """The three watches and the world they look at."""
 
-    real: dict[str, BotocoreAws]
+    real: dict[str, Account]
     clock: ManualClock
     world: World
     watches: dict[str, Watch]
@@ -204,8 +245,8 @@ class Regions:
         return "techmoda/hold" in self._objects()
 
     def _objects(self) -> set[str]:
-        found = self.real[STANDBY].client("s3").list_objects_v2(Bucket=BUCKET)
-        return {one["Key"] for one in found.get("Contents", ())}
+        """Looked up in moto itself: every look of every prober asks for them."""
+        return set(s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets[BUCKET].keys)
 
     def share(self) -> int | None:
         """The primary's weight."""
@@ -233,29 +274,16 @@ class Regions:
 
 
 @pytest.fixture(scope="module")
-def ground() -> Iterator[dict[str, BotocoreAws]]:
+def ground() -> Iterator[dict[str, Account]]:
     with mock_aws():
-        yield {region: BotocoreAws(region) for region in (PRIMARY, STANDBY, WITNESS)}
+        ledgers: dict[str, MemoryTable] = {}
+        yield {region: Account(region, ledgers) for region in (PRIMARY, STANDBY, WITNESS)}
 
 
 def _table(client: Any, name: str, **more: Any) -> None:
     if name in client.list_tables()["TableNames"]:
         client.delete_table(TableName=name)
     client.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **more)
-
-
-def _ledger(client: Any) -> None:
-    keys = [{"AttributeName": "open", "KeyType": "HASH"}, {"AttributeName": "due_at", "KeyType": "RANGE"}]
-    _table(
-        client,
-        LEDGER,
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        AttributeDefinitions=[
-            {"AttributeName": name, "AttributeType": kind}
-            for name, kind in (("pk", "S"), ("sk", "S"), ("open", "S"), ("due_at", "N"))
-        ],
-        GlobalSecondaryIndexes=[{"IndexName": "open", "KeySchema": keys, "Projection": {"ProjectionType": "ALL"}}],
-    )
 
 
 def _products(client: Any) -> None:
@@ -318,10 +346,10 @@ def weigh(client: Any, zone: str, primary: int) -> None:
 
 
 @pytest.fixture
-def regions(ground: dict[str, BotocoreAws]) -> Regions:
+def regions(ground: dict[str, Account]) -> Regions:
     """All as new: empty ledgers, no object, everything with the primary."""
     for real in ground.values():
-        _ledger(real.client("dynamodb"))
+        real.ledgers.clear()
         _products(real.client("dynamodb"))
     s3 = ground[STANDBY].client("s3")
     if BUCKET in [one["Name"] for one in s3.list_buckets()["Buckets"]]:
