@@ -68,7 +68,7 @@ def _once_each(own: Callable[..., str]) -> Callable[..., str]:
 # -- answers: the names under which a value of an answer may stand in moto's object
 
 
-def _value_picker(own: Callable[..., Any], known_picker: type) -> Callable[..., Any]:
+def _value_picker(own: Callable[..., Any], known_picker: Any) -> Callable[..., Any]:
     """moto's `get_value` of a serializer. The names it tries for a member depend only on the member and on the type
     of the object, and moto works them out for each value of each answer."""
     from moto.core.serialize import AttributePickerContext
