@@ -15,7 +15,7 @@ from typing import Any
 
 from remediators import metrics
 from remediators.actions import _provisioned
-from remediators.actions._pool import UNRESERVED_MINIMUM, must_stay, others_peak, series_of
+from remediators.actions._pool import UNRESERVED_MINIMUM, grown, must_stay, others_peak, series_of
 from remediators.actions._provisioned import (
     observe_provisioned,
     provisioned_state,
@@ -248,7 +248,8 @@ def settle(aws: Aws, context: Context) -> Plan | None:
         context.now - SETTLE_BACK,
         context.now,
     )
-    return smaller(plan, left, must_stay(series, context.params, context.service.unreserved_floor))
+    stays = must_stay(series, context.params, context.service.unreserved_floor, context.factor)
+    return smaller(plan, left, stays)
 
 
 def smaller(plan: Plan, left: int, stays: int) -> Plan | None:
@@ -304,7 +305,7 @@ def _size(observation: Json, demand: Demand | None, context: Context) -> Size:
         stands = "nothing is reserved" if before is None else f"{before} is reserved"
         verdict = Verdict.no(Reason.OVER_CEILING, f"{stands}, the ceiling is {ceiling}; {needed} is needed")
         return Size(None, why, (*gates[:-1], ("ceiling", verdict)))
-    floor = must_stay(observation["series"], params, context.service.unreserved_floor)
+    floor = must_stay(observation["series"], params, context.service.unreserved_floor, context.factor)
     room = observation["unreserved"] - floor + (before or 0)
     value = min(allowed, room)
     short = value < allowed if before is None else value < before * WORTHWHILE
@@ -312,7 +313,7 @@ def _size(observation: Json, demand: Demand | None, context: Context) -> Size:
         verdict = Verdict.no(
             Reason.NO_HEADROOM,
             f"{observation['unreserved']} of the account's {observation['quota']} are unreserved, {floor} must stay "
-            f"({_why_stay(observation, floor)}): room for {max(room, 0)}, {allowed} is needed",
+            f"({_why_stay(observation, floor, context.factor)}): room for {max(room, 0)}, {allowed} is needed",
         )
         return Size(None, why, (*gates, ("headroom", verdict)))
     left = observation["unreserved"] - (value - (before or 0))
@@ -322,8 +323,10 @@ def _size(observation: Json, demand: Demand | None, context: Context) -> Size:
     return Size(value, why, tuple(gates))
 
 
-def _why_stay(observation: Json, floor: int) -> str:
+def _why_stay(observation: Json, floor: int, factor: float) -> str:
     peak = others_peak(observation["series"])
+    if floor > UNRESERVED_MINIMUM and grown(observation["series"], factor) == floor:
+        return f"other functions use up to {peak} at once by now and grow: as much as {factor:g} times what they used"
     if floor > UNRESERVED_MINIMUM and peak > 0:
         return f"other functions used up to {peak} at once in the last hour"
     return "AWS's minimum" if floor == UNRESERVED_MINIMUM else "the declared floor"

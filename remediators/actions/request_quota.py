@@ -15,6 +15,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from remediators import limits, metrics, quotas
+from remediators.actions._pool import OWN, others_peak, series_of
 from remediators.actions._quota_needs import Need, all_needs
 from remediators.demand import MINUTE, QUIET_BEFORE_S, measure
 from remediators.metrics import Points, Series
@@ -81,7 +82,8 @@ def observe(aws: Aws, context: Context) -> Json:
     for each quota, one for each function, and three more (the quotas' values are in the ledger; one that was never
     read is asked for, with one or two calls)."""
     service, now = context.service, context.now.timestamp()
-    series = _series(aws, context)
+    reserved = _reserved(aws, context)
+    series = _series(aws, context, reserved)
     known = limits.of(aws, service)
     facts: Json = {
         "quotas": {quota.code: _quota(aws, context, known, quota) for quota in relevant(service)},
@@ -90,18 +92,14 @@ def observe(aws: Aws, context: Context) -> Json:
             kind: max((value for _, value in series.get(f"account_{kind}", ())), default=0.0)
             for kind in ("read", "write")
         },
-        "pool_peak": max((value for _, value in series.get("pool", ())), default=0.0),
+        "pool_peak": float(others_peak(series)),
         "normal": {},
     }
     if service.functions:
-        client = aws.client("lambda", context.target.region)
-        settings = client.get_account_settings()["AccountLimit"]
+        settings = aws.client("lambda", context.target.region).get_account_settings()["AccountLimit"]
         facts["concurrency"] = settings["ConcurrentExecutions"]
         facts["unreserved"] = settings["UnreservedConcurrentExecutions"]
-        facts["reserved"] = {
-            one.name: client.get_function_concurrency(FunctionName=one.name).get("ReservedConcurrentExecutions")
-            for one in service.functions.values()
-        }
+        facts["reserved"] = reserved
         for number, one in enumerate(service.functions.values()):
             demand = measure({name: series[f"{name}_{number}"] for name in ("invocations", "duration")}, now)
             facts["normal"][one.name] = demand.usual if demand else None
@@ -221,18 +219,30 @@ def _pending(client: Any, quota: Quota) -> float | None:
         token = {"NextToken": answer["NextToken"]}
 
 
-def _series(aws: Aws, context: Context) -> dict[str, Points]:
-    """An hour of the functions' and the APIs' traffic, and what is used of the account."""
+def _reserved(aws: Aws, context: Context) -> dict[str, int | None]:
+    """What each function of the service has reserved; None for one that lives on the unreserved pool."""
+    client = aws.client("lambda", context.target.region)
+    return {
+        one.name: client.get_function_concurrency(FunctionName=one.name).get("ReservedConcurrentExecutions")
+        for one in context.service.functions.values()
+    }
+
+
+def _series(aws: Aws, context: Context, reserved: Mapping[str, int | None]) -> dict[str, Points]:
+    """An hour of the functions' and the APIs' traffic, and what is used of the account: the pool, and what of its use
+    is the service's own, whose surge is counted apart."""
     service = context.service
     wanted: dict[str, Series] = {}
     for number, function in enumerate(service.functions.values()):
         where = {"FunctionName": function.name}
         wanted[f"invocations_{number}"] = Series("AWS/Lambda", "Invocations", where, "Sum")
         wanted[f"duration_{number}"] = Series("AWS/Lambda", "Duration", where, "Average")
+        if reserved[function.name] is None:
+            wanted[f"{OWN}_{number}"] = series_of(function.name, reserved=False)[OWN]
     for number, api in enumerate(service.apis.values()):
         wanted[f"api_{number}"] = Series("AWS/ApiGateway", "Count", _api_dimensions(api), "Sum")
     if service.functions:
-        wanted["pool"] = Series("AWS/Lambda", "UnreservedConcurrentExecutions", {}, "Maximum")
+        wanted |= series_of("", reserved=True)
     if any(table.provisioned for table in service.tables.values()):
         for kind in ("read", "write"):
             metric = f"AccountProvisioned{kind.capitalize()}CapacityUtilization"

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remediators import flow, handler, round, settle
-from remediators.actions._pool import others_peak
+from remediators.actions._pool import must_stay, others_peak
 from remediators.actions._provisioned import ready
 from remediators.actions.raise_concurrency import REMEDIATOR, may_release, plan, smaller
 from remediators.watch import parameters
@@ -85,6 +85,45 @@ def test_what_the_function_itself_uses_of_the_pool_is_not_its_neighbours():
     assert step.after == 240
     alone = plan({**seen, "series": {**seen["series"], "own": []}}, context(normal=80.0)).verdict
     assert alone.reason is Reason.NO_HEADROOM
+
+
+def growing(*newest, usual=20.0):
+    """The pool's minutes: an hour as usual, and the newest ones."""
+    values = [*[usual] * (60 - len(newest)), *newest]
+    return [[NOON.timestamp() - 60 * ago, value] for ago, value in zip(range(60, 0, -1), values, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("newest", "stays"),
+    [
+        ((), 100),  # steady: AWS's minimum
+        ((25.0,), 100),  # chance
+        ((50.0,), 180),  # nine times twenty, as this service may grow
+        ((50.0, 126.0), 180),
+        ((126.0, 172.0), 215),  # they have come as far: what they use, with a margin
+    ],
+)
+def test_neighbours_that_grow_too_keep_what_they_are_about_to_need(newest, stays):
+    """Thirty services surge together: raises took all but 100, and neighbours without a reservation failed."""
+    seen = observation(demand=400.0)
+    seen["series"]["pool"] = growing(*newest)
+    (step,) = plan(seen, context()).steps
+    assert step.after == 880 + 120 - stays
+    assert must_stay(seen["series"], {"pool_margin": 1.25}, 0, 9.0) == stays
+
+
+def test_a_refusal_for_neighbours_that_grow_says_so():
+    seen = observation(unreserved=250, demand=300.0)
+    seen["series"]["pool"] = growing(60.0, usual=30.0)
+    verdict = plan(seen, context()).verdict
+    assert verdict.reason is Reason.NO_HEADROOM
+    assert "270 must stay (other functions use up to 60 at once by now and grow" in verdict.detail
+
+
+def test_too_few_minutes_tell_no_growth():
+    series = {"pool": growing(60.0)[-3:]}
+    assert must_stay(series, {"pool_margin": 1.25}, 0, 9.0) == 100
+    assert must_stay({}, {"pool_margin": 1.25}, 0, 9.0) == 100
 
 
 @given(st.lists(st.tuples(st.integers(0, 900), st.integers(0, 900)), max_size=30))

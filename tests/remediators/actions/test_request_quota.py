@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remediators import flow
-from remediators.actions.request_quota import REMEDIATOR, plan
+from remediators.actions.request_quota import REMEDIATOR, observe, plan
 from remediators.quotas import QUOTAS, relevant
 from remediators.watch import parameters
 from sereno.model import Mode, Plan, Reason, Signal, Status, Target
@@ -240,3 +240,18 @@ def test_it_calls_nothing_that_its_role_does_not_allow(house, quotas):
 def test_only_the_quotas_it_knows_may_be_asked_for():
     asking = [one for one in REMEDIATOR.permissions if one.operation.endswith("request_service_quota_increase")]
     assert sorted(one.resource.rpartition("/")[2] for one in asking) == sorted(quota.code for quota in QUOTAS)
+
+
+def test_what_a_function_uses_of_the_pool_is_not_counted_beside_its_surge(house, quotas):
+    """Without a reservation its use is in the pool's too: the surge of the same function stood twice in the need."""
+    house.little.real.client("lambda").delete_function_concurrency(FunctionName="techmoda-read")
+    house.metrics.minutes(
+        house.clock,
+        UnreservedConcurrentExecutions=200.0,
+        **{"techmoda-read/ConcurrentExecutions": 180.0, "techmoda-write/ConcurrentExecutions": 30.0},
+    )
+    watch = house.watch
+    play = watch.service.playbook["throttles"]
+    seen = observe(watch.aws, Context(watch.service, play, ACCOUNT, NOON, parameters(REMEDIATOR, play)))
+    assert seen["reserved"]["techmoda-read"] is None
+    assert seen["pool_peak"] == 20.0, "the writes are reserved, and so not in the pool"
