@@ -352,6 +352,9 @@ def _hold(watch: Watch, remediation: Remediation, remediator: Remediator) -> Rem
         moved = remediation.move(Status.VERIFYING, now, f"the symptom is back: {verdict.detail}", data=symptom)
         moved = replace(moved, due_at=now + NEXT_LOOK, escalate_at=now + ESCALATE_AFTER)
         return tell(watch, moved, remediation)
+    if verdict.reason is Reason.NOT_TAKEN:
+        # AWS has taken back what it gave (warm environments that FAILED), and does not try again by itself.
+        return _escalate(watch, remediation, verdict, symptom)
     if planned.began(remediation.signal):
         remediation = _hold_as_planned(watch, remediation)
     if remediation.hold_until and now < remediation.hold_until:

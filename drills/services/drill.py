@@ -82,7 +82,8 @@ def _service(party: Party, beside: World) -> Json:
     return {
         "name": party.member.service.name,
         "reserved": beside.reserved(party.member.function),
-        "raised_to": max((int(step["after"]) for step in steps), default=None),
+        # One that had no reservation has none again where all of its raise was given back.
+        "raised_to": max((int(step["after"]) for step in steps if step["after"] is not None), default=None),
         "refused_for_room": len(refused_for_room(party)),
         "answered_s": answered_s(party),
         "offered": mine.offered,

@@ -110,7 +110,7 @@ def honest(run: Run, party: Party) -> bool:
     """Whether every refusal for want of room came while less was free than other services had been given by one
     raise, beside what must stay and what the pool's own users hold."""
     refused = refused_for_room(party)
-    given = [step["after"] - (step["before"] or 0) for other in run.parties for one in raises(other)
+    given = [(step["after"] or 0) - (step["before"] or 0) for other in run.parties for one in raises(other)
              for step in one["plan"]["steps"] if step["setting"] == "reserved concurrency"]  # fmt: skip
     if not refused or not given:
         return False

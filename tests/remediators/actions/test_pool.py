@@ -348,6 +348,28 @@ def test_provisioned_concurrency_that_fails_is_a_failed_verification(warm, monke
     assert "FAILED (no capacity)" in found.detail
 
 
+def test_provisioned_concurrency_that_fails_in_the_hold_is_told_at_once_and_reverted_in_the_end(warm, monkeypatch):
+    remediation = flow.start(warm.watch, warm.signal(), NAME)
+    warm.metrics.minutes(warm.clock, Invocations=106 * 60, Throttles=0, Duration=150, ConcurrentExecutions=16)
+    for _ in range(10):
+        warm.calm()
+        warm.rounds(1)
+    assert warm.get(remediation.id).status is Status.HOLDING
+    with monkeypatch.context() as failed:
+        failing(warm, failed, "FAILED", "no capacity")
+        warm.calm()
+        warm.rounds(1)
+        found = warm.get(remediation.id)
+        assert (found.status, found.reason) == (Status.ESCALATED, Reason.NOT_TAKEN)
+        assert "FAILED (no capacity)" in found.detail
+        assert [one["status"] for one in warm.messages() if one["id"] == remediation.id][-1] == "ESCALATED"
+        warm.metrics.points.clear()
+        warm.rounds(40)
+    found = warm.get(remediation.id)
+    assert (found.status, warm.reserved()) == (Status.REVERTED, 120), "an escalated change is still a lease"
+    assert warm.little.provisioned["techmoda-read", "live"] == 10
+
+
 @pytest.mark.parametrize("status", ["FAILED", "IN_PROGRESS"])
 def test_a_planned_event_is_not_ready_while_its_warm_environments_are_not(warm, monkeypatch, status):
     failing(warm, monkeypatch, status)
