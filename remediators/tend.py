@@ -13,7 +13,7 @@ from remediators.record import all_ok, first_no, skip, tell
 from remediators.watch import Watch
 from sereno import planned
 from sereno.errors import LedgerUnavailable, Refused, StillChanging
-from sereno.guard import check_drift, daily_cost
+from sereno.guard import check_active, check_drift, daily_cost
 from sereno.lifecycle import (
     ESCALATE_AFTER,
     LIVE_WITHIN,
@@ -363,7 +363,9 @@ def _hold(watch: Watch, remediation: Remediation, remediator: Remediator) -> Rem
         moved = remediation.move(Status.KEPT, now, f"{verdict.detail}; it stays")
         moved = replace(moved, claim_until=None, due_at=now)
         return tell(watch, moved, remediation, release=True, cooldown=True)
-    release = remediator.may_release(_plan(remediation), symptom, watch.context(remediation, remediator))
+    release = _may_revert(watch, remediation)
+    if release.ok:
+        release = remediator.may_release(_plan(remediation), symptom, watch.context(remediation, remediator))
     if release.ok:
         return _revert(watch, remediation, release.detail)
     if remediation.reason is release.reason:
@@ -399,6 +401,8 @@ def _stay_with(watch: Watch, remediation: Remediation, remediator: Remediator) -
     if remediator.lasting:
         moved = remediation.move(Status.KEPT, now, f"{verdict.detail}; it stays")
         return tell(watch, replace(moved, claim_until=None, due_at=now), remediation, release=True, cooldown=True)
+    if not _may_revert(watch, remediation).ok:
+        return None
     release = remediator.may_release(_plan(remediation), symptom, watch.context(remediation, remediator))
     if not release.ok:
         return None
@@ -407,6 +411,18 @@ def _stay_with(watch: Watch, remediation: Remediation, remediator: Remediator) -
     except TargetBusy as error:
         watch.telemetry.log("info", "an escalated change waits", id=remediation.id, why=str(error))
         return None
+
+
+def _may_revert(watch: Watch, remediation: Remediation) -> Verdict:
+    """No while another Region serves and the change is in a setting that the Regions share: to revert it would lower
+    what that Region stands on. It stays a lease, and goes back once this Region serves again; a person may revert it
+    at any time."""
+    if not any(step.shared for step in _plan(remediation).steps):
+        return Verdict.yes("no other Region has this setting")
+    settings = watch.ledger.settings(
+        remediation.remediator, watch.service.stack, watch.clock.now(), regional=watch.service.recovery is not None
+    )
+    return check_active(watch.service, remediation.target.kind, remediation.signal, settings.serving)
 
 
 def _gave_all_back(remediation: Remediation) -> bool:

@@ -50,9 +50,26 @@ def capacity_step(context: Context, before: Units, values: Units, why: str) -> S
     return _table_step(context, before, values, why, CAPACITY)
 
 
-def maximum_step(context: Context, before: Units, values: Units, why: str) -> Step:
-    """The most that an on-demand table and its indexes may use."""
-    return _table_step(context, before, values, why, MAXIMUM)
+def maximum_step(
+    context: Context,
+    live: Units,
+    values: Units,
+    why: str,
+    *,
+    before: Units | None = None,
+    shared: Sequence[str] = (),
+) -> Step:
+    """The most that an on-demand table and its indexes may use.
+
+    `live` is what stands; `before` is what to go back to, where another Region of a global table (`shared`) has
+    raised it already.
+    """
+    original = live if before is None else before
+    step = _table_step(context, live, values, why, MAXIMUM)
+    raised = {Lane.named(name).index for name, units in step.after.items() if units != original.get(name)}
+    superseded = () if original == live else (dict(live),)
+    undo = _update(context, original, raised, MAXIMUM)
+    return replace(step, before=dict(original), undo=undo, superseded=superseded, shared=tuple(shared))
 
 
 def warm_step(context: Context, before: Units, values: Units, why: str) -> Step:

@@ -21,7 +21,7 @@ from sereno.chance import median
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
 UNRESERVED_MINIMUM = 100
 POOL, OWN = "pool", "own"
-# Others grow when the larger of so many newest minutes is this many times the most of the minutes before.
+# Others grow when the larger of so many newest minutes is more than any before, and this many times the usual.
 NEWEST, GROWING = 2, 1.3
 Points = Mapping[str, Sequence[Sequence[float]]]
 
@@ -58,9 +58,12 @@ def grown(series: Points, factor: float) -> int:
     steady, or too little of it is published to say."""
     values = [value for _, value in others(series)]
     earlier, newest = values[:-NEWEST], values[-NEWEST:]
-    if len(earlier) < NEWEST or max(newest) < GROWING * max(earlier):
+    if len(earlier) < NEWEST:
         return 0
-    return math.ceil(median(earlier) * factor)
+    usual = median(earlier)
+    if max(newest) <= max(earlier) or max(newest) < GROWING * usual:
+        return 0
+    return math.ceil(usual * factor)
 
 
 def must_stay(series: Points, params: Mapping[str, Any], floor: int, factor: float = 1.0) -> int:

@@ -15,6 +15,7 @@ from datetime import timedelta
 from remediators import limits, shared
 from remediators.actions._capacity import (
     DIMENSIONS,
+    MAXIMUM,
     NO_MAXIMUM,
     SCALING,
     read_series,
@@ -103,8 +104,11 @@ def observe(aws: Aws, context: Context) -> Json:
 
 
 def _originals(aws: Aws, context: Context, facts: Json) -> Json:
-    """`[before, after]` by shared setting, of a global table whose writes auto scaling owns."""
-    if not facts["replicas"] or not any(_is_shared(name, facts) for name in facts["lanes"]):
+    """`[before, after]` by shared setting, of a global table whose writes auto scaling owns, or with a maximum on
+    demand."""
+    bounded = facts["billing"] == "on-demand" and any(one["maximum"] != NO_MAXIMUM for one in facts["lanes"].values())
+    owned = any(_is_shared(name, facts) for name in facts["lanes"])
+    if not facts["replicas"] or not (bounded or owned):
         return {}
     known = shared.read(aws, context.service, context.target.name)
     return {setting: [original.before, original.after] for setting, original in known.items()}
@@ -204,7 +208,11 @@ def _plan_on_demand(
     if not sizes.values:
         return Refusal(sizes.gates[-1][1], tuple(gates))
     cost = on_demand_cost(maxima, sizes.values, len(observation["replicas"]))
-    step = maximum_step(context, maxima, sizes.values, sizes.why)
+    # The maxima of a global table are one setting for all its Regions.
+    # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/V2globaltables_HowItWorks.html
+    pair = observation["originals"].get(MAXIMUM)
+    before = shared.original_of(maxima, shared.Original(*pair) if pair else None)
+    step = maximum_step(context, maxima, sizes.values, sizes.why, before=before, shared=observation["replicas"])
     risk = f"costs up to {cost:.2f} USD a month (list price) if all of it is used all the time"
     return Plan((step,), sizes.why, risk, cost, tuple(gates))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -202,3 +203,95 @@ def test_the_role_may_note_originals_in_both_regions_and_nothing_else_there(both
     assert "dynamodb.put_item" not in {one.operation for one in load(NAME).permissions}, "no plan can hold it"
     other = functions.of_remediator(both.watch.service, load("raise_concurrency"))
     assert not [one for one in other.permissions if "ORIGINAL#*" in str(one.condition)]
+
+
+# -- only the Region that serves writes
+
+
+def serves(house, region):
+    """Customers are served from there, as far as the ledger knows."""
+    row = shared.items.item("EVIDENCE", "primary", serving=region)
+    house.little.real.client("dynamodb").put_item(TableName=evidence.table_of(house.watch.service), Item=row)
+
+
+def auto_scaling_acts(house):
+    units = {"ReadCapacityUnits": 4000, "WriteCapacityUnits": 2000}
+    house.little.real.client("dynamodb").update_table(
+        TableName="techmoda-products",
+        ProvisionedThroughput=units,
+        GlobalSecondaryIndexUpdates=[{"Update": {"IndexName": "by-category", "ProvisionedThroughput": units}}],
+    )
+    house.metrics.points.clear()
+
+
+def test_the_region_that_serves_no_more_leaves_a_shared_target_until_it_serves_again(both):
+    """It reverted the minimum on which the other Region served its customers."""
+    remediation = raised(both)
+    after = bounds(both)
+    auto_scaling_acts(both)
+    serves(both, OTHER)
+    both.rounds(40)
+    found = both.get(remediation.id)
+    assert (str(found.status), str(found.reason)) == ("HOLDING", "NOT_ACTIVE")
+    assert bounds(both) == after
+    assert "customers are served from eu-central-1" in found.detail
+    serves(both, "eu-west-1")
+    both.rounds(3)
+    assert str(both.get(remediation.id).status) == "REVERTED"
+    assert bounds(both) == [50, 400]
+
+
+def test_a_person_may_revert_it_at_any_time(both):
+    remediation = raised(both)
+    auto_scaling_acts(both)
+    serves(both, OTHER)
+    both.rounds(3)
+    both.watch.ledger.wish(remediation.id, "revert", "ana", both.clock.now())
+    both.rounds(2)
+    assert str(both.get(remediation.id).status) == "REVERTED"
+    assert bounds(both) == [50, 400]
+
+
+# -- maxima on demand
+
+
+@pytest.fixture
+def on_demand(both, make_products, table_load):
+    """A global table on demand with a maximum: one setting for all its Regions."""
+    products = make_products("PAY_PER_REQUEST")
+    both.watch = replace(
+        both.watch, service=replace(both.watch.service, recovery=RECOVERY, regions=("eu-west-1", OTHER))
+    )
+    table_load(read=250, write=40)
+    products.maxima[""] = {"MaxReadRequestUnits": 500, "MaxWriteRequestUnits": 200}
+    return products
+
+
+def test_the_original_of_a_maximum_is_noted_and_given_back(both, on_demand):
+    remediation = raised(both)
+    (step,) = remediation.plan.steps
+    assert (step.setting, step.shared) == ("on-demand maximum", (OTHER,))
+    here = shared.read(both.aws, both.watch.service, "techmoda-products")
+    assert here["on-demand maximum"] == Original(step.before, step.after)
+    both.metrics.points.clear()
+    both.rounds(25)
+    assert str(both.get(remediation.id).status) == "REVERTED"
+    assert on_demand.maxima[""] == {"MaxReadRequestUnits": 500, "MaxWriteRequestUnits": 200}
+
+
+def test_a_maximum_that_the_other_region_raised_is_not_the_value_to_go_back_to(both, on_demand):
+    """The other Region has raised the maximum from 300 to 500."""
+    lanes = {"by-category read": -1, "by-category write": -1, "read": 500, "write": 200}
+    original = Original({**lanes, "read": 300}, lanes)
+    document = json.dumps({"before": original.before, "after": original.after})
+    row = shared.items.item("ORIGINAL#techmoda-products", "on-demand maximum", doc=document)
+    both.little.real.client("dynamodb").put_item(TableName=evidence.table_of(both.watch.service), Item=row)
+    remediation = raised(both)
+    (step,) = remediation.plan.steps
+    assert (step.before, step.superseded) == (original.before, (original.after,))
+    assert step.after["read"] > 500
+    assert str(remediation.status) == "VERIFYING"
+    both.metrics.points.clear()
+    both.rounds(25)
+    assert str(both.get(remediation.id).status) == "REVERTED"
+    assert on_demand.maxima[""] == {"MaxReadRequestUnits": 300, "MaxWriteRequestUnits": 200}
