@@ -88,6 +88,10 @@ def items_of(rows: Rows, service: Service, wanted: Recovery, at: datetime) -> li
         found.append(Item(f"{wanted.primary} by {witness}", one is not None and one.view == "up", said))
     ready = recovery.standby_ready(known, at, service.objectives.rpo_s)
     found.append(Item(f"{wanted.standby} serves", ready.ok, ready.detail))
+    if known.hidden_from is not None:
+        hidden = ", ".join(known.hidden_from)
+        told_of = f"cannot be read from {hidden} (S3 Block Public Access?)" if hidden else "from each probe location"
+        found.append(Item("switch readable", not hidden, told_of))
     lag = known.lag_s
     within = None if lag is None else lag <= service.objectives.rpo_s
     behind = "not measured (recovery.canary)" if lag is None else f"{lag:.1f} s"

@@ -46,11 +46,13 @@ BACK = "back"
 @dataclass(frozen=True, slots=True)
 class Word:
     """What a prober elsewhere wrote last: a number that grows with each try, and what it saw of the primary. None
-    in `ok` says that it only shows a sign of life."""
+    in `ok` says that it only shows a sign of life. `readable` says whether it could read the switch's public object
+    (None: it did not look)."""
 
     number: int
     ok: bool | None
     detail: str = ""
+    readable: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,9 @@ def note_share(client: Any, service: Service, share: int) -> None:
 
 def _word(data: Mapping[str, Any]) -> Word:
     ok = data["ok"]
-    return Word(int(data["number"]), None if ok is None else bool(ok), str(data.get("detail", "")))
+    return Word(
+        int(data["number"]), None if ok is None else bool(ok), str(data.get("detail", "")), data.get("readable")
+    )
 
 
 def write(client: Any, service: Service, evidence: Evidence, heard: Mapping[str, int], canary: int) -> None:
@@ -180,7 +184,8 @@ def who_serves(client: Any, service: Service) -> tuple[str, int]:
 
 def tell(client: Any, service: Service, witness: str, word: Word) -> None:
     """Leaves word in the standby's ledger; `client` is of the standby's region. Raises what AWS raises."""
-    doc = json.dumps({"number": word.number, "ok": word.ok, "detail": word.detail[:200]}, separators=(",", ":"))
+    said = {"number": word.number, "ok": word.ok, "detail": word.detail[:200], "readable": word.readable}
+    doc = json.dumps(said, separators=(",", ":"))
     client.put_item(TableName=table_of(service), Item=items.item(place(witness), WORD, doc=doc))
 
 
@@ -209,7 +214,7 @@ def behind(rows: Rows, now: datetime) -> float | None:
     """How far the primary's data is behind the standby's (seconds): how old the newest canary of the standby is that
     the primary has told of. Both times are of the standby's clock. None where it never told."""
     word = rows.words.get(BACK)
-    return None if word is None else max(0.0, now.timestamp() - word.number / 1000)
+    return None if word is None or not word.number else max(0.0, now.timestamp() - word.number / 1000)
 
 
 def of(aws: Aws, service: Service) -> Rows:

@@ -35,6 +35,7 @@ PERMISSIONS: tuple[Permission, ...] = (
     # Where it notes what it found, and the share of the records; what a person asked for is taken out once answered.
     *partitions.may_put(partitions.EVIDENCE),
     *partitions.may_delete(partitions.ASK),
+    Permission("s3.put_object", "arn:{partition}:s3:::{bucket}/{service}/switch-readable"),
     *copies.PERMISSIONS,
 )
 """What the round of the standby asks, beside what its remediators do."""

@@ -36,7 +36,7 @@ CANARY, CANARY_BACK = "sereno-canary", "sereno-canary-back"
 TRIES = 12
 RUNS_S = PROBE_EVERY_S * TRIES - 2.0
 PRIMARY_SEEN, STANDBY_SEEN, CUSTOMERS = "primary", "standby", "customers"
-SWITCH_SEEN, HOLD_SEEN = "switch", "hold"
+SWITCH_SEEN, HOLD_SEEN, READABLE_SEEN = "switch", "hold", "readable"
 
 _CANARY_TABLE = "arn:{partition}:dynamodb:{region}:{account}:table/{canary}"
 
@@ -102,22 +102,36 @@ def try_once(watch: Watch, eyes: Eyes) -> Evidence | None:
 
 
 def _in_witness(watch: Watch, wanted: Recovery, eyes: Eyes) -> None:
-    look = eyes.look_all({PRIMARY_SEEN: (wanted.urls[wanted.primary], wanted.paths)})[PRIMARY_SEEN]
+    looks = eyes.look_all({PRIMARY_SEEN: (wanted.urls[wanted.primary], wanted.paths), **_open_object(watch, wanted)})
+    look = looks[PRIMARY_SEEN]
     _publish(watch, wanted.primary, Witness.THIRD, look)
-    _leave_word(watch, wanted, Witness.THIRD, look.ok, look.detail)
+    _leave_word(watch, wanted, Witness.THIRD, Word(_number(watch), look.ok, look.detail, _readable(looks)))
+
+
+def _open_object(watch: Watch, wanted: Recovery) -> dict[str, tuple[str, Sequence[str]]]:
+    """The public object that is always there: what hides it would hide the switch too. It is asked for as Route 53's
+    checkers ask."""
+    return {READABLE_SEEN: (wanted.bucket_url, (f"/{watch.service.name}/switch-readable",))} if wanted.bucket else {}
+
+
+def _readable(looks: Mapping[str, Look]) -> bool | None:
+    """Whether it was read from here; None where there is none."""
+    look = looks.get(READABLE_SEEN)
+    return None if look is None else look.has(serving.READABLE_WORD) is True
 
 
 def _in_primary(watch: Watch, wanted: Recovery, eyes: Eyes) -> Evidence:
     """The sign of life comes first: what is slow afterwards must not make it late."""
     region, number = "", 0
     try:
-        _leave_word(watch, wanted, Witness.HEARTBEAT, None, "")
+        _leave_word(watch, wanted, Witness.HEARTBEAT, Word(_number(watch), None))
         region, number = evidence.who_serves(watch.aws.client("dynamodb", wanted.standby), watch.service)
     except (ClientError, BotoCoreError) as error:
         watch.telemetry.log("warning", "the standby cannot be told", error=str(error))
     _write_canary(watch, wanted, CANARY)
-    _tell_of_the_way_back(watch, wanted)
-    look = eyes.look_all({CUSTOMERS: (wanted.url, wanted.paths[:1])})[CUSTOMERS]
+    looks = eyes.look_all({CUSTOMERS: (wanted.url, wanted.paths[:1]), **_open_object(watch, wanted)})
+    look = looks[CUSTOMERS]
+    _tell_of_the_way_back(watch, wanted, _readable(looks))
     rows = evidence.read(watch.aws.client("dynamodb"), watch.service)
     now = watch.clock.now()
     new = number != rows.heard.get(STANDBY_SEEN, 0)
@@ -132,9 +146,8 @@ def _in_primary(watch: Watch, wanted: Recovery, eyes: Eyes) -> Evidence:
     return found
 
 
-def _leave_word(watch: Watch, wanted: Recovery, who: Witness, ok: bool | None, detail: str) -> None:
-    client = watch.aws.client("dynamodb", wanted.standby)
-    evidence.tell(client, watch.service, str(who), Word(_number(watch), ok, detail))
+def _leave_word(watch: Watch, wanted: Recovery, who: Witness, word: Word) -> None:
+    evidence.tell(watch.aws.client("dynamodb", wanted.standby), watch.service, str(who), word)
 
 
 def _number(watch: Watch) -> int:
@@ -142,13 +155,15 @@ def _number(watch: Watch) -> int:
     return int(watch.clock.now().timestamp() * 1000)
 
 
-def _tell_of_the_way_back(watch: Watch, wanted: Recovery) -> None:
-    """What the standby wrote last and has come here: so it knows how far this region's data is behind."""
+def _tell_of_the_way_back(watch: Watch, wanted: Recovery, readable: bool | None) -> None:
+    """What the standby wrote last and has come here (so it knows how far this region's data is behind), and whether
+    the switch's public object can be read from here."""
     arrived = _read_canary(watch, wanted, CANARY_BACK)
-    if not arrived:
+    if not arrived and readable is None:
         return
+    word = Word(arrived, None, readable=readable)
     try:
-        evidence.tell(watch.aws.client("dynamodb", wanted.standby), watch.service, evidence.BACK, Word(arrived, None))
+        evidence.tell(watch.aws.client("dynamodb", wanted.standby), watch.service, evidence.BACK, word)
     except (ClientError, BotoCoreError) as error:
         watch.telemetry.log("warning", "the standby cannot be told", error=str(error))
 
@@ -181,6 +196,7 @@ def _in_standby(watch: Watch, wanted: Recovery, eyes: Eyes) -> Evidence:
         # As Route 53 sees it: a switch that it cannot read sends nobody anywhere.
         places[SWITCH_SEEN] = (wanted.bucket_url, (f"/{watch.service.name}/primary-out",))
         places[HOLD_SEEN] = (wanted.bucket_url, (f"/{watch.service.name}/hold",))
+        places |= _open_object(watch, wanted)
     looks = eyes.look_all(places)
     client = watch.aws.client("dynamodb")
     seen = _Seen(looks, evidence.read(client, watch.service))
@@ -192,6 +208,8 @@ def _in_standby(watch: Watch, wanted: Recovery, eyes: Eyes) -> Evidence:
     _publish(watch, wanted.standby, Witness.STANDBY, looks[STANDBY_SEEN])
     ready = recovery.standby_ready(found, found.at, watch.service.objectives.rpo_s)
     watch.telemetry.count("StandbyReady", 1 if ready.ok else 0)
+    if found.hidden_from is not None:
+        watch.telemetry.count("SwitchReadable", 0 if found.hidden_from else 1)
     if found.lag_s is not None:
         watch.telemetry.count("ReplicationDelay", found.lag_s)
         watch.telemetry.count("RpoNow", found.lag_s)
@@ -234,6 +252,7 @@ def _fold(watch: Watch, wanted: Recovery, seen: _Seen, canary: int) -> tuple[Evi
         route = replace(route, gives_back=serving.gives_back(found, now, held=_held(seen, wanted)))
     found = serving.sent(found, wanted, route)
     found = serving.reached(found, wanted, named=customers.region, answers=customers.ok)
+    found = replace(found, hidden_from=_hidden_from(seen))
     # While the primary is out, or its prober, nothing new is written there, and the delay stays what it was.
     if canary and (canary != seen.rows.canary or beats or _cut_off(found, now)):
         found = replace(found, lag_s=max(0.0, now.timestamp() - canary / 1000))
@@ -247,6 +266,20 @@ def _route(seen: _Seen, wanted: Recovery) -> serving.Route:
     if not wanted.bucket:
         return serving.Route(False, seen.rows.share)
     return serving.Route(seen.looks[SWITCH_SEEN].has(serving.OUT_WORD), seen.rows.share)
+
+
+def _hidden_from(seen: _Seen) -> tuple[str, ...] | None:
+    """The probe locations that cannot read the switch's public object. Who has said nothing new since the last probe
+    is not asked."""
+    own = _readable(seen.looks)
+    if own is None:
+        return None
+    read = {str(Witness.STANDBY): own}
+    for name, beat in ((str(Witness.THIRD), str(Witness.THIRD)), (evidence.BACK, str(Witness.HEARTBEAT))):
+        word, last = seen.rows.words.get(name), seen.rows.words.get(beat)
+        if word and last and last.number != seen.rows.heard.get(beat) and word.readable is not None:
+            read["primary" if name == evidence.BACK else name] = word.readable
+    return tuple(name for name, readable in sorted(read.items()) if not readable)
 
 
 def _held(seen: _Seen, wanted: Recovery) -> bool | None:

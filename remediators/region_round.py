@@ -6,19 +6,21 @@ from __future__ import annotations
 from botocore.exceptions import BotoCoreError, ClientError
 
 from remediators import evidence, flow
-from remediators.actions._switch import FULL, primary_share
+from remediators.actions._switch import FULL, primary_share, readable_call
 from remediators.evidence import Ask, Rows
 from remediators.watch import MARGIN_S, Watch
 from sereno import recovery
 from sereno.guard import targets_of
 from sereno.lifecycle import remediation_id
-from sereno.model import Signal, Target
+from sereno.model import Mode, Signal, Target
+from sereno.recovery import Witness
 
 
 def tend(watch: Watch) -> int:
     """How many remediations it started. Raises LedgerUnavailable, and what AWS raises."""
     rows = evidence.of(watch.aws, watch.service)
     _note_share(watch, rows)
+    _keep_readable(watch, rows)
     started = sum(answer(watch, one) for one in rows.asks)
     signal = _out(watch, rows)
     return started + (start_missing(watch, signal) if signal else 0)
@@ -41,6 +43,21 @@ def _note_share(watch: Watch, rows: Rows) -> None:
         return
     if share is not None and share != rows.share:
         evidence.note_share(watch.aws.client("dynamodb"), service, share)
+
+
+def _keep_readable(watch: Watch, rows: Rows) -> None:
+    """Writes the public object that is always there, when the prober of this region has just failed to read it. It
+    may be missing, or hidden: the next probes tell. While a removal has everything switched off it stays away."""
+    known, now = rows.evidence, watch.clock.now()
+    if known is None or str(Witness.STANDBY) not in (known.hidden_from or ()) or now - known.at > recovery.FRESH:
+        return
+    if watch.ledger.modes().get("*") is Mode.OFF:
+        return
+    call = readable_call(watch.service)
+    try:
+        getattr(watch.aws.client(call.service), call.operation)(**call.params)
+    except (ClientError, BotoCoreError) as error:
+        watch.telemetry.log("warning", "the readable object could not be written", error=str(error))
 
 
 def answer(watch: Watch, asked: Ask) -> int:

@@ -96,8 +96,9 @@ class Evidence:
     standby itself, since when each witness has seen the primary serve without a break, and since when not, which
     region customers reach (by the name they use) and since when, and the replication delay (seconds, None: not
     measured). `sent` is the region to which the switch and the records send them, `sent_since` since when, and
-    `out_since` when the outage began because of which they were sent to the standby (None: there was none). `at` is
-    when it was noted."""
+    `out_since` when the outage began because of which they were sent to the standby (None: there was none).
+    `hidden_from` names the probe locations that cannot read the switch's public object (None: there is no such
+    object, or nobody has looked). `at` is when it was noted."""
 
     at: datetime
     primary: Mapping[str, tuple[Sighting, ...]] = field(default_factory=dict)
@@ -110,6 +111,7 @@ class Evidence:
     sent: str = ""
     sent_since: datetime | None = None
     out_since: datetime | None = None
+    hidden_from: tuple[str, ...] | None = None
 
     def to_json(self) -> Json:
         return {
@@ -124,6 +126,7 @@ class Evidence:
             "sent": self.sent,
             "sent_since": iso(self.sent_since) if self.sent_since else None,
             "out_since": iso(self.out_since) if self.out_since else None,
+            "hidden_from": None if self.hidden_from is None else list(self.hidden_from),
         }
 
     @staticmethod
@@ -140,6 +143,7 @@ class Evidence:
             data.get("sent", ""),
             instant(data["sent_since"]) if data.get("sent_since") else None,
             instant(data["out_since"]) if data.get("out_since") else None,
+            None if data.get("hidden_from") is None else tuple(data["hidden_from"]),
         )
 
 
@@ -182,6 +186,7 @@ def noted(
         old.sent,
         old.sent_since,
         old.out_since,
+        old.hidden_from,
     )
 
 

@@ -24,6 +24,7 @@ SILENT_S = 120.0
 # What an object of the switch's bucket says. Route 53 searches for the text in the first 5,120 bytes.
 OUT_WORD = "sereno: primary out"
 HOLD_WORD = "sereno: hold"
+READABLE_WORD = "sereno: readable"
 # The primary must have been seen to serve for so long before a dead standby may give traffic back to it.
 RELEASE_S = 60.0
 

@@ -39,6 +39,8 @@ def _of_standby(service: Service, recovery: Recovery) -> list[AnySpec]:
     ]
     if recovery.canary:
         found += [behind(service, "rpo-near", "ticket", NEAR), behind(service, "rpo", "page", 1)]
+    if recovery.bucket:
+        found.append(unreadable(service))
     if recovery.strategy == "metric-switch":
         found += [switched(service), not_held(service)]
     return found
@@ -189,6 +191,28 @@ def suspected(service: Service, recovery: Recovery) -> AlarmSpec:
         threshold=SUSPECTED,
         evaluation_periods=points(1),
         datapoints_to_alarm=1,
+    )
+
+
+def unreadable(service: Service) -> AlarmSpec:
+    """What hides the public object that is always there would hide the switch. Of a prober that is silent
+    `probe-silent` tells, so silence is no finding here."""
+    return _alarm(
+        service,
+        "switch",
+        "switch-readable",
+        "page",
+        "In three minutes no probe of any could read the public object beside the switch from each probe location, "
+        "as Route 53's checkers would: S3 Block Public Access was turned on, the bucket's policy was changed, or the "
+        "bucket is gone. A failover would write the switch, and nobody would see it. Traffic stays where it is; only "
+        "the health check of the first region still moves it.",
+        metric_name="SwitchReadable",
+        dimensions=dimensions({"service": service.name}),
+        statistic="Maximum",
+        comparison_operator="LessThanThreshold",
+        threshold=1.0,
+        evaluation_periods=points(3),
+        datapoints_to_alarm=3,
     )
 
 

@@ -53,7 +53,7 @@ def key(service: Service) -> str:
 
 
 def _bucket(service: Service, recovery: Recovery) -> Json:
-    """One object of it may be read by everybody: it says nothing but that it is there. Nothing else may be, and
+    """Three objects of it may be read by everybody: each says nothing but that it is there. Nothing else may be, and
     nothing is kept: an older version would be no switch."""
     if recovery.strategy != HEALTH_SWITCH:
         return {}
@@ -102,6 +102,13 @@ def _bucket(service: Service, recovery: Recovery) -> Json:
                             "Principal": "*",
                             "Action": "s3:GetObject",
                             "Resource": f"{arn}/{service.name}/hold",
+                        },
+                        {
+                            "Sid": "ProbersReadThatTheyCould",
+                            "Effect": "Allow",
+                            "Principal": "*",
+                            "Action": "s3:GetObject",
+                            "Resource": f"{arn}/{service.name}/switch-readable",
                         },
                         {
                             "Sid": "OnlyOverTls",

@@ -357,8 +357,10 @@ class Account:
         """What Sereno has changed takes effect in the world."""
         now = self.rules.now()
         if service == "s3" and operation in ("put_object", "delete_object"):
-            change = self.world.hold if params["Key"].endswith("/hold") else self.world.switch
-            change(now, there=operation == "put_object")
+            changes = {"hold": self.world.hold, "primary-out": self.world.switch}
+            # The object that is always there moves nothing.
+            if change := changes.get(params["Key"].rsplit("/", 1)[-1]):
+                change(now, there=operation == "put_object")
         if service == "dynamodb" and operation in ("put_item", "delete_item"):
             row = params.get("Item") or params["Key"]
             place = (row["pk"]["S"], row["sk"]["S"]) if "sk" in row else None

@@ -26,6 +26,7 @@ _TROUBLES = {
     "zone-loss": "without a zone",
     "unseen": "unseen",
     "control-plane": "without its control plane",
+    "hidden": "under Block Public Access",
 }
 _CHECKS = {PLAIN: "the primary", SWITCH: "the switch", STANDBY_OK: "the standby", HOLD: "the hold"}
 # So many lost writes are listed one by one.

@@ -62,6 +62,8 @@ class Run:
     serving: list[tuple[float, str, str]] = field(default_factory=list)
     # The recovery times that the standby published (seconds).
     recovery_times: list[float] = field(default_factory=list)
+    # By minute: the largest value of SwitchReadable, as CloudWatch keeps it.
+    readable: dict[int, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -196,6 +198,9 @@ class _Stage:
         for name, value, _ in counts[self._counted :]:
             if name in _METRICS:
                 self._world.published(self.now, _METRICS[name], value)
+            elif name == "SwitchReadable":
+                minute = int(self.now // MINUTE)
+                self._run.readable[minute] = max(value, self._run.readable.get(minute, 0.0))
         self._counted = len(counts)
 
     def _keep_serving(self, region: str, serves: str) -> None:

@@ -12,7 +12,7 @@ from drills.regions.resolvers import TTL_S
 from drills.regions.world import World
 from remediators.eyes import TIMEOUT_S, Look
 from sereno.service import Recovery
-from sereno.serving import HOLD_WORD, OUT_WORD
+from sereno.serving import HOLD_WORD, OUT_WORD, READABLE_WORD
 
 # What an answer takes from another region and a look at one path, in milliseconds.
 ANSWER_MS = (40.0, 220.0)
@@ -34,7 +34,7 @@ class WorldEyes:
     def look(self, url: str, paths: Sequence[str]) -> Look:
         """All paths of one address, until one fails."""
         if self.wanted.bucket and url == self.wanted.bucket_url:
-            return self._object(held=paths[0].endswith("/hold"))
+            return self._object(paths[0].rsplit("/", 1)[-1])
         region = self._leads_to(url)
         regions: Regions = self.world.regions
         condition = regions.at(region, self.at)
@@ -52,13 +52,17 @@ class WorldEyes:
                 return Look(False, f"{path}: 503", name, took)
         return Look(True, "", name, took)
 
-    def _object(self, *, held: bool) -> Look:
+    def _object(self, name: str) -> Look:
         """A public object of the switch's bucket: not there and not public are one answer."""
         if not self.world.regions.reachable(self.wanted.standby, self.home, self.at):
             return Look(False, f"no answer in {TIMEOUT_S:g} s")
-        there = self.world.held(self.at) if held else self.world.object_there(self.at)
-        text = HOLD_WORD if held else OUT_WORD
-        return Look(True, status=200 if there else 403, text=text if there else "")
+        there, text = {
+            "hold": (self.world.held(self.at), HOLD_WORD),
+            "primary-out": (self.world.object_there(self.at), OUT_WORD),
+            "switch-readable": (True, READABLE_WORD),
+        }[name]
+        seen = there and self.world.readable(self.at)
+        return Look(True, status=200 if seen else 403, text=text if seen else "")
 
     def look_all(self, wanted: Mapping[str, tuple[str, Sequence[str]]]) -> dict[str, Look]:
         """Several addresses at once."""

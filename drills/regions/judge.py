@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from alarms.evaluator import timeline
+from alarms.lateness import LATE
+from alarms.packs.regions import unreadable
 from drills.judge import Finding
 from drills.regions import measures
 from drills.regions.engine import Run
@@ -192,6 +195,39 @@ def _minimum_stay(case: Case, _: object) -> Finding:
     return Finding(stay, stay >= least, "; ".join(refused), least)
 
 
+def _hidden_switch_pages_within(case: Case, target: object) -> Finding:
+    """By the shipped alarm, on what the standby's prober published, with metrics as late as they may be. CloudWatch
+    pages people itself: nothing of Sereno need run for it."""
+    hidden = [one.start for one in case.world.regions.troubles if one.kind == "hidden"]
+    if case.run is None or not hidden:
+        return Finding(None, False, "the switch's bucket was never hidden")
+    spec = unreadable(case.run.service)
+    series = [case.run.readable.get(minute) for minute in range(case.world.second // 60)]
+    fired = [(one.index + 1 + LATE) * 60.0 for one in timeline(spec, series) if one.evaluation.state == "ALARM"]
+    early = [at for at in fired if at < hidden[0]]
+    took = next((at - hidden[0] for at in fired if at >= hidden[0]), None)
+    met = took is not None and took <= float(str(target)) and not early and spec.severity == "page"
+    return Finding(took, met, f"{spec.name}, {spec.severity}; fired {len(fired)} times")
+
+
+def _no_move_and_told_within(case: Case, target: object) -> Finding:
+    """What a hidden switch costs: the failover is written and not seen, customers stay, and people hear of it."""
+    if case.run is None or not case.outages:
+        return Finding(None, False, "there was no outage")
+    begins, ends = case.outages[0]
+    moved = [one.at_s for one in case.world.moves if begins <= one.at_s < ends]
+    escalated = [
+        event["at_s"] - begins
+        for one in _failovers(case)
+        for event in one["events"]
+        if event["phase"] == "ESCALATED" and "cannot be read from outside" in event["detail"]
+    ]
+    told = [one["at_s"] - begins for one in case.run.notifications if "ESCALATED" in one["subject"]]
+    at = max(escalated[0], told[0]) if escalated and told else None
+    detail = f"traffic moved {moved[0]:.0f} s in" if moved else "nobody was moved: the switch could not be seen"
+    return Finding(at, at is not None and at <= float(str(target)) and not moved, detail)
+
+
 def _told(case: Case, _: object) -> Finding:
     if case.run is None:
         return Finding(None, False)
@@ -216,6 +252,8 @@ JUDGES: Mapping[str, Callable[[Case, object], Finding]] = {
     "minimum-stay": _minimum_stay,
     "given-back-within": _given_back_within,
     "flaps-move-nobody": _flaps_move_nobody,
+    "hidden-switch-pages-within": _hidden_switch_pages_within,
+    "no-move-and-told-within": _no_move_and_told_within,
 }
 # What can be told of a world without Sereno: the others speak of a watch that it does not have.
 OF_THE_WORLD = ("served-within", "availability", "lost-writes-within", "moved-once", "never-moved")

@@ -21,6 +21,8 @@ OBJECTIVES: Mapping[str, str] = {
     "minimum-stay": "",  # nobody is sent back before the configured minimum stay is over
     "given-back-within": "duration",  # from the loss of the serving standby until DNS answers with the well primary
     "flaps-move-nobody": "",  # once the switch is set, nobody is sent to a primary that is out or half out
+    "hidden-switch-pages-within": "duration",  # from when the switch's bucket is hidden until people are paged for it
+    "no-move-and-told-within": "duration",  # from the outage until people are told that nobody was moved
     "no-false-moves": "",  # in a year of noise nothing moves without an outage
     "none-missed": "",  # in a year of noise no outage goes without a move
 }

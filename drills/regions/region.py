@@ -17,6 +17,7 @@ KINDS = {
     "down": "its service answers every call with an error, its health check too; all else in it is well",
     "control-plane": "its APIs that change things fail; what serves goes on",
     "unseen": "it cannot be reached from a place, and is well",
+    "hidden": "Block Public Access is on for it: nobody reads a public object there without credentials",
     "zone-loss": "a zone is gone: for a moment that part of the calls fails, and is served when tried again",
 }
 # "Customers", "checkers": those outside any region.
@@ -48,7 +49,8 @@ class Trouble:
 @dataclass(frozen=True, slots=True)
 class Condition:
     """How a region is at a moment. `fails` is the part of the customers' calls that fails for good, `first_fails`
-    the part whose first try fails, `slower` the factor on what they wait."""
+    the part whose first try fails, `slower` the factor on what they wait; `hidden` says that its public
+    objects cannot be read."""
 
     dark: bool = False
     down: bool = False
@@ -57,6 +59,7 @@ class Condition:
     slower: float = 1.0
     control_plane: bool = True
     unseen_from: frozenset[str] = frozenset()
+    hidden: bool = False
 
     @property
     def well(self) -> bool:
@@ -121,4 +124,5 @@ def _condition(troubles: Sequence[Trouble], moment: float) -> Condition:
         slower=SLOWER if lost else 1.0,
         control_plane=not any(one.kind in ("control-plane", "dark") for one in now),
         unseen_from=frozenset(place for one in now for place in one.seen_from),
+        hidden=any(one.kind == "hidden" for one in now),
     )

@@ -159,12 +159,16 @@ class World:
         """Whether the object is there: not found and not reached are one answer."""
         if not self.regions.reachable(self.place.standby, CHECKERS, at):
             return False, PATIENCE_S
-        return self.object_there(at), PROMPT_S
+        return self.object_there(at) and self.readable(at), PROMPT_S
 
     def _look_hold(self, _: str, at: float) -> tuple[bool, float]:
         if not self.regions.reachable(self.place.standby, CHECKERS, at):
             return False, PATIENCE_S
-        return self.held(at), PROMPT_S
+        return self.held(at) and self.readable(at), PROMPT_S
+
+    def readable(self, at: float) -> bool:
+        """Whether a public object of the standby's bucket can be read without credentials."""
+        return not self.regions.at(self.place.standby, at).hidden
 
     def held(self, at: float) -> bool:
         """Whether the hold was set at a moment."""

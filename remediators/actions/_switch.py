@@ -16,7 +16,7 @@ from remediators import evidence, items, partitions
 from sereno.model import Call, Json, Step
 from sereno.ports import Aws, Context, Permission
 from sereno.service import Recovery, Service
-from sereno.serving import HOLD_WORD, OUT_WORD
+from sereno.serving import HOLD_WORD, OUT_WORD, READABLE_WORD
 
 SWITCH, SHARE, HOLD = "switch", "primary's share", "hold"
 OUT, HELD = "out", "held"
@@ -123,6 +123,16 @@ def hold_calls(service: Service) -> tuple[Call, Call]:
     place = {"Bucket": recovery.bucket, "Key": f"{service.name}/hold"}
     put = {**place, "Body": f"{HOLD_WORD}\n", "ContentType": "text/plain", "CacheControl": "no-store"}
     return Call("s3", "put_object", put), Call("s3", "delete_object", place)
+
+
+def readable_call(service: Service) -> Call:
+    """The call that writes the object which is always there and public: while it can be read, so could the switch.
+    Raises ValueError where the service has no recovery."""
+    if service.recovery is None:
+        raise ValueError(f"{service.name} has no recovery: in its sereno.yaml")
+    place = {"Bucket": service.recovery.bucket, "Key": f"{service.name}/switch-readable"}
+    put = {**place, "Body": f"{READABLE_WORD}\n", "ContentType": "text/plain", "CacheControl": "no-store"}
+    return Call("s3", "put_object", put)
 
 
 def read_hold(aws: Aws, context: Context, switch: str | None) -> str | None:

@@ -20,6 +20,9 @@ from sereno.service import Recovery
 PARAMS: Mapping[str, Param] = {}
 PERMISSIONS: tuple[Permission, ...] = (*_switch.PERMISSIONS, *_switch.WEIGHTED)
 
+# What hides the object from the probe locations hides the switch from Route 53's checkers.
+HIDDEN = "the switch cannot be read from outside (S3 Block Public Access?), so it may move nobody"
+
 
 def observe(aws: Aws, context: Context) -> Json:
     """What the witnesses say, and whether traffic is moved already."""
@@ -59,7 +62,8 @@ def plan(observation: Json, context: Context) -> Plan | Refusal:
     return Plan(
         _steps(context, wanted),
         f"{wanted.primary} is out: {said}",
-        risk="writes that were not replicated yet stay behind until the region is back",
+        risk="writes that were not replicated yet stay behind until the region is back"
+        + (f"; {HIDDEN}" if known and known.hidden_from else ""),
         gates=tuple(gates),
         high_risk=True,
     )
@@ -88,7 +92,11 @@ def read(aws: Aws, context: Context) -> Json:
 def symptom(aws: Aws, context: Context) -> Json:
     """Which region customers reach by the name they use, as the prober of the standby saw it last."""
     known = evidence.of(aws, context.service).evidence
-    return {"serving": known.serving if known else "", "at": known.to_json()["at"] if known else None}
+    return {
+        "serving": known.serving if known else "",
+        "hidden_from": list(known.hidden_from or ()) if known else [],
+        "at": known.to_json()["at"] if known else None,
+    }
 
 
 def verify(plan: Plan, symptom: Json, context: Context) -> Verdict:
@@ -97,7 +105,8 @@ def verify(plan: Plan, symptom: Json, context: Context) -> Verdict:
     if symptom["serving"] == wanted.standby:
         return Verdict.yes(f"customers reach {wanted.standby}")
     where = symptom["serving"] or "nobody"
-    return Verdict.no(Reason.SYMPTOM_PERSISTS, f"customers reach {where} and not {wanted.standby}")
+    hidden = f"; {HIDDEN}" if symptom.get("hidden_from") else ""
+    return Verdict.no(Reason.SYMPTOM_PERSISTS, f"customers reach {where} and not {wanted.standby}{hidden}")
 
 
 def may_release(plan: Plan, symptom: Json, context: Context) -> Verdict:

@@ -209,7 +209,10 @@ def test_what_is_written_in_one_region_is_read_in_the_other(story):
 
 def test_on_a_calm_day_the_probers_agree_that_all_is_well_and_move_nobody(story):
     assert story.customers["calm"] == PRIMARY
-    assert story.states["calm"]["switch"] == (None, [])
+    text, lies = story.states["calm"]["switch"]
+    assert text is None
+    # The object that is always there shows that the switch could be read.
+    assert [one["key"] for one in lies] == ["techmoda/switch-readable"]
     assert story.states["calm"]["ledger"] == {}
 
 
@@ -230,7 +233,11 @@ def test_the_switch_is_one_object_that_says_what_the_checkers_search_for(story):
     assert story.object_text == "sereno: primary out\n"
     text, lies = story.states["held"]["switch"]
     assert text == story.object_text
-    assert [one["key"] for one in lies] == ["techmoda/hold", "techmoda/primary-out"]
+    assert [one["key"] for one in lies] == [
+        "techmoda/hold",
+        "techmoda/primary-out",
+        "techmoda/switch-readable",
+    ]
 
 
 def test_nothing_on_that_way_was_asked_of_the_primary_of_iam_or_of_route_53(story):
@@ -295,7 +302,9 @@ def test_a_person_who_is_too_early_is_refused(story):
 def test_a_person_brings_customers_back_a_share_at_a_time_and_then_the_object_is_gone(story):
     assert story.said["failback"].exit_code == 0, story.said["failback"].output
     assert story.back == [(True, 0), (False, 0), (False, 10), (False, 50), (False, 100)]
-    assert story.states["back"]["switch"] == (None, [])
+    text, lies = story.states["back"]["switch"]
+    assert text is None
+    assert [one["key"] for one in lies] == ["techmoda/switch-readable"]
     assert story.states["back"]["shares"] == {PRIMARY: 100, STANDBY: 0}
     assert story.customers["back"] == PRIMARY
     (back,) = story.regions.ledger("fail_back")

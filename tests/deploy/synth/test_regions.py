@@ -167,8 +167,8 @@ def test_the_headroom_counts_the_prober():
 
 def test_only_the_switch_may_be_read_by_everybody():
     template = WATCHES[STANDBY][1]
-    switch, hold, deny = properties(template, "SwitchBucketPolicy")["PolicyDocument"]["Statement"]
-    for allow, name in ((switch, "primary-out"), (hold, "hold")):
+    switch, hold, readable, deny = properties(template, "SwitchBucketPolicy")["PolicyDocument"]["Statement"]
+    for allow, name in ((switch, "primary-out"), (hold, "hold"), (readable, "switch-readable")):
         assert (allow["Principal"], allow["Action"]) == ("*", "s3:GetObject")
         assert allow["Resource"].endswith(f"/techmoda/{name}")
     assert deny["Effect"] == "Deny"
@@ -311,6 +311,7 @@ def test_backups_of_every_table_are_copied_to_the_standby():
                 "rpo-near": "ticket",
                 "standby-ready": "ticket",
                 "parity": "ticket",
+                "switch-readable": "page",
             },
         ),
     ],

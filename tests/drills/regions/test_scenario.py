@@ -16,6 +16,8 @@ from sereno.errors import InvalidInput
 SEEDS = range(20)
 HOUSE = (
     "az-loss",
+    "block-public-access",
+    "block-public-access-outage",
     "control-plane-down",
     "flapping-region",
     "gray-failure",

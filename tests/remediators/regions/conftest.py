@@ -26,7 +26,7 @@ from sereno.lifecycle import Remediation
 from sereno.model import Mode
 from sereno.recovery import Evidence
 from sereno.service import REGION_BACK, REGION_OUT, Function, Objectives, Play, Recovery, Service, Table
-from sereno.serving import HOLD_WORD, OUT_WORD
+from sereno.serving import HOLD_WORD, OUT_WORD, READABLE_WORD
 from sereno.testing import CollectedTelemetry, ManualClock
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -159,6 +159,8 @@ class World:
     # The public object of the switch, as Route 53 reads it; None where it cannot be read.
     switch: Callable[[], bool | None] = lambda: False
     hold: Callable[[], bool | None] = lambda: False
+    # Regions whose probers cannot read the public object beside the switch.
+    hidden_from: set[str] = field(default_factory=set)
 
 
 @dataclass
@@ -170,6 +172,9 @@ class FakeEyes:
 
     def look(self, url: str, paths: Sequence[str]) -> Look:
         if BUCKET in url:
+            if paths[0].endswith("/switch-readable"):
+                seen = self.home not in self.world.hidden_from
+                return Look(True, status=200 if seen else 403, text=READABLE_WORD if seen else "")
             held = paths[0].endswith("/hold")
             there = self.world.hold() if held else self.world.switch()
             text = HOLD_WORD if held else OUT_WORD
@@ -353,7 +358,7 @@ def regions(ground: dict[str, Account]) -> Regions:
         _products(real.client("dynamodb"))
     s3 = ground[STANDBY].client("s3")
     if BUCKET in [one["Name"] for one in s3.list_buckets()["Buckets"]]:
-        for name in ("primary-out", "hold"):
+        for name in ("primary-out", "hold", "switch-readable"):
             s3.delete_object(Bucket=BUCKET, Key=f"techmoda/{name}")
     else:
         s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": STANDBY})
