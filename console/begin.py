@@ -221,7 +221,8 @@ def _report(found: Intake, out: Path, console: Console) -> None:
             console.print(f"\n{title}", style="bold")
             for line in lines:
                 beside(console, "  ", Text(str(line)))
-    console.print(f"\nLook at what is assumed, then: sereno check --config {out}", markup=False, soft_wrap=True)
+    then = f"\nLook at what is assumed, write who is told (notifications), then: sereno check --config {out}"
+    console.print(then, markup=False, soft_wrap=True)
 
 
 def _settings(draft: Draft) -> str:

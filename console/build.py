@@ -14,7 +14,7 @@ from console.headroom import check_headroom
 from console.on_paper import own_concurrency
 from console.show import as_json, beside, counted, screen
 from deploy import config as configuration
-from deploy import config_events
+from deploy import config_events, config_notices
 from deploy import synth as synthesis
 from deploy.apply import room
 from deploy.synth import fleet
@@ -52,8 +52,8 @@ def check(context: typer.Context, config: ConfigOption = DEFAULT, json: JsonOpti
         return
     service = configuration.service(config)
     own = sum(own_concurrency(service).values())
-    if short := room.declared_problems(service, own):
-        raise InvalidInput(config.name, short)
+    if found := [*room.declared_problems(service, own), *config_notices.unreached(service)]:
+        raise InvalidInput(config.name, found)
     alarms, notes = all_alarms(service), list(_notes(service, own))
     if json:
         as_json({"service": service.name, "alarms": [one.name for one in alarms], "notes": notes})

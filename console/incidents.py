@@ -69,13 +69,14 @@ def show(id: IncidentArgument, config: ConfigOption = DEFAULT, json: JsonOption 
     one = _find(ledger.incidents, id)
     members, lines = _told(ledger, one)
     cost = _impact(service, one)
+    ops_item = ledger.incidents.ops_item(one.id) if service.notices.ops_center else ""
     if json:
         shown = {"impact": cost.to_json() if cost else None, "timeline": [line.to_json() for line in lines]}
-        as_json({**to_json(one), **shown})
+        as_json({**to_json(one), "ops_item": ops_item or None, **shown})
         return
     console = screen()
     console.print(Text(one.id, style="bold"), soft_wrap=True)
-    for label, text in _facts(one, cost):
+    for label, text in _facts(one, cost, ops_item):
         beside(console, f"{label:10} ", text if isinstance(text, Text) else Text(text))
     console.print()
     listing(members, now(), screen(rows=True))
@@ -94,7 +95,7 @@ def ack(id: IncidentArgument, config: ConfigOption = DEFAULT, by: ByOption = Non
 def resolve(
     id: IncidentArgument, config: ConfigOption = DEFAULT, by: ByOption = None, json: JsonOption = False
 ) -> None:
-    """Says that it is over. What is still in ALARM opens a new one. Refused while an escalated change is active."""
+    """Says that it is over. What is still in ALARM opens a new one. Refused while a change of it is active."""
     _act(id, config, by, json, lambda book, one, name: book.resolve(one, name, now()), "is resolved")
 
 
@@ -197,7 +198,7 @@ def _find(book: IncidentBook, given: str) -> Incident:
     raise Refused(f'no incident "{given}" in the last 60 days (see: sereno incident list --all)')
 
 
-def _facts(one: Incident, cost: Impact | None) -> list[tuple[str, str | Text]]:
+def _facts(one: Incident, cost: Impact | None, ops_item: str) -> list[tuple[str, str | Text]]:
     stage = Text(str(one.stage), style=STYLE[one.stage])
     facts: list[tuple[str, str | Text]] = [
         ("stage", stage),
@@ -208,6 +209,7 @@ def _facts(one: Incident, cost: Impact | None) -> list[tuple[str, str | Text]]:
         ("resolved", f"{one.resolved_at:%H:%M:%S} UTC by {one.resolved_by}" if one.resolved_at else ""),
         ("silent", f"until {one.muted_until:%H:%M} UTC" if one.muted_until and one.muted_until > now() else ""),
         ("alarms", ", ".join(one.alarms)),
+        ("OpsItem", ops_item),
     ]
     if cost is not None and cost.requests:
         spent = "" if cost.budget_spent is None else f", {cost.budget_spent * 100:.1f} % of a month's error budget"

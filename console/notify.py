@@ -16,7 +16,7 @@ from console.show import as_json, screen
 from deploy import config as configuration
 from deploy.synth import names
 from remediators.notifier import routing, subscriptions, trial
-from remediators.notifier.escalation import name_of
+from remediators.notifier.escalation import own_channels
 from sereno.errors import InvalidInput, Problem, Refused
 from sereno.partition import partition
 from sereno.ports import Aws
@@ -64,14 +64,13 @@ def run(aws: Aws, service: Service, channel: str | None) -> list[trial.Result]:
         raise InvalidInput("sereno notify test", [Problem("CHANNEL", channel, mend)])
     wanted = [channel] if channel else list(declared)
     found = _sent(aws, service, wanted)
-    return found + (_addresses(aws, service) if routing.EMAIL in wanted else [])
+    return found + _addresses(aws, service, wanted)
 
 
 def declared_by(service: Service) -> tuple[str, ...]:
     """Every channel that a configuration declares, the contacts' own among them."""
-    policy = service.notices.escalation
-    contacts = [name_of(one) for one in policy.contacts if one.pagerduty] if policy else []
-    return (*routing.channels(service.notices, service.emails), *contacts)
+    own = own_channels(service.notices.escalation)
+    return (*routing.channels(service.notices, service.emails), *own)
 
 
 def _sent(aws: Aws, service: Service, wanted: Sequence[str]) -> list[trial.Result]:
@@ -90,13 +89,22 @@ def _sent(aws: Aws, service: Service, wanted: Sequence[str]) -> list[trial.Resul
     return [trial.Result(str(one["channel"]), bool(one["ok"]), str(one["detail"])) for one in body["channels"]]
 
 
-def _addresses(aws: Aws, service: Service) -> list[trial.Result]:
-    """The state of each address; what is not confirmed is subscribed again."""
+def _addresses(aws: Aws, service: Service, wanted: Sequence[str]) -> list[trial.Result]:
+    """The state of each address of the wanted channels; what is not confirmed is subscribed again."""
+    owners = {
+        email: contact
+        for email, contact in service.addresses.items()
+        if (f"{routing.EMAIL}:{contact}" if contact else routing.EMAIL) in wanted
+    }
+    if not owners:
+        return []
     client = aws.client("sns")
     topic = f"arn:{partition(service.region)}:sns:{service.region}:{service.account}:{names.people(service)}"
     found = []
-    for email, state in subscriptions.states(service.emails, subscriptions.read(client, topic)).items():
+    for email, state in subscriptions.states(tuple(owners), subscriptions.read(client, topic)).items():
         if state != subscriptions.CONFIRMED:
-            client.subscribe(TopicArn=topic, Protocol="email", Endpoint=email)
+            owner = owners[email]
+            attributes = {"FilterPolicy": json_text.dumps({"contact": [owner]})} if owner else {}
+            client.subscribe(TopicArn=topic, Protocol="email", Endpoint=email, Attributes=attributes)
         found.append(trial.Result(email, state == subscriptions.CONFIRMED, MENDS.get(state, "confirmed")))
     return found

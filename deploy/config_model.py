@@ -255,6 +255,7 @@ class ContactConfig(Model):
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,29}$")]
     after: Annotated[Minutes, between(60, 86_400, "must lie between 1m and 24h")]
     mention: tuple[SlackMention, ...] = ()
+    email: Email | None = None
     pagerduty: PagerDutyConfig | None = None
 
 

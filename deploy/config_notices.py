@@ -10,8 +10,10 @@ from zoneinfo import ZoneInfo
 
 from deploy import units
 from deploy.config_model import EscalationConfig, NotificationsConfig, PagerDutyConfig
+from remediators.notifier import routing
 from sereno.errors import Problem
 from sereno.model import Json
+from sereno.service import Service
 
 # No zone changes its offset twice in less.
 WEEK_S = 7 * 86_400
@@ -54,6 +56,7 @@ def _escalation(config: EscalationConfig) -> Json:
             "name": one.name,
             "after_s": one.after,
             "mention": list(one.mention),
+            "email": one.email or "",
             "pagerduty": _pagerduty(one.pagerduty) if one.pagerduty else None,
         }
         for one in config.contacts
@@ -121,6 +124,14 @@ def problems(raw: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem("notifications.routes", span, mend)
 
 
+def unreached(service: Service) -> Iterator[Problem]:
+    """A configuration whose pages reach nobody, because it declares no channel that does. (Hours without a route are
+    `problems`; without routes each declared channel gets every page.)"""
+    if not set(routing.channels(service.notices, service.emails)) & REACH_PEOPLE:
+        mend = "pages reach nobody, by day or by night (write notifications.emails, or slack or pagerduty)"
+        yield Problem("notifications", None, mend)
+
+
 def _contact_problems(raw: Mapping[str, Any]) -> Iterator[Problem]:
     escalation = raw.get("escalation")
     contacts = escalation.get("contacts") if isinstance(escalation, Mapping) else None
@@ -129,8 +140,13 @@ def _contact_problems(raw: Mapping[str, Any]) -> Iterator[Problem]:
         if not isinstance(contact, Mapping):
             continue
         place, name = f"notifications.escalation.contacts[{number}]", str(contact.get("name", ""))
-        if not contact.get("mention") and not contact.get("pagerduty"):
-            yield Problem(place, name, "names nobody to reach (write mention: [U...] or pagerduty: {secret: ...})")
+        if not any(contact.get(way) for way in ("mention", "email", "pagerduty")):
+            mend = "names nobody to reach (write mention: [U...], email: ... or pagerduty: {secret: ...})"
+            yield Problem(place, name, mend)
+        emails = raw.get("emails")
+        if isinstance(emails, list) and contact.get("email") in emails:
+            mend = "gets every page already by notifications.emails (SNS keeps one subscription of an address)"
+            yield Problem(f"{place}.email", str(contact["email"]), mend)
         if contact.get("mention") and not raw.get("slack"):
             yield Problem(f"{place}.mention", name, "needs Slack, which is not declared (write notifications.slack)")
         if name in seen:

@@ -26,7 +26,7 @@ from sereno import planned
 from sereno.errors import LedgerUnavailable, Refused
 from sereno.incident import Incident, Stage, group_of
 from sereno.lifecycle import Remediation, incident_id
-from sereno.model import Event, Json, Signal, Status, iso
+from sereno.model import Event, Json, Signal, iso
 from sereno.service import Service
 
 # A part of the service whose incident nobody closed, because no round ran, begins a new one after this long.
@@ -141,11 +141,11 @@ class IncidentBook:
 
     def resolve(self, incident_id: str, by: str, now: datetime) -> Incident:
         """A person says it is over; what is still red opens a new one. Raises Refused when it is resolved, there is
-        no such incident, or an escalated change of it is active."""
+        no such incident, or a change of it is active."""
         before = self._must(incident_id)
         if not before.is_open:
             raise Refused(f"{incident_id} is {before.stage}")
-        self._refuse_over_escalated(before)
+        self._refuse_over_active(before)
         after = replace(before, stage=Stage.RESOLVED, resolved_at=now, resolved_by=by)
         return self._save(after, before, Event(now, "RESOLVED", f"{by} says that it is over", by))
 
@@ -166,7 +166,7 @@ class IncidentBook:
         if not known.is_open:
             raise Refused(f"{incident_id} is {known.stage}")
         if verb == "resolve":
-            self._refuse_over_escalated(known)
+            self._refuse_over_active(known)
         said = json.dumps({"by": by, "until": until.timestamp() if until else None})
         asked = self._call_if(
             "update_item",
@@ -205,14 +205,13 @@ class IncidentBook:
             return self.resolve(incident.id, by, now)
         return self.mute(incident.id, datetime.fromtimestamp(float(asked["until"]), UTC), by, now)
 
-    def _refuse_over_escalated(self, incident: Incident) -> None:
-        """Raises Refused while an escalated change of it is active: a person must say what becomes of that. A change
-        that is held is reverted by itself, whatever becomes of the incident."""
-        escalated = (member for member in self.members(incident) if member.status is Status.ESCALATED)
-        if active := [member.id for member in escalated if member.active]:
+    def _refuse_over_active(self, incident: Incident) -> None:
+        """Raises Refused while any change of it is active, escalated or held: an incident ends with its changes
+        reverted or kept."""
+        if active := [member.id for member in self.members(incident) if member.active]:
             listed = ", ".join(active[:3]) + (f" and {len(active) - 3} more" if len(active) > 3 else "")
             raise Refused(
-                f"{incident.id} cannot be resolved while an escalated change is active: {listed} "
+                f"{incident.id} cannot be resolved while a change of it is active: {listed} "
                 f"(fix: sereno revert {active[0]}, or sereno keep {active[0]}, and wait a minute)"
             )
 
@@ -222,6 +221,11 @@ class IncidentBook:
         """The incident as it stands."""
         row = self._row(f"I#{incident_id}", "INCIDENT")
         return _incident(row, self._service) if row else None
+
+    def ops_item(self, incident_id: str) -> str:
+        """The id of its OpsItem, which the notifier notes beside the pages; empty while there is none."""
+        row = self._row(f"N#{incident_id}#opscenter", "THREAD")
+        return str(row["ref"]["S"]) if row and "ref" in row else ""
 
     def open(self) -> list[Incident]:
         """Every incident that is not resolved, or of whose end people have not been told; the oldest first."""

@@ -70,6 +70,12 @@ def email_subject(text: str, limit: int) -> str:
     return one_line(text).encode("ascii", "replace").decode()[:limit]
 
 
+def bounded(text: str, limit: int, *, otherwise: str = "-") -> str:
+    """As `one_line`, at most `limit` characters, and never empty: for a field that a service wants filled."""
+    line = one_line(text)
+    return (line if len(line) <= limit else f"{line[: limit - 3]}...") or otherwise
+
+
 def _picture(found: re.Match[str]) -> str:
     code = ord(found[0])
     if code < 0x20:

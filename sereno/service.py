@@ -201,12 +201,13 @@ class PagerDuty:
 @dataclass(frozen=True, slots=True)
 class Contact:
     """Whom a page goes to that nobody has acknowledged, `after_s` seconds after it: a PagerDuty service of their own,
-    ids that Slack mentions, or both."""
+    ids that Slack mentions, an email address, or several of them."""
 
     name: str
     after_s: int
     mention: tuple[str, ...] = ()
     pagerduty: PagerDuty | None = None
+    email: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +232,7 @@ class Escalation:
                 one["after_s"],
                 tuple(one.get("mention", ())),
                 PagerDuty(**one["pagerduty"]) if one.get("pagerduty") else None,
+                one.get("email", ""),
             )
             for one in data.get("contacts", ())
         )
@@ -393,6 +395,13 @@ class Service:
     demotion: Demotion = field(default_factory=Demotion)
     recovery: Recovery | None = None
     queues: Mapping[str, Queue] = field(default_factory=dict)
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Every email address that is subscribed, with the contact of the escalation whose it is (empty: it hears of
+        everything)."""
+        contacts = self.notices.escalation.contacts if self.notices.escalation else ()
+        return dict.fromkeys(self.emails, "") | {one.email: one.name for one in contacts if one.email}
 
     @property
     def region(self) -> str:

@@ -116,5 +116,5 @@ def _field(name: str, value: Any, indent: str) -> Iterator[str]:
 def _tail() -> Iterator[str]:
     yield from comment("off, observe (plan and tell), approve (plan and ask), auto. Begin with observe.")
     yield "mode: observe"
-    yield from comment("Who is told of everything worth a person:")
+    yield from comment("Who is told of everything worth a person (sereno check asks for it):")
     yield "# notifications: {emails: [oncall@example.com]}"

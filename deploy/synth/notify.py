@@ -85,13 +85,16 @@ def topic_of_people(service: Service) -> Json:
 
 
 def emails(service: Service) -> Json:
-    """Who hears of it by email."""
+    """Who hears of it by email. A contact of the escalation hears what has come to them, and neither the rest nor
+    what CloudWatch mails: the filter takes messages that name them.
+    https://docs.aws.amazon.com/sns/latest/dg/sns-subscription-filter-policies.html"""
     return {
         names.logical("Email", email): {
             "Type": "AWS::SNS::Subscription",
-            "Properties": {"TopicArn": {"Ref": "People"}, "Protocol": "email", "Endpoint": email},
+            "Properties": {"TopicArn": {"Ref": "People"}, "Protocol": "email", "Endpoint": email}
+            | ({"FilterPolicy": {"contact": [contact]}} if contact else {}),
         }
-        for email in service.emails
+        for email, contact in service.addresses.items()
     }
 
 
@@ -183,7 +186,7 @@ def _buttons(service: Service) -> Json:
 
 def _channels(service: Service) -> tuple[Permission, ...]:
     """What the declared channels need, and no more."""
-    notices, found = service.notices, [_PEOPLE, *([_SUBSCRIPTIONS] if service.emails else [])]
+    notices, found = service.notices, [_PEOPLE, *([_SUBSCRIPTIONS] if service.addresses else [])]
     declared = routing.channels(notices, service.emails)
     if routing.SLACK in declared and notices.slack:
         found.append(_secret(notices.slack.secret))

@@ -1,7 +1,8 @@
 """Email, by SNS: plain text to whoever subscribed to the topic of people.
 
-SNS knows no thread and cannot edit what it has sent, so each news is a mail of its own; mail programs put those of
-one incident together, because their subjects begin alike.
+SNS knows no thread and cannot edit what it has sent, so each news is a mail of its own. Mail programs put those of
+one incident together by their subject alone: it stays as the first mail had it, and the body says how loud the news
+is and how far the incident is.
 """
 
 from __future__ import annotations
@@ -19,37 +20,43 @@ from sereno.escape import email_subject, one_line, printable
 SUBJECT_LIMIT = 99
 THROTTLED = frozenset({"Throttled", "ThrottledException", "Throttling", "KMSThrottling"})
 HOPELESS = frozenset({"InvalidParameter", "InvalidParameterValue", "NotFound", "AuthorizationError", "AccessDenied"})
-SEVERITY_MARK: Mapping[str, str] = {"page": "[PAGE] ", "ticket": "", "info": ""}
+# The mark in front of what wakes people; the subject must not change with it.
+WORDS: Mapping[str, str] = {"page": "Page"}
 
 
 class Email:
-    """Publishes to the topic of people."""
+    """Publishes to the topic of people. `contact` is whose turn it is in an escalation: their subscription takes
+    what names them. The thread's `ref` is the subject of its first mail. `words` are the marks by severity."""
 
-    name = EMAIL
-
-    def __init__(self, client: Any, topic_arn: str) -> None:
+    def __init__(self, client: Any, topic_arn: str, *, contact: str = "", words: Mapping[str, str] = WORDS) -> None:
+        self.name = f"{EMAIL}:{contact}" if contact else EMAIL
         self._client = client
         self._topic = topic_arn
+        self._contact = contact
+        self._words = words
 
     def deliver(self, post: Post, thread: Thread) -> Thread:
         """One mail; none of what CloudWatch has mailed. Raises RateLimited, Unavailable, Refused."""
+        about = thread.ref if thread.ref.startswith("[") else subject(post)
         if post.mailed:
-            return thread.at(thread.ref or "mailed by the alarm")
+            return thread.at(about)
+        attributes = {"severity": post.severity, "service": post.service}
+        if self._contact:
+            attributes["contact"] = self._contact
         try:
-            answer = self._client.publish(
+            self._client.publish(
                 TopicArn=self._topic,
-                Subject=subject(post),
-                Message=body(post),
+                Subject=about,
+                Message=body(post, self._words.get(post.severity, "")),
                 MessageAttributes={
-                    "severity": {"DataType": "String", "StringValue": post.severity},
-                    "service": {"DataType": "String", "StringValue": post.service},
+                    name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
                 },
             )
         except ClientError as error:
             raise _told(error) from error
         except BotoCoreError as error:
             raise Unavailable(f"SNS did not answer: {error}") from error
-        return thread.at(thread.ref or str(answer.get("MessageId", "sent")))
+        return thread.at(about)
 
 
 def _told(error: ClientError) -> RateLimited | Unavailable | Refused:
@@ -63,14 +70,14 @@ def _told(error: ClientError) -> RateLimited | Unavailable | Refused:
 
 def subject(post: Post) -> str:
     """`[service] what it is about`, in ASCII."""
-    text = f"[{post.service}] {SEVERITY_MARK[post.severity]}{post.head}"
-    return email_subject(text, SUBJECT_LIMIT)
+    return email_subject(f"[{post.service}] {post.head}", SUBJECT_LIMIT)
 
 
-def body(post: Post) -> str:
-    """What happened, the facts, what to do, and where to look."""
+def body(post: Post, mark: str = "") -> str:
+    """How loud it is, what happened, how far the incident is, the facts, what to do, and where to look."""
     # A mail may come much later than what it tells.
-    lines = [post.text, *([post.when] if post.when else []), ""]
+    lines = [f"[{mark}] {post.text}" if mark else post.text, one_line(post.head)]
+    lines += [*([post.when] if post.when else []), ""]
     # A fact is one line: a line end in a name would begin another fact, which nobody has stated.
     lines += [f"{label}: {one_line(value)}" for label, value in post.facts]
     if post.do:

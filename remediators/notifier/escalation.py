@@ -2,7 +2,7 @@
 
 It is repeated in Slack and email, and goes to one contact after another. PagerDuty is not triggered again for it: a
 trigger with an open key notifies nobody there, and PagerDuty escalates by its own policy. A contact has a service,
-and so a key, of their own.
+and so a key, of their own; a contact's address hears nothing but the pages that have come to them.
 """
 
 from __future__ import annotations
@@ -45,14 +45,27 @@ def due(policy: Escalation, paged_at: float, now: datetime) -> list[Step]:
     for contact in sorted(policy.contacts, key=lambda one: one.after_s):
         if passed >= contact.after_s:
             slack = (SLACK,) if contact.mention else ()
+            mail = (mail_of(contact),) if contact.email else ()
             own = (name_of(contact),) if contact.pagerduty else ()
-            found.append(Step((*slack, *own), 1, contact))
+            found.append(Step((*slack, *mail, *own), 1, contact))
     return found
 
 
 def name_of(contact: Contact) -> str:
     """The name of the channel that is a contact's own PagerDuty service."""
     return f"{PAGERDUTY}:{contact.name}"
+
+
+def mail_of(contact: Contact) -> str:
+    """The name of the channel that is a contact's own mail."""
+    return f"{EMAIL}:{contact.name}"
+
+
+def own_channels(policy: Escalation | None) -> tuple[str, ...]:
+    """The channels of the contacts alone, in their order."""
+    contacts = policy.contacts if policy else ()
+    mails = tuple(mail_of(one) for one in contacts if one.email)
+    return (*mails, *(name_of(one) for one in contacts if one.pagerduty))
 
 
 def post(step: Step, incident: Incident, kept: Kept, mention: Sequence[str], wording: Wording, now: datetime) -> Post:

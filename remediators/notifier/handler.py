@@ -19,7 +19,7 @@ from remediators.notifier import routing, subscriptions, trial
 from remediators.notifier.book import Book
 from remediators.notifier.channels import VERBS, Channel
 from remediators.notifier.email import Email
-from remediators.notifier.escalation import name_of
+from remediators.notifier.escalation import mail_of, name_of
 from remediators.notifier.notice import Notice, read
 from remediators.notifier.notifier import Left, Notifier
 from remediators.notifier.ops_center import OpsCenter
@@ -65,14 +65,15 @@ def tried(watch: Watch, notifier: Notifier, wanted: object) -> list[trial.Result
 
 def _check_addresses(watch: Watch, environment: Mapping[str, str]) -> None:
     """Once an hour: whether each address still hears. What cannot be read says nothing."""
-    if not watch.service.emails or watch.clock.now().minute >= 2:
+    emails = watch.service.addresses
+    if not emails or watch.clock.now().minute >= 2:
         return
     try:
         there = subscriptions.read(watch.aws.client("sns"), environment["SERENO_PEOPLE"])
     except (ClientError, BotoCoreError) as error:
         watch.telemetry.log("warning", "subscriptions could not be read", error=str(error))
         return
-    for email, state in subscriptions.states(watch.service.emails, there).items():
+    for email, state in subscriptions.states(tuple(emails), there).items():
         if state != subscriptions.CONFIRMED:
             watch.telemetry.log("error", "an address does not hear", email=email, state=state)
             watch.telemetry.count("Unsubscribed")
@@ -109,9 +110,10 @@ def channels(watch: Watch, environment: Mapping[str, str]) -> dict[str, Channel]
     """The declared channels by their names."""
     service, found = watch.service, dict[str, Channel]()
     notices, secrets = service.notices, _secrets_of(watch)
+    marks = {"page": Wording(notices).word("severity.page")}
     for name in routing.channels(notices, service.emails):
         if name == routing.EMAIL:
-            found[name] = Email(watch.aws.client("sns"), environment["SERENO_PEOPLE"])
+            found[name] = Email(watch.aws.client("sns"), environment["SERENO_PEOPLE"], words=marks)
         elif name == routing.OPS_CENTER:
             found[name] = OpsCenter(watch.aws.client("ssm"))
         elif name == routing.SLACK and notices.slack:
@@ -120,6 +122,9 @@ def channels(watch: Watch, environment: Mapping[str, str]) -> dict[str, Channel]
             endpoint = ENDPOINTS[notices.pagerduty.region]
             found[name] = PagerDuty(secrets, notices.pagerduty.secret, endpoint=endpoint)
     for contact in notices.escalation.contacts if notices.escalation else ():
+        if contact.email:
+            sns, topic = watch.aws.client("sns"), environment["SERENO_PEOPLE"]
+            found[mail_of(contact)] = Email(sns, topic, contact=contact.name, words=marks)
         if contact.pagerduty:
             endpoint, secret = ENDPOINTS[contact.pagerduty.region], contact.pagerduty.secret
             found[name_of(contact)] = PagerDuty(secrets, secret, contact=contact.name, endpoint=endpoint)

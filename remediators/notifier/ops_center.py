@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from remediators.notifier.channels import Post, RateLimited, Refused, Thread, Unavailable
 from remediators.notifier.routing import OPS_CENTER
+from sereno.escape import bounded, one_line, printable
 from sereno.model import Json
 
 SOURCE = "Sereno notifier"
@@ -65,7 +66,7 @@ class OpsCenter:
         """(the OpsItem of the incident, whether it was made just now)."""
         try:
             answer = self._client.create_ops_item(
-                Title=post.head[:TITLE_LIMIT],
+                Title=_title(post),
                 Source=SOURCE,
                 Category="Availability",
                 Severity=SEVERITY[post.severity],
@@ -112,7 +113,7 @@ def _pair(thread: str) -> str:
 def _state(post: Post, *, again: bool) -> Json:
     """What an update sets. Its status moves only when the incident's does: news in between does not take it out of
     the hands of the person who has it. `again`: its end was shown, and it is open once more."""
-    found: Json = {"Title": post.head[:TITLE_LIMIT], "Description": _description(post)}
+    found: Json = {"Title": _title(post), "Description": _description(post)}
     if post.severity == "page":
         found["Severity"] = SEVERITY["page"]
     if post.over or post.taken or again:
@@ -120,9 +121,17 @@ def _state(post: Post, *, again: bool) -> Json:
     return found
 
 
+def _title(post: Post) -> str:
+    """Both fields must hold something that can be seen."""
+    return bounded(post.head, TITLE_LIMIT, otherwise=post.thread)
+
+
 def _description(post: Post) -> str:
-    lines = [post.text, *(f"{label}: {value}" for label, value in post.facts), post.do, post.link]
-    return "\n".join(line for line in lines if line)[:DESCRIPTION_LIMIT]
+    """A fact is one line, as a line end in a name would begin another fact. The console shows the text as it is."""
+    lines = [printable(post.text), *(f"{one_line(label)}: {one_line(value)}" for label, value in post.facts)]
+    lines += [one_line(post.do), one_line(post.link)]
+    text = "\n".join(line for line in lines if line.strip())[:DESCRIPTION_LIMIT]
+    return text if text.strip() else post.thread
 
 
 def _told(error: ClientError) -> RateLimited | Unavailable | Refused:

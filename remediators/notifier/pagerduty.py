@@ -14,6 +14,7 @@ import urllib3
 from remediators.notifier.channels import Post, RateLimited, Refused, Thread, Unavailable
 from remediators.notifier.routing import PAGERDUTY
 from remediators.notifier.secrets import Secrets
+from sereno.escape import bounded
 from sereno.incident import Stage
 from sereno.model import Json
 
@@ -22,8 +23,12 @@ ENDPOINTS = {
     "us": "https://events.pagerduty.com/v2/enqueue",
     "eu": "https://events.eu.pagerduty.com/v2/enqueue",
 }
-# https://developer.pagerduty.com/docs/pd-cef: summary 1024 characters.
+# https://developer.pagerduty.com/docs/pd-cef: summary 1024 characters. For the other fields no limit is published;
+# they are names and lines, and an event of more than 512 KB is refused.
+# https://developer.pagerduty.com/docs/events-api-v2-overview
 SUMMARY_LIMIT = 1024
+FIELD_LIMIT = 255
+FACTS_LIMIT = 50
 DEDUP_LIMIT = 255
 DETAIL_LIMIT = 1000
 TIMEOUT_S = 8.0
@@ -102,20 +107,22 @@ def event(post: Post, routing_key: str, contact: str = "") -> Json:
         return found
     found["client"] = "Sereno"
     found["payload"] = {
-        "summary": f"[{post.service}] {post.head}. {post.text}"[:SUMMARY_LIMIT],
-        "source": post.service,
+        "summary": bounded(f"[{post.service}] {post.head}. {post.text}", SUMMARY_LIMIT),
+        "source": bounded(post.service, FIELD_LIMIT),
         "severity": SEVERITY[post.severity],
-        "component": post.id,
-        "group": post.thread,
-        "class": post.status,
+        "component": bounded(post.id, FIELD_LIMIT),
+        "group": bounded(post.thread, FIELD_LIMIT),
+        "class": bounded(post.status, FIELD_LIMIT),
         "custom_details": {
-            **{label: value[:DETAIL_LIMIT] for label, value in post.facts},
-            **({"command": post.do} if post.do else {}),
+            **{
+                bounded(label, FIELD_LIMIT): bounded(value, DETAIL_LIMIT) for label, value in post.facts[:FACTS_LIMIT]
+            },
+            **({"command": bounded(post.do, DETAIL_LIMIT)} if post.do else {}),
         },
     }
     if post.link:
         found["client_url"] = post.link
-        found["links"] = [{"href": post.link, "text": post.head[:100]}]
+        found["links"] = [{"href": post.link, "text": bounded(post.head, 100)}]
     return found
 
 

@@ -36,6 +36,7 @@ def run(channels: Mapping[str, Channel], service: str, wording: Wording, now: da
 
 
 def _one(name: str, channel: Channel, service: str, wording: Wording, now: datetime) -> Result:
+    mails = name.partition(":")[0] == EMAIL
     own = f"test-{now:%Y%m%dT%H%M%S}"
     first = Post(
         key=f"{own}#0",
@@ -44,7 +45,7 @@ def _one(name: str, channel: Channel, service: str, wording: Wording, now: datet
         sequence=0,
         service=service,
         # Slack mentions nobody for what is good to know; PagerDuty and OpsCenter take pages only.
-        severity="info" if name in (SLACK, EMAIL) else "page",
+        severity="info" if name == SLACK or mails else "page",
         status="TEST",
         head=wording.word("test.head"),
         text=wording.word("test.text"),
@@ -52,9 +53,9 @@ def _one(name: str, channel: Channel, service: str, wording: Wording, now: datet
     )
     try:
         thread = channel.deliver(first, Thread(own))
-        if name != EMAIL:
+        if not mails:
             over = replace(first, key=f"{own}#1", sequence=1, text=wording.word("test.over"), over=True)
             channel.deliver(over, thread)
     except (RateLimited, Unavailable, Refused) as error:
         return Result(name, False, str(error))
-    return Result(name, True, wording.word("test.mail" if name == EMAIL else "test.taken"))
+    return Result(name, True, wording.word("test.mail" if mails else "test.taken"))

@@ -34,6 +34,10 @@ def test_a_first_configuration_passes_its_own_check(command, tmp_path):
     assert shown.exit_code == 0, shown.output
     assert f"{out}: 3 functions, 1 API, 1 table, from {EXAMPLE}" in shown.stdout
     assert "alias live, reserved 120, timeout 10s, memory 512, uses products" in shown.stdout
+    untold = command("check", "--config", out)
+    assert untold.exit_code == 2
+    assert "notifications: pages reach nobody, by day or by night" in untold.output
+    out.write_text(out.read_text().replace("# notifications:", "notifications:"))
     checked = command("check", "--config", out)
     assert checked.exit_code == 0, checked.output
     assert "observe" in checked.stdout

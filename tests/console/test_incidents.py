@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from remediators.items import item
+
 pytestmark = pytest.mark.parametrize("night", ["auto"], indirect=True)
 
 
@@ -53,6 +55,10 @@ def test_show_tells_everything_in_order(night, acted):
 
 def test_a_person_ends_it_or_keeps_it_silent(night, acted):
     assert "is silent until 22:45 UTC" in night.sereno("incident", "mute", acted.incident, "--minutes", 45)
+    said = night.refused("incident", "resolve", acted.incident, "--by", "maria")
+    assert f"cannot be resolved while a change of it is active: {acted.id}" in said
+    night.sereno("keep", acted.id, "--by", "maria")
+    night.round()
     assert "is resolved" in night.sereno("incident", "resolve", acted.incident, "--by", "maria")
     assert "is RESOLVED" in night.refused("incident", "ack", acted.incident)
     assert 'no incident "incident-2019"' in night.refused("incident", "show", "incident-2019")
@@ -77,3 +83,18 @@ def test_the_morning_after_a_post_mortem_is_drafted(night, acted, tmp_path):
     file = tmp_path / "notes" / "incident.md"
     assert night.sereno("incident", "export", acted.incident, "--out", file).startswith("Written: ")
     assert file.read_text() == text
+
+
+def test_the_ops_item_of_an_incident_is_shown(night, acted):
+    """By its id, which the notifier notes with what it has shown there."""
+    text = night.config.read_text(encoding="utf-8")
+    assert "OpsItem" not in night.sereno("incident", "show", acted.incident)
+    night.config.write_text(f"{text}  opscenter: true\n", encoding="utf-8")
+    assert night.sereno_json("incident", "show", acted.incident)["ops_item"] is None
+    night.watch.ledger.incidents._call(
+        "put_item",
+        TableName="sereno-shop-ledger",
+        Item=item(f"N#{acted.incident}#opscenter", "THREAD", ref="oi-0123456789ab"),
+    )
+    assert "OpsItem    oi-0123456789ab" in night.sereno("incident", "show", acted.incident)
+    assert night.sereno_json("incident", "show", acted.incident)["ops_item"] == "oi-0123456789ab"

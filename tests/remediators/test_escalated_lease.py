@@ -127,7 +127,7 @@ def test_its_incident_does_not_resolve_before_it_is_reverted(house, escalated):
 
 
 def test_a_person_cannot_resolve_it_over_an_active_change(house, escalated):
-    with pytest.raises(Refused, match=f"while an escalated change is active: {escalated.id} .*sereno revert"):
+    with pytest.raises(Refused, match=f"while a change of it is active: {escalated.id} .*sereno revert"):
         house.books.incidents.resolve(escalated.incident, "ana", house.clock.now())
 
 

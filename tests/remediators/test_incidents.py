@@ -133,6 +133,7 @@ def test_a_person_takes_it_and_it_stays_theirs(house, book):
 
 
 def test_a_person_ends_it_and_what_is_still_red_opens_another(house, book):
+    house.on(mode=Mode.OBSERVE)
     incident = start(house).incident
     book.resolve(incident, "ana", house.clock.now())
     house.rounds(1)
@@ -143,7 +144,27 @@ def test_a_person_ends_it_and_what_is_still_red_opens_another(house, book):
     assert start(house, "throttles").incident != incident
 
 
+def test_a_person_cannot_end_it_over_a_change_that_is_held(house, book):
+    """A change that is merely held, and not escalated, keeps it open too; one that is kept does not."""
+    held = start(house)
+    house.rounds(1)
+    assert house.get(held.id).active
+    asked = f"while a change of it is active: {held.id} .*sereno revert {held.id}, or sereno keep"
+    with pytest.raises(Refused, match=asked):
+        book.resolve(held.incident, "ana", house.clock.now())
+    with pytest.raises(Refused, match=asked):
+        book.ask(held.incident, "resolve", "ana")
+    assert book.get(held.incident).is_open
+    live = house.get(held.id)
+    house.books.save(
+        live.move(Status.KEPT, house.clock.now(), "kept by ana", by="ana"), before=live, now=house.clock.now()
+    )
+    book.resolve(held.incident, "ana", house.clock.now())
+    assert book.get(held.incident).stage is Stage.RESOLVED
+
+
 def test_what_joins_while_the_end_is_being_told_opens_it_again(house, book):
+    house.on(mode=Mode.OBSERVE)
     incident = start(house).incident
     book.resolve(incident, "ana", house.clock.now())
     stale = book.get(incident)
@@ -161,6 +182,7 @@ def test_muted_is_noted_with_its_end(house, book):
 
 
 def test_of_two_people_who_act_at_once_one_is_told_to_look_again(house, book):
+    house.on(mode=Mode.OBSERVE)
     incident, now = start(house).incident, house.clock.now()
     stale = book.get(incident)
     book.acknowledge(incident, "ana", now)

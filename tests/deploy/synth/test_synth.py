@@ -341,6 +341,20 @@ def test_people_are_subscribed():
     assert (queue["TopicArn"], queue["RawMessageDelivery"]) == ({"Ref": "Topic"}, True)
 
 
+def test_a_contacts_address_takes_what_names_them_and_nothing_else():
+    contact = {"name": "lead", "after_s": 1200, "email": "lead@example.com"}
+    notices = {**compiled().get("notices", {}), "escalation": {"repeat_s": 900, "times": 3, "contacts": [contact]}}
+    mails = [
+        one["Properties"]
+        for one in of_type(template(notices=notices), "SNS::Subscription").values()
+        if one["Properties"]["Protocol"] == "email"
+    ]
+    assert {mail["Endpoint"]: mail.get("FilterPolicy") for mail in mails} == {
+        "oncall@example.com": None,
+        "lead@example.com": {"contact": ["lead"]},
+    }
+
+
 def test_the_same_service_gives_the_same_template_and_another_configuration_another():
     assert synth.text(template()) == synth.text(template())
     changed = compiled()["objectives"] | {"rto_s": 60}

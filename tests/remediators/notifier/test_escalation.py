@@ -19,6 +19,7 @@ from sereno.service import PagerDuty as Declared
 ROUTING = "R0" + "ab12" * 7 + "cd"
 SLACK = Slack("C0123456789", "shop/slack", ("U0123456789",), {"page": ("S0123456789",)})
 LEAD = Contact("lead", 1200, ("U0000000LEAD",), Declared("shop/pagerduty"))
+BOSS = Contact("boss", 1800, email="boss@example.com")
 POLICY = Escalation(600, 2, (LEAD,))
 NOTICES = Notices(slack=SLACK, pagerduty=Declared("shop/pagerduty"), escalation=POLICY)
 INCIDENT = "incident-20260929T120000-2f57e983ab"
@@ -175,6 +176,36 @@ def test_a_page_long_after_the_last_step_begins_again(station, slack_server, mes
 def test_the_steps_are_due_at_their_minutes(minutes, steps):
     found = escalation.due(POLICY, NOON.timestamp(), NOON + timedelta(minutes=minutes))
     assert [(one.channels, one.number, one.contact.name if one.contact else "") for one in found] == steps
+
+
+def test_a_contact_may_be_reached_by_mail_alone():
+    policy = replace(POLICY, contacts=(LEAD, BOSS))
+    found = escalation.due(policy, NOON.timestamp(), NOON + timedelta(minutes=30))
+    assert [(step.channels, step.contact.name) for step in found if step.contact] == [
+        (("slack", "pagerduty:lead"), "lead"),
+        (("email:boss",), "boss"),
+    ]
+    assert escalation.own_channels(policy) == ("email:boss", "pagerduty:lead")
+
+
+def test_the_next_contact_gets_the_page_by_mail_once_and_hears_of_its_end(station, message, incident_message):
+    """By the notifier as it stands: the contact's own mail has the page, who took it, and nothing before its turn."""
+    boss = Wall()
+    boss.name = "email:boss"
+    station.channels["email:boss"] = boss
+    station.notices = replace(NOTICES, escalation=replace(POLICY, contacts=(BOSS,)))
+    row(station)
+    tell(station, message("ESCALATED", 3))
+    ticks(station, 28)
+    assert boss.posts == []
+    ticks(station, 60)
+    (post,) = boss.posts
+    assert (post.severity, post.status) == ("page", "UNACKNOWLEDGED")
+    assert "so it goes to boss now" in post.text
+    assert [one.status for one in station.wall.posts] == ["ESCALATED", "UNACKNOWLEDGED", "UNACKNOWLEDGED"]
+    tell(station, incident_message("ACKNOWLEDGED", 1, owner="ana"))
+    tell(station, incident_message("RESOLVED", 2))
+    assert [one.status for one in boss.posts] == ["UNACKNOWLEDGED", "ACKNOWLEDGED", "RESOLVED"]
 
 
 def test_a_snoozed_incident_waits_until_the_snooze_is_over():

@@ -52,7 +52,7 @@ class Topic:
         self.mails = []
 
     def publish(self, **params):
-        self.mails.append(params["Subject"])
+        self.mails.append(params["Message"])
         return {"MessageId": f"m{len(self.mails)}"}
 
 
@@ -86,7 +86,7 @@ class People:
 
     def pages(self):
         """How often each channel paged."""
-        by_mail = self.mails + sum("[PAGE]" in subject for subject in self.topic.mails)
+        by_mail = self.mails + sum(text.startswith("[Page] ") for text in self.topic.mails)
         return {"slack": self.slack.pages(), "pagerduty": self.pager.pages(), "email": by_mail}
 
     def waits(self, minutes):

@@ -8,12 +8,16 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
 
 from remediators.notifier.channels import RateLimited, Refused, Thread, Unavailable
 from remediators.notifier.notice import of
 from remediators.notifier.ops_center import OpsCenter
 from remediators.notifier.wording import Wording
+from sereno.escape import is_plain
 from sereno.service import Notices
+from tests.remediators.notifier.hostile import HOSTILE
 
 WORDING = Wording(Notices())
 NOON = datetime(2026, 9, 29, 12, 0, tzinfo=UTC)
@@ -202,3 +206,21 @@ def test_what_passes_is_told_from_what_a_person_must_mend(message, code, kind):
     (post,) = posts(message("ESCALATED"))
     with pytest.raises(kind):
         OpsCenter(Ssm(trouble=failed(code))).deliver(post, Thread(post.thread))
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_text_from_outside_is_bounded_and_harmless_in_an_item(message, hostile):
+    """As the service's model has it: a title of 1 to 1,024 characters, a description of 1 to 2,048, neither blank."""
+    post = WORDING.post(of(message("ESCALATED", severity="page", what=hostile, alarm=hostile, detail=hostile)))
+    post = replace(post, head=hostile, text=hostile, facts=((hostile, hostile),), do=hostile)
+    ssm, model = Ssm(), ServiceModel(Loader().load_service_model("ssm", "service-2"))
+    thread = OpsCenter(ssm).deliver(post, Thread(post.thread))
+    OpsCenter(ssm).deliver(replace(post, sequence=2), thread)
+    (item,) = ssm.items.values()
+    created = model.operation_model("CreateOpsItem").input_shape.members
+    for member in ("Title", "Description"):
+        limits = created[member].metadata
+        assert limits["min"] <= len(item[member]) <= limits["max"]
+        assert item[member].strip()
+        assert is_plain(item[member])
+    assert "\n" not in item["Title"]

@@ -8,12 +8,16 @@ from dataclasses import replace
 import pytest
 
 from remediators.notifier.notice import of
-from remediators.notifier.pagerduty import ENDPOINTS, PagerDuty
+from remediators.notifier.pagerduty import ENDPOINTS, PagerDuty, event
 from remediators.notifier.secrets import Secrets
+from remediators.notifier.wording import Wording
+from sereno.escape import is_plain, one_line
 from sereno.service import Hours, Notices, Route
 from sereno.service import PagerDuty as Declared
+from tests.remediators.notifier.hostile import HOSTILE
 
 NOTICES = Notices(pagerduty=Declared("shop/pagerduty"), page_url="https://on-call.example.com")
+WORDING = Wording(NOTICES)
 ROUTING = "R0" + "ab12" * 7 + "cd"
 
 
@@ -193,3 +197,20 @@ def test_only_pages_trigger_whatever_is_routed_there(station, pagerduty_server, 
 def test_an_account_of_either_service_region_is_reached_at_its_own_address(region, host):
     declared = Notices.from_json({"pagerduty": {"secret": "shop/pagerduty", "region": region}}).pagerduty
     assert ENDPOINTS[declared.region] == f"https://{host}/v2/enqueue"
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_text_from_outside_is_bounded_and_harmless_in_each_field(message, hostile):
+    """Summary at most 1,024 characters; no field empty, of two lines, or with what moves a cursor or hides."""
+    post = WORDING.post(of(message("ESCALATED", severity="page", what=hostile, alarm=hostile, detail=hostile)))
+    post = replace(post, facts=(*post.facts, (hostile, hostile), *(((f"n{one}", hostile)) for one in range(100))))
+    sent = event(replace(post, head=hostile, do=hostile, link="https://on-call.example.com"), "R0")
+    payload = sent["payload"]
+    details = payload["custom_details"]
+    fields = [*details, *details.values(), sent["links"][0]["text"], sent["dedup_key"]]
+    fields += [payload[name] for name in ("summary", "source", "component", "group", "class")]
+    for field in fields:
+        assert field == one_line(field) != ""
+        assert is_plain(field)
+    assert len(payload["summary"]) <= 1024
+    assert len(json.dumps(sent).encode()) < 512_000
