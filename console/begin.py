@@ -53,6 +53,9 @@ def init(
     service: Annotated[
         str | None, typer.Option("--service", metavar="NAME", help="The service's name (default: the stack's).")
     ] = None,
+    email: Annotated[
+        list[str] | None, typer.Option("--email", metavar="ADDRESS", help="Who is told; repeatable.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="JSON for machines.")] = False,
 ) -> None:
     """Writes a first sereno.yaml and says what it found, could not resolve and assumed. It changes nothing on AWS."""
@@ -66,7 +69,7 @@ def init(
     else:
         assert template is not None
         found = _from_template(template, _pairs(parameter or []), stack, account, region, service)
-    _write(found, out)
+    _write(found, out, email or [])
     if json:
         as_json({"written": str(out), **found.to_json()})
     else:
@@ -189,11 +192,11 @@ def caller(region: str, session: Callable[[], Any] | None = None) -> str | None:
 # -- writing and telling
 
 
-def _write(found: Intake, out: Path) -> None:
+def _write(found: Intake, out: Path, emails: list[str]) -> None:
     from deploy import config
     from deploy.intake import write
 
-    text = write.text(found)
+    text = write.text(found, emails)
     config.parse(text, out.name)  # what is written is what `sereno check` takes
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(text, encoding="utf-8")

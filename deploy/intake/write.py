@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from deploy.intake.findings import SECTIONS, Draft, Intake
@@ -20,9 +20,9 @@ _HINTS = {
 }
 
 
-def text(intake: Intake) -> str:
-    """The file's text."""
-    return "\n".join([*_head(intake), *_objectives(), *_resources(intake), *_tail()]) + "\n"
+def text(intake: Intake, emails: Sequence[str] = ()) -> str:
+    """The file's text; `emails` are told."""
+    return "\n".join([*_head(intake), *_objectives(), *_resources(intake), *_tail(emails)]) + "\n"
 
 
 def scalar(value: Any) -> str:
@@ -113,8 +113,12 @@ def _field(name: str, value: Any, indent: str) -> Iterator[str]:
         yield f"{indent}  {scalar(key)}: {{{inner}}}"
 
 
-def _tail() -> Iterator[str]:
+def _tail(emails: Sequence[str]) -> Iterator[str]:
     yield from comment("off, observe (plan and tell), approve (plan and ask), auto. Begin with observe.")
     yield "mode: observe"
     yield from comment("Who is told of everything worth a person (sereno check asks for it):")
-    yield "# notifications: {emails: [oncall@example.com]}"
+    yield (
+        f"notifications: {{emails: {scalar(list(emails))}}}"
+        if emails
+        else ("# notifications: {emails: [oncall@example.com]}")
+    )

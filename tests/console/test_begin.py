@@ -37,7 +37,9 @@ def test_a_first_configuration_passes_its_own_check(command, tmp_path):
     untold = command("check", "--config", out)
     assert untold.exit_code == 2
     assert "notifications: pages reach nobody, by day or by night" in untold.output
-    out.write_text(out.read_text().replace("# notifications:", "notifications:"))
+    told = ("--email", "oncall@example.com", "--email", "lead@example.com")
+    assert command("init", "--from", EXAMPLE, "-o", out, "--force", *told).exit_code == 0
+    assert "notifications: {emails: [" in out.read_text()
     checked = command("check", "--config", out)
     assert checked.exit_code == 0, checked.output
     assert "observe" in checked.stdout
