@@ -202,10 +202,10 @@ def unreadable(service: Service) -> AlarmSpec:
         "switch",
         "switch-readable",
         "page",
-        "In three minutes no probe of any could read the public object beside the switch from each probe location, "
-        "as Route 53's checkers would: S3 Block Public Access was turned on, the bucket's policy was changed, or the "
-        "bucket is gone. A failover would write the switch, and nobody would see it. Traffic stays where it is; only "
-        "the health check of the first region still moves it.",
+        "For three minutes at least one probe location could not read the public object beside the switch, which it "
+        "reads without credentials as Route 53's health checkers do: S3 Block Public Access was turned on, the "
+        "bucket's policy was changed, or the bucket is gone. A failover would write the switch, and Route 53 would "
+        "not see it. Traffic stays where it is; only the health check of the first Region still moves it.",
         metric_name="SwitchReadable",
         dimensions=dimensions({"service": service.name}),
         statistic="Maximum",
