@@ -109,6 +109,7 @@ class Look:
             "drift": [one.to_json() for one in self.drifts],
             "missing": [str(one) for one in self.presence.missing],
             "otherwise": [str(one) for one in self.presence.otherwise],
+            "advice": [str(one) for one in self.presence.advice],
             "assumed": [str(one) for one in self.assumptions],
             "room": self.room.to_json() if self.room else None,
             "no_room": [str(one) for one in room.problems(self.room)],
@@ -261,6 +262,7 @@ def _show(seen: Look, *, assumptions: bool) -> None:
     console.print(f"Stack {intent.stack} in {seen.place} {status}.", soft_wrap=True)
     apply_show.problems(console, "Named in the configuration, and not there:", seen.presence.missing, "red")
     apply_show.problems(console, "There, but otherwise than declared:", seen.presence.otherwise, "yellow")
+    apply_show.problems(console, "Well as it is, and could be better:", seen.presence.advice, "dim")
     if assumptions:
         apply_show.problems(console, "Assumed, and to be confirmed:", seen.assumptions, "yellow")
     apply_show.problems(console, "Deploying would fail for want of room:", room.problems(seen.room), "red")

@@ -67,6 +67,7 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     "lambda.get_function_configuration": ("lambda:GetFunctionConfiguration",),
     "lambda.get_provisioned_concurrency_config": ("lambda:GetProvisionedConcurrencyConfig",),
     "lambda.invoke": ("lambda:InvokeFunction",),
+    "lambda.list_event_source_mappings": ("lambda:ListEventSourceMappings",),
     "lambda.list_functions": ("lambda:ListFunctions",),
     "lambda.list_provisioned_concurrency_configs": ("lambda:ListProvisionedConcurrencyConfigs",),
     "lambda.list_versions_by_function": ("lambda:ListVersionsByFunction",),

@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from remediators import copies, evidence, items, partitions
+from remediators import copies, evidence, items, partitions, region_settings
 from remediators.copies import Copies
 from remediators.watch import Watch
 from sereno.model import Json, instant, iso
@@ -25,11 +25,7 @@ _TABLE = "arn:{partition}:dynamodb:{region}:{account}:table/{table}"
 
 PERMISSIONS: tuple[Permission, ...] = (
     Permission("lambda.get_function_concurrency", _FUNCTION),
-    Permission(
-        "lambda.get_account_settings",
-        "*",
-        because="https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html",
-    ),
+    *region_settings.LOOKS,
     Permission("dynamodb.describe_table", _TABLE),
     Permission("dynamodb.describe_continuous_backups", _TABLE),
     # Where it notes what it found, and the share of the records; what a person asked for is taken out once answered.
@@ -98,6 +94,7 @@ def _parts(watch: Watch, now: datetime) -> Iterator[Part]:
     service, age = watch.service, 0.0
     yield from (_asked(f"function {one.name}", _function, watch, one) for one in service.functions.values())
     yield _asked("concurrency of the account", _account, watch, service)
+    yield from _as_in_the_first(watch, now)
     for table in service.tables.values():
         yield _asked(f"table {table.name}", _table, watch, table)
         part, old = _restorable(watch, table, now)
@@ -106,6 +103,21 @@ def _parts(watch: Watch, now: datetime) -> Iterator[Part]:
     if service.tables:
         watch.telemetry.count("RestorableAge", age)
         yield from _copied(watch, now)
+
+
+def _as_in_the_first(watch: Watch, now: datetime) -> Iterator[Part]:
+    """Quotas and event sources, held against what the first region told last."""
+    service = watch.service
+    try:
+        known = region_settings.told(watch.aws, service)
+        here = region_settings.collect(watch.aws, service)
+    except region_settings.UNKNOWN as error:
+        yield Part("settings of the first region", None, f"could not be compared: {type(error).__name__}")
+        return
+    if known is None or now - known[0] > region_settings.KEPT:
+        yield Part("settings of the first region", None, "it has not told them in a week")
+        return
+    yield from (Part(*one) for one in region_settings.compare(known[1], here))
 
 
 def _copied(watch: Watch, now: datetime) -> Iterator[Part]:
@@ -154,7 +166,7 @@ def _function(watch: Watch, function: Function) -> tuple[bool, str]:
 
 
 def _account(watch: Watch, service: Service) -> tuple[bool, str]:
-    limit = int(watch.aws.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"])
+    limit = region_settings.concurrency(watch.aws.client("lambda"))
     return limit >= service.quotas.concurrency, f"{limit} executions, declared {service.quotas.concurrency}"
 
 

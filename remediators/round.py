@@ -14,7 +14,17 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from remediators import aftermath, demote, flow, incident_round, limits, parity, prewarm, region_round
+from remediators import (
+    aftermath,
+    demote,
+    flow,
+    incident_round,
+    limits,
+    parity,
+    prewarm,
+    region_round,
+    region_settings,
+)
 from remediators.attempts import GRACE_S, again, attempt_number
 from remediators.handler import invocation
 from remediators.items import remediation_from
@@ -64,6 +74,8 @@ def make(watch: Watch) -> Json:
     if limits.is_turn(watch.service, watch.clock.now()):
         with _apart(watch, done, "the account's limits"):
             limits.refresh(watch)
+    if region_settings.tells(watch.service) and parity.due(watch.clock.now()):
+        region_settings.tell(watch)
     if watch.service.is_standby:
         with _apart(watch, done, "the other region"):
             done["started"] += region_round.tend(watch)

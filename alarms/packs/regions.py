@@ -143,7 +143,8 @@ def parity(service: Service) -> AlarmSpec:
         "ticket",
         f"In three looks (one every five minutes) something in {service.region} was missing or smaller than was "
         "declared: a function's reserved concurrency, the account's quota, a table's capacity, its "
-        "point-in-time recovery, or the copy of its backup. The standby would take over all the same, and bear less; "
+        "point-in-time recovery, the copy of its backup, or an event source mapping. The standby would take over "
+        "all the same, and bear less; "
         "`sereno dr status` names it.",
         metric_name="ParityMissing",
         dimensions=dimensions({"service": service.name}),

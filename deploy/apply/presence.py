@@ -14,16 +14,24 @@ from sereno.errors import Problem
 from sereno.ports import Aws
 from sereno.service import Api, Function, Service, Table
 
+# https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/accelerated-recovery.html
+_SLOW = (
+    "has no accelerated recovery: with it records can be edited again within about 60 minutes of an outage of "
+    "us-east-1, for which a failback waits"
+)
+_ACCELERATE = "aws route53 update-hosted-zone-features --enable-accelerated-recovery --hosted-zone-id"
 _GONE = frozenset({"ResourceNotFoundException", "NotFoundException", "NoSuchEntity", "NoSuchHostedZone"})
 
 
 @dataclass(frozen=True, slots=True)
 class Presence:
     """What the account says to the configuration: `missing` is not there at all, `otherwise` is there with another
-    setting than is declared, which thresholds rest on. Both by their place in `sereno.yaml`."""
+    setting than is declared, which thresholds rest on, `advice` is well and could be better. All by their place in
+    `sereno.yaml`."""
 
     missing: tuple[Problem, ...] = ()
     otherwise: tuple[Problem, ...] = ()
+    advice: tuple[Problem, ...] = ()
 
 
 def look(aws: Aws, service: Service) -> Presence:
@@ -35,17 +43,19 @@ def look(aws: Aws, service: Service) -> Presence:
         return Presence((Problem("account", service.account, mend),))
     if witness.is_witness(service):
         return Presence()  # of the service nothing is there: that region only looks
+    zone = tuple(_zone(aws, service))
     seen = [
         *(one for function in service.functions.values() for one in _function(aws, function)),
         *(one for table in service.tables.values() for one in _table(aws, table)),
         *((True, one) for one in _apis(aws, service.apis)),
         *((True, one) for one in _stack(aws, service)),
-        *((True, one) for one in _zone(aws, service)),
+        *((True, one) for advises, one in zone if not advises),
         *public_access.look(aws, service),
     ]
     return Presence(
         tuple(problem for missing, problem in seen if missing),
         tuple(problem for missing, problem in seen if not missing),
+        tuple(problem for advises, problem in zone if advises),
     )
 
 
@@ -114,23 +124,27 @@ def _stage(operation: Any, **params: Any) -> bool:
     return answer(_GONE, operation, **params) is not None
 
 
-def _zone(aws: Aws, service: Service) -> Iterator[Problem]:
-    """The hosted zone of the switch's records, which the standby's stack makes. Its name is known to Route 53 alone,
-    so only here is it seen whether a CNAME may stand at the customers' name."""
+def _zone(aws: Aws, service: Service) -> Iterator[tuple[bool, Problem]]:
+    """(whether it is advice alone, what is to be said) of the hosted zone of the switch's records, which the
+    standby's stack makes. Its name is known to Route 53 alone, so only here is it seen whether a CNAME may stand at
+    the customers' name."""
     recovery = service.recovery
     if recovery is None or not recovery.zone or not service.is_standby:
         return
     found = answer(_GONE, aws.client("route53").get_hosted_zone, Id=recovery.zone)
     if found is None:
-        yield Problem("recovery.zone", recovery.zone, "is no hosted zone of this account")
+        yield False, Problem("recovery.zone", recovery.zone, "is no hosted zone of this account")
         return
     zone = found["HostedZone"]["Name"].rstrip(".").lower()
     name = recovery.name.rstrip(".").lower()
     if name == zone:
-        yield Problem("recovery.url", recovery.url, APEX)
+        yield False, Problem("recovery.url", recovery.url, APEX)
     elif not name.endswith(f".{zone}"):
         fix = f"is a name outside the hosted zone {recovery.zone}, which is {zone} (name the zone that holds it)"
-        yield Problem("recovery.url", recovery.url, fix)
+        yield False, Problem("recovery.url", recovery.url, fix)
+    status = found["HostedZone"].get("Features", {}).get("AcceleratedRecoveryStatus", "DISABLED")
+    if status not in ("ENABLED", "ENABLING"):
+        yield True, Problem("recovery.zone", recovery.zone, f"{_SLOW} ({_ACCELERATE} {recovery.zone})")
 
 
 def _stack(aws: Aws, service: Service) -> Iterator[Problem]:

@@ -72,6 +72,10 @@ def of_round(service: Service, remediators: Iterable[Remediator]) -> Code:
         from remediators import parity  # only where there is a second region
 
         own += parity.PERMISSIONS
+    elif service.recovery is not None:
+        from remediators import region_settings
+
+        own += region_settings.TELLS
     return Code(
         id="Round",
         name=names.round_function(service),

@@ -277,6 +277,10 @@ class Declared:
         """The account's quota."""
         return {"AccountLimit": {"ConcurrentExecutions": self._service.quotas.concurrency}}
 
+    def list_event_source_mappings(self, **_: Any) -> Json:
+        """No function reads from a queue or a stream."""
+        return {"EventSourceMappings": []}
+
     def get_service_quota(self, **params: Any) -> Json:
         """AWS's default."""
         return default_of(params)

@@ -138,6 +138,26 @@ def test_the_name_of_the_switch_lies_below_the_apex_of_its_zone(aws, zone, wante
     assert "is no hosted zone of this account" in told(aws, shop(recovery=absent))[0][0]
 
 
+@pytest.mark.parametrize(("status", "told_of"), [(None, 1), ("DISABLED", 1), ("ENABLED", 0), ("ENABLING", 0)])
+def test_a_zone_without_accelerated_recovery_is_advice_and_no_finding(aws, status, told_of):
+    """The embedded Route 53 does not know the feature."""
+
+    class Route53:
+        def get_hosted_zone(self, **_):
+            features = {"Features": {"AcceleratedRecoveryStatus": status}} if status else {}
+            return {"HostedZone": {"Name": "shop.example.", **features}}
+
+    class Aws:
+        def client(self, name, region=None):
+            return Route53() if name == "route53" else aws.client(name, region)
+
+    recovery = Recovery("eu-central-1", REGION, "eu-north-1", "https://api.shop.example", {}, name="api.shop.example")
+    found = presence.look(Aws(), shop(recovery=replace(recovery, zone="Z1")))
+    assert (found.missing, found.otherwise) == ((), ())
+    assert len(found.advice) == told_of
+    assert all("within about 60 minutes" in str(one) for one in found.advice)
+
+
 def test_another_account_is_told_alone(aws):
     elsewhere = Service("shop", "999999999999", (REGION,), tables={"gone": Table("gone", "shop-gone")})
     missing, _ = told(aws, elsewhere)

@@ -7,16 +7,20 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
-from remediators import copies, parity
+from remediators import copies, parity, region_settings
 from remediators.copies import Copies
+from remediators.region_settings import Settings
 from sereno.service import Table
 from tests.remediators.regions.conftest import PRIMARY, STANDBY, Regions, function
 
 
 @pytest.fixture
-def sized(regions: Regions) -> Regions:
+def sized(regions: Regions, monkeypatch: pytest.MonkeyPatch) -> Regions:
     """The standby has its function, its table and point-in-time recovery."""
+    # moto does not know the account's settings.
+    monkeypatch.setattr(region_settings, "concurrency", lambda _: 1000)
     real = regions.real[STANDBY]
     function(real, "techmoda-read", 120)
     function(real, "techmoda-write", None)
@@ -41,7 +45,7 @@ def test_a_standby_that_has_everything_lacks_nothing(sized: Regions):
     found = parity.read(sized.real[STANDBY].client("dynamodb"), sized.standby.service)
     assert found is not None
     assert found.at == sized.clock.now()
-    assert len(found.parts) == 6
+    assert len(found.parts) == 7
 
 
 def test_a_copy_that_is_too_old_is_named_and_its_age_is_a_metric(sized: Regions, monkeypatch):
@@ -99,3 +103,85 @@ def test_the_round_looks_every_five_minutes_and_at_its_own_region_alone(sized: R
     asked = [call for call in sized.called[STANDBY].calls if call[1] == "describe_continuous_backups"]
     assert len(asked) == 2
     assert PRIMARY not in {region for _, _, region in sized.called[STANDBY].calls}
+
+
+# -- as in the first region
+
+
+def first_told(regions: Regions, **changes: Any) -> None:
+    """The first region's reconciler leaves word; `changes` are of what it finds."""
+    found = replace(region_settings.collect(regions.real[PRIMARY], regions.watches[PRIMARY].service), **changes)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(region_settings, "collect", lambda *_: found)
+        region_settings.tell(regions.watches[PRIMARY])
+
+
+def test_quotas_are_held_against_what_the_first_region_told(sized: Regions):
+    first_told(sized, concurrency=3000)
+    assert missing(sized) == {"concurrency as in the first region": "1000 executions, 3000 there"}
+    first_told(sized, concurrency=1000)
+    assert missing(sized) == {}
+
+
+def test_the_capacity_limits_of_dynamodb_too():
+    there = Settings(1000, {"table_read": 80_000, "table_write": 40_000}, {})
+    here = Settings(1000, {"table_read": 40_000, "table_write": 40_000}, {})
+    found = {name: (ok, detail) for name, ok, detail in region_settings.compare(there, here)}
+    assert found["DynamoDB quota table_read"] == (False, "40000 units, 80000 there")
+    assert found["DynamoDB quota table_write"][0] is True
+    unread = {name for name, _, _ in region_settings.compare(there, replace(here, capacity={}))}
+    assert unread == {"concurrency as in the first region"}
+
+
+@pytest.mark.parametrize(
+    ("source", "there", "here", "ok"),
+    [
+        ("sqs:orders", "Enabled", "Enabled", True),
+        ("sqs:orders", "Enabled", "Disabled", False),
+        ("sqs:orders", "Enabled", None, False),
+        ("dynamodb:table/products", "Enabled", "Disabled", None),
+        ("sqs:orders", "Disabled", None, "not asked"),
+    ],
+)
+def test_event_sources_are_enabled_as_in_the_first_region(source, there, here, ok):
+    first = Settings(1000, {}, {"write": {source: there}})
+    own = Settings(1000, {}, {"write": {source: here}} if here else {})
+    found = {name: said for name, said, _ in region_settings.compare(first, own)}
+    assert found.get(f"events of write from {source}", "not asked") is ok
+
+
+@pytest.mark.parametrize(
+    ("arn", "source"),
+    [
+        ("arn:aws:sqs:eu-west-1:1:orders", "sqs:orders"),
+        ("arn:aws:dynamodb:eu-west-1:1:table/products/stream/2026-01-01T00:00:00.000", "dynamodb:table/products"),
+        ("arn:aws:kinesis:eu-west-1:1:stream/clicks", "kinesis:stream/clicks"),
+        ("arn:aws:kafka:eu-west-1:1:cluster/shop/5f2c1a-7", "kafka:cluster/shop"),
+    ],
+)
+def test_a_source_has_the_same_name_in_every_region(arn, source):
+    assert region_settings.source_of(arn) == source
+
+
+def test_mappings_are_read_from_both_regions_and_the_standby_asks_only_its_own(sized: Regions):
+    real = sized.real[PRIMARY]
+    function(real, "techmoda-read", 120)
+    function(real, "techmoda-write", None)
+    url = real.client("sqs").create_queue(QueueName="orders")["QueueUrl"]
+    arn = f"arn:aws:sqs:{PRIMARY}:123456789012:orders"
+    made = real.client("lambda").create_event_source_mapping(EventSourceArn=arn, FunctionName="techmoda-write")
+    region_settings.tell(sized.watches[PRIMARY])
+    sized.called[STANDBY].calls.clear()
+    assert missing(sized) == {"events of write from sqs:orders": "not there, Enabled in the first region"}
+    assert PRIMARY not in {region for _, _, region in sized.called[STANDBY].calls}
+    real.client("lambda").delete_event_source_mapping(UUID=made["UUID"])
+    real.client("sqs").delete_queue(QueueUrl=url)
+
+
+def test_a_standby_that_cannot_be_reached_fails_no_reconciler_of_the_first(sized: Regions):
+    sized.called[PRIMARY].before = lambda service, operation, region: (
+        EndpointConnectionError(endpoint_url="x") if region == STANDBY else None
+    )
+    region_settings.tell(sized.watches[PRIMARY])
+    (part,) = (one for one in parity.check(sized.standby).parts if one.name == "settings of the first region")
+    assert part.ok is None
