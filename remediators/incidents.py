@@ -277,10 +277,6 @@ class IncidentBook:
         rows = read_many(self._call, self._table, keys)
         return sorted((items.remediation_from(row) for row in rows), key=lambda one: (one.created, one.id))
 
-    def pages_of(self, incident: Incident, target: str) -> list[Remediation]:
-        """The remediations of an incident that page people for a target (its key)."""
-        return [one for one in self.pages(incident) if one.target.key == target]
-
     def pages(self, incident: Incident) -> list[Remediation]:
         """The remediations of an incident that page people."""
         return self.remediations([one for one in incident.members if PAGING in one])

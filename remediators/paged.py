@@ -1,6 +1,7 @@
 """Whether people have been paged for a symptom already, as the ledger has it.
 
-One page for one alarm of an incident: an alarm that fires again while its incident is open adds nothing. It pages
+One page an incident: what fires within the first minutes after its page has the same cause, whichever alarm it is
+and whichever remediator was tried first. Later, each alarm pages once for itself: another cause is news. It pages
 again once the symptom had gone in between, and in every later incident, whatever stands open in other systems.
 
 A planned event has no alarm and no incident in the ledger: it pages once, in whichever attempt to be ready for it.
@@ -11,13 +12,14 @@ comes later has another cause: it changes nothing in `customers-hurt`, so it pag
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from remediators.attempts import every
 from remediators.incidents import IncidentBook
 from sereno import planned
 from sereno.errors import LedgerUnavailable
-from sereno.incident import OPENS_INCIDENTS, SYMPTOMS, Stage
+from sereno.incident import OPENS_INCIDENTS, SYMPTOMS, TICKETS, Stage
 from sereno.lifecycle import Remediation, remediation_id
 from sereno.model import Mode, Reason, Status, Verdict
 from sereno.service import CUSTOMERS_HURT, Service
@@ -32,9 +34,9 @@ PAGE_WITHIN = timedelta(minutes=4)
 
 
 def check(book: IncidentBook, remediation: Remediation, service: Service, now: datetime) -> Verdict:
-    """No when people have been, or are being, paged for it: by `customers-hurt`, or by a page of this incident for
-    this target that is newer than the last time when its symptom was gone. What cannot be read pages: twice is
-    better than never."""
+    """No when people have been, or are being, paged for it: by `customers-hurt`, by another page of this incident in
+    the minutes before, or by one for this target; both newer than the last time when the symptom was gone. What
+    cannot be read pages: twice is better than never."""
     try:
         if (covered := _covered(book, remediation, service, now)) is not None:
             return covered
@@ -43,14 +45,21 @@ def check(book: IncidentBook, remediation: Remediation, service: Service, now: d
         incident = book.get(remediation.incident)
         if incident is None:
             return Verdict.yes("the incident is new")
-        pages = book.pages_of(incident, remediation.target.key)
-        others = [one.created for one in pages if one.id != remediation.id and one.status is Status.ESCALATED]
-        if not others:
+        pages = [one for one in book.pages(incident) if one.id != remediation.id and one.status is Status.ESCALATED]
+        others = [one.created for one in pages if one.target.key == remediation.target.key]
+        incidents = [] if remediation.signal.what in TICKETS else _of_the_same_minutes(pages, remediation.signal.at)
+        if not (others or incidents):
             return Verdict.yes("nobody has been paged for it")
         gone = [event.at for event in book.events(incident.id) if event.phase in OVER]
     except (LedgerUnavailable, ValueError, KeyError):
         return Verdict.yes("whether people have been paged could not be read")
-    return _again(incident.id, max(others), max(gone, default=None))
+    return _again(incident.id, max((*others, *incidents)), max(gone, default=None))
+
+
+def _of_the_same_minutes(pages: Sequence[Remediation], began: datetime) -> list[datetime]:
+    """When people were paged (a ticket is no page) so shortly before a symptom began, or after it, that both have one
+    cause."""
+    return [one.created for one in pages if one.signal.what not in TICKETS and began <= one.created + SAME_OUTAGE]
 
 
 def _covered(book: IncidentBook, remediation: Remediation, service: Service, now: datetime) -> Verdict | None:

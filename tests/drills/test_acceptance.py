@@ -14,6 +14,7 @@ import pytest
 
 from drills import drill, scenario
 from drills.contract import check
+from sereno.incident import TICKETS
 
 pytestmark = pytest.mark.drill
 READ, WRITE = "techmoda-read", "techmoda-write"
@@ -143,6 +144,9 @@ def test_a_hot_key_is_told_to_a_person_and_no_capacity_is_raised_in_vain():
     refused = next(one for one in result["remediations"] if one["reason"] == "HOT_KEY")
     assert "one range of keys" in refused["detail"]
     assert "cache" in refused["detail"], "what does help"
+    told = [one for one in result["remediations"] if one["remediator"] == "open_incident"]
+    paged = [one["what"] for one in told if one["status"] == "ESCALATED" and one["what"] not in TICKETS]
+    assert paged == ["customers-hurt"], "one page an incident, whatever else fires in its first minutes"
 
 
 def test_slow_calls_behind_the_function_get_no_more_of_them():

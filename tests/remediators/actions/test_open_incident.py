@@ -67,10 +67,20 @@ def test_a_symptom_that_was_gone_and_is_back_in_the_same_incident_pages_again(ho
     assert opened(house).reason is Reason.NOTHING_TO_DO
 
 
-def test_another_alarm_of_the_same_incident_pages_for_itself(house):
+def test_a_ticket_of_the_same_incident_is_told_beside_its_page(house):
     first, second = opened(house), opened(house, "throttles")
     assert first.incident == second.incident
     assert [one.status for one in (first, second)] == [Status.ESCALATED] * 2
+
+
+def test_another_alarm_of_the_same_incident_pages_once_the_first_minutes_are_over(house):
+    """Within them it has the same cause, whatever was tried for it before."""
+    first, second = opened(house), opened(house, "exhaustion")
+    assert first.incident == second.incident
+    assert (second.status, second.reason) == (Status.SKIPPED, Reason.NOTHING_TO_DO)
+    assert "people were paged at 12:00 UTC" in second.detail
+    house.clock.forward(16 * 60)
+    assert opened(house, "saturation").status is Status.ESCALATED
 
 
 def test_what_cannot_be_read_pages(house):
