@@ -62,7 +62,9 @@ class RecoveryConfig(BaseModel):
     paths: tuple[Path, ...] = ("/health",)
     canary: Key | None = Field(default=None, description="A table of `resources`: its delay is measured.")
     canary_key: Annotated[str, Field(min_length=1, max_length=255)] = "id"
-    zone: ZoneId | None = Field(default=None, description="Hosted zone of `url`; left out, no record is made.")
+    zone: ZoneId | None = Field(
+        default=None, description="Hosted zone of `url`; left out, checks are made and no record."
+    )
     bucket: BucketName | None = Field(default=None, description="Bucket of the switch; left out: named by itself.")
     confirm: Annotated[Seconds, between(5, 300, "must lie between 5s and 5m")] = 10
     minimum_stay: Annotated[Minutes, between(300, 86_400, "must lie between 5m and 24h")] = 1800

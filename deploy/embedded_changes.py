@@ -96,6 +96,7 @@ UPDATES: Mapping[str, Update] = {
     "AWS::Lambda::EventInvokeConfig": _again("AWS::Lambda::EventInvokeConfig"),
     "AWS::Lambda::Function": _function,
     "AWS::Logs::LogGroup": _log_group,
+    "AWS::S3::BucketPolicy": _again("AWS::S3::BucketPolicy"),
     "AWS::SNS::TopicPolicy": _again("AWS::SNS::TopicPolicy"),
     "AWS::SQS::QueuePolicy": _again("AWS::SQS::QueuePolicy"),
 }
@@ -109,10 +110,10 @@ DELETES: Mapping[str, Delete] = {
     "AWS::IAM::ManagedPolicy": _delete_managed_policy,
     "AWS::IAM::Role": _delete_role,
     "AWS::Lambda::EventInvokeConfig": _delete_invoke,
+    "AWS::Route53::HealthCheck": lambda id_, aws: aws("route53").delete_health_check(HealthCheckId=id_),
     "AWS::Lambda::EventSourceMapping": lambda uuid, aws: aws("lambda").delete_event_source_mapping(UUID=uuid),
     "AWS::Lambda::Function": lambda name, aws: aws("lambda").delete_function(FunctionName=name),
     "AWS::Logs::LogGroup": lambda name, aws: aws("logs").delete_log_group(logGroupName=name),
-    "AWS::Route53::HealthCheck": lambda id, aws: aws("route53").delete_health_check(HealthCheckId=id),
     "AWS::SNS::Subscription": lambda arn, aws: aws("sns").unsubscribe(SubscriptionArn=arn),
     "AWS::SNS::Topic": lambda arn, aws: aws("sns").delete_topic(TopicArn=arn),
 }

@@ -269,6 +269,14 @@ def _bucket_policy(wanted: Wanted, aws: Clients) -> Made:
     return Made(bucket)
 
 
+def _health_check(wanted: Wanted, aws: Clients) -> Made:
+    made = aws("route53").create_health_check(
+        CallerReference=wanted.name, HealthCheckConfig=wanted.properties["HealthCheckConfig"]
+    )
+    id_ = made["HealthCheck"]["Id"]
+    return Made(id_, {"HealthCheckId": id_})
+
+
 def _metric_filter(wanted: Wanted, aws: Clients) -> Made:
     aws("logs").put_metric_filter(
         logGroupName=wanted.properties["LogGroupName"],
@@ -379,6 +387,7 @@ SHIMS: Mapping[str, Shim] = {
     "AWS::Lambda::Url": Shim(_url, _NONE),
     "AWS::Lambda::Version": Shim(_version, "moto's version has no ARN for Ref"),
     "AWS::Logs::MetricFilter": Shim(_metric_filter, _NONE, "FilterName"),
+    "AWS::Route53::HealthCheck": Shim(_health_check, _SOME + "children, inversion, and its id for GetAtt"),
     "AWS::S3::BucketPolicy": Shim(_bucket_policy, _NONE),
     "AWS::SNS::Subscription": Shim(_subscription, _NONE),
     "AWS::SNS::Topic": Shim(_topic, _SOME + "tags", "TopicName"),

@@ -35,16 +35,23 @@ def resources(service: Service) -> Json:
     recovery = service.recovery
     if recovery is None or not service.is_standby:
         return {}
-    return _bucket(service, recovery) | (_checks(service, recovery) | _records(recovery) if recovery.zone else {})
+    return _bucket(service, recovery) | _checks(service, recovery) | (_records(recovery) if recovery.zone else {})
 
 
 def outputs(service: Service) -> Json:
     """What a person asks for when there is no `sereno` at hand."""
     recovery = service.recovery
-    if recovery is None or not service.is_standby or not recovery.bucket:
+    if recovery is None or not service.is_standby:
         return {}
-    text = f"Where the switch lies: its object {key(service)} sends traffic here"
-    return {"SwitchBucket": {"Description": text, "Value": {"Ref": "SwitchBucket"}}}
+    found: Json = {}
+    if recovery.bucket:
+        text = f"Where the switch lies: its object {key(service)} sends traffic here"
+        found["SwitchBucket"] = {"Description": text, "Value": {"Ref": "SwitchBucket"}}
+    if not recovery.zone and recovery.strategy != WEIGHTED:
+        for check, record in (("TrafficCheck", "primary"), ("StandbyTrafficCheck", "secondary")):
+            text = f"The health check of the {record} failover record of {recovery.name}, which is yours to write"
+            found[check] = {"Description": text, "Value": {"Fn::GetAtt": [check, "HealthCheckId"]}}
+    return found
 
 
 def key(service: Service) -> str:

@@ -135,6 +135,9 @@ def test_policies_subscriptions_logs_and_keys_stand_as_written(aws, watch):
     assert [one["Endpoint"] for one in mail] == ["on-call@techmoda.example"]
     queue = aws("sqs").get_queue_attributes(QueueUrl=watch.physical("Failed"), AttributeNames=["All"])
     assert json.loads(queue["Attributes"]["Policy"])["Statement"][0]["Action"] == "sqs:SendMessage"
+    checks = {one["Id"]: one["HealthCheckConfig"] for one in aws("route53").list_health_checks()["HealthChecks"]}
+    assert checks[watch.physical("Traffic")]["ChildHealthChecks"] == [watch.physical("Answers")]
+    assert checks[watch.physical("Answers")]["Inverted"] is True
     bucket = json.loads(aws("s3").get_bucket_policy(Bucket="techmoda-switch")["Policy"])
     assert bucket["Statement"][0]["Principal"] == "*"
     assert queue["Attributes"]["MessageRetentionPeriod"] == "1209600"

@@ -247,13 +247,6 @@ def test_the_records_send_customers_to_the_shares_and_else_to_the_standby():
     assert shares == {PRIMARY: 100, STANDBY: 0}
 
 
-def test_without_a_hosted_zone_there_is_a_switch_and_no_record():
-    text = TEXT.replace("  zone: Z0123456789ABCDEFGHIJ\n", "").replace("  stage: 3m\n", "")
-    template = watches(text)[STANDBY][1]
-    assert "SwitchBucket" in template["Resources"]
-    assert not any("Route53" in one["Type"] for one in template["Resources"].values())
-
-
 def test_a_metric_switch_reads_an_alarm_of_the_standby_and_keeps_its_state_in_silence():
     service, template = watches(TEXT.replace("health-switch", "metric-switch"))[STANDBY]
     (needed,) = template["Resources"]["SwitchCheck"]["DependsOn"]
@@ -267,6 +260,20 @@ def test_a_metric_switch_reads_an_alarm_of_the_standby_and_keeps_its_state_in_si
     assert check["AlarmIdentifier"]["Name"] in named
     assert service.recovery is not None
     assert service.recovery.bucket == ""
+
+
+@pytest.mark.parametrize("strategy", ["health-switch", "metric-switch"])
+def test_without_a_zone_the_checks_are_made_and_named_for_whoever_writes_the_records(strategy):
+    text = TEXT.replace("health-switch", strategy)
+    lines = [line for line in text.splitlines() if not line.strip().startswith(("zone:", "stage:"))]
+    _, template = watches("\n".join(lines))[STANDBY]
+    assert ("SwitchBucket" in template["Resources"]) is (strategy == "health-switch")
+    assert not of_type(template, "Route53::RecordSet")
+    with_zone = watches(text)[STANDBY][1]
+    assert of_type(template, "Route53::HealthCheck") == of_type(with_zone, "Route53::HealthCheck")
+    for name in ("TrafficCheck", "StandbyTrafficCheck"):
+        assert template["Outputs"][name]["Value"] == {"Fn::GetAtt": [name, "HealthCheckId"]}
+        assert name not in with_zone["Outputs"]
 
 
 def test_weights_alone_are_for_planned_moves():
