@@ -152,9 +152,18 @@ def undo(
     return Outcome(undone, Verdict.yes())
 
 
+def newest(remediation: Remediation) -> Step | None:
+    """The first step of the last raise: of the only one, or of the one on top of an escalated change."""
+    steps = remediation.plan.steps if remediation.plan else ()
+    return steps[remediation.again_from] if len(steps) > remediation.again_from else None
+
+
 def adjust(watch: Watch, remediation: Remediation, remediator: Remediator, context: Context) -> Outcome:
-    """Does the plan's first step again, whose value was made smaller after it was done. Raises ClaimLost."""
-    step = _plan_of(remediation).steps[0]
+    """Does the first step of the last raise again, whose value was made smaller after it was done. Raises
+    ClaimLost."""
+    step = newest(remediation)
+    if step is None:
+        return Outcome(0, Verdict.yes("nothing to adjust"))
     try:
         return Outcome(1, _do(watch, remediation, remediator, context, step, step.do, step.before, step.after))
     except ClaimLost:

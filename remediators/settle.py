@@ -49,19 +49,19 @@ def look(watch: Watch, remediation: Remediation) -> Remediation:
         return remediation
     shared.note_elsewhere(watch, remediation)
     remediator = watch.load(remediation.remediator)
-    if remediation.again_from:
-        return remediation  # its plan holds two raises, and the second was sized on what the account had left
     if remediator.settle is None:
         return remediation
+    # Of a change that was raised further only the last raise is new: the one before it has been settled.
+    settled, own = plan.steps[: remediation.again_from], replace(plan, steps=plan.steps[remediation.again_from :])
     try:
         if _is_unfinished(watch, remediation, remediator):
             claimed = watch.ledger.save(remediation.claimed_by(watch.owner, now), before=remediation, now=now)
         else:
             context = watch.context(remediation, remediator, since=remediation.applied_at)
-            less = remediator.settle(watch.aws, context)
+            less = remediator.settle(watch.aws, replace(context, plan=own))
             if less is None:
                 return remediation
-            claimed = _recorded(watch, remediation, less)
+            claimed = _recorded(watch, remediation, replace(less, steps=(*settled, *less.steps)))
     except (*executor.AWS_ERRORS, StillChanging) as error:
         watch.telemetry.log("warning", "could not settle", id=remediation.id, error=str(error))
         return remediation
@@ -70,7 +70,7 @@ def look(watch: Watch, remediation: Remediation) -> Remediation:
 
 def _is_unfinished(watch: Watch, remediation: Remediation, remediator: Remediator) -> bool:
     """Whether a smaller value was recorded and not set."""
-    step = remediation.plan.steps[0] if remediation.plan else None
+    step = executor.newest(remediation)
     if step is None or not step.superseded:
         return False
     live = remediator.read(watch.aws, watch.context(remediation, remediator))
@@ -78,7 +78,7 @@ def _is_unfinished(watch: Watch, remediation: Remediation, remediator: Remediato
 
 
 def _recorded(watch: Watch, remediation: Remediation, less: Plan) -> Remediation:
-    now, step = watch.clock.now(), less.steps[0]
+    now, step = watch.clock.now(), less.steps[remediation.again_from]
     detail = (
         f"{Reason.NO_HEADROOM}: others need what was taken; {step.setting}: {step.superseded[-1]} -> {step.after}"
     )
@@ -95,7 +95,7 @@ def _given_back(watch: Watch, claimed: Remediation, remediator: Remediator) -> R
         return claimed
     if not outcome.verdict.ok:
         watch.telemetry.log("warning", "could not give back", id=claimed.id, why=outcome.verdict.detail)
-    now, step = watch.clock.now(), claimed.plan.steps[0] if claimed.plan else None
+    now, step = watch.clock.now(), executor.newest(claimed)
     # Where all of it went back there is nothing to wait for: the next escalation step takes over.
     nothing_left = step is not None and step.after == step.before
     settled = replace(

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from deploy import iam
-from remediators import authors, flow, items
+from remediators import authors, flow, items, settle
 from remediators.registry import all_remediators
 from sereno import breaker
 from sereno.errors import Refused
@@ -90,6 +90,32 @@ def test_a_third_raise_goes_back_to_the_original_value_at_once_too(house, escala
     minutes(house, 40)
     assert (house.get(escalated.id).status, house.reserved()) == (Status.REVERTED, 120)
     assert house.little.effects[-1] == (third, 120)
+
+
+@pytest.mark.parametrize(("quota", "left"), [(438, 298), (400, 240)])
+def test_a_second_raise_that_takes_what_others_need_is_settled_too(house, escalated, quota, left):
+    """Others reserve in the moment of the second raise, from 240 to 358: 100 stay unreserved, and the first raise is
+    never given back for it."""
+    house.clock.forward(300)
+    house.metrics.minutes(house.clock, Invocations=106 * 60, recent_Invocations=106 * 540, Duration=150, Throttles=0)
+    once = []
+
+    def meddle(number, label):
+        if label == "lambda.put_function_concurrency" and not once:
+            once.append(number)
+            house.little.quota = quota
+
+    house.aws.before = meddle
+    flow.start(house.watch, house.signal("throttles"), NAME)
+    house.aws.before = None
+    assert house.reserved() == 358
+    settle.look(house.watch, house.get(escalated.id))
+    assert house.reserved() == left
+    found = house.get(escalated.id)
+    assert [(step.before, step.after) for step in found.plan.steps] == [(120, 240), (240, left)]
+    assert settle.look(house.watch, house.get(escalated.id)).plan == found.plan, "it is settled once"
+    minutes(house, 40)
+    assert (house.get(escalated.id).status, house.reserved()) == (Status.REVERTED, 120)
 
 
 def test_a_second_raise_that_aws_refuses_leaves_the_first_a_lease(house, escalated):
