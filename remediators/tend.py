@@ -30,6 +30,9 @@ from sereno.ports import Remediator
 # What is approved in the last moment is carried out by the round after it; later the world it was for has gone by.
 CARRIED_OUT_WITHIN = 2 * NEXT_LOOK
 
+# So long after its hold a Region that serves no more leaves what it raised to the one that serves.
+SHARED_FOR = timedelta(days=1)
+
 # Statuses whose news is out before the next look; in the others it goes with the next step's.
 TOLD_AT_ONCE = frozenset({Status.AWAITING_APPROVAL, Status.VERIFYING, Status.HOLDING, Status.ESCALATED})
 # In these a change is active and nobody is at work on it: what it costs is counted each day.
@@ -415,10 +418,12 @@ def _stay_with(watch: Watch, remediation: Remediation, remediator: Remediator) -
 
 def _may_revert(watch: Watch, remediation: Remediation) -> Verdict:
     """No while another Region serves and the change is in a setting that the Regions share: to revert it would lower
-    what that Region stands on. It stays a lease, and goes back once this Region serves again; a person may revert it
-    at any time."""
+    what that Region stands on. It stays a lease. It goes back once this Region serves again, or a day after its hold:
+    a Region that needed it by then has raised it itself. A person may revert it at any time."""
     if not any(step.shared for step in _plan(remediation).steps):
         return Verdict.yes("no other Region has this setting")
+    if remediation.hold_until and watch.clock.now() >= remediation.hold_until + SHARED_FOR:
+        return Verdict.yes("another Region has had a day to raise it itself")
     settings = watch.ledger.settings(
         remediation.remediator, watch.service.stack, watch.clock.now(), regional=watch.service.recovery is not None
     )

@@ -21,7 +21,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
 
 from deploy.embedded import MOCK_CONFIG
-from deploy.embedded_global import replicas
+from deploy.embedded_global import global_tables, replicas
 from deploy.embedded_throttling import OwnTime, Throttle, answer_of, api_name, attempts_of, exempt
 from drills.cloud import credentials
 from drills.quota_shims import default_of
@@ -385,10 +385,14 @@ def opened(service: Service, world: World, rules: Rules, start: float, rng: np.r
     wanted = service.recovery
     if wanted is None:
         raise ValueError(f"{service.name} has no recovery")
+    table = service.tables.get(wanted.canary) if wanted.canary else None
+    replicated = {table.name: (wanted.primary, wanted.standby)} if table else {}
     with (
         credentials(service.account),
         time_machine.travel(datetime.fromtimestamp(start, UTC), tick=False) as traveller,
         mock_aws(config=MOCK_CONFIG),
+        # Before any session is made: the write settings of the table are one for both Regions.
+        global_tables(replicated),
     ):
         made = _moto()
         wanted = replace(wanted, zone=_laid_out(wanted, made), shares=wanted.shares or f"shares.{wanted.name}")
@@ -396,8 +400,6 @@ def opened(service: Service, world: World, rules: Rules, start: float, rng: np.r
         canary = Canary(rules, rng)
         declared = Declared(service, lambda: datetime.now(UTC))
         ledger = evidence.table_of(service)
-        table = service.tables.get(wanted.canary) if wanted.canary else None
-        replicated = {table.name: (wanted.primary, wanted.standby)} if table else {}
         yield Account(
             service=replace(service, recovery=wanted),
             recovery=wanted,
