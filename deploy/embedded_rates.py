@@ -158,7 +158,7 @@ SIZES: tuple[SizeLimit, ...] = (
         "https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html",
     ),
     SizeLimit(
-        # The quota page once said 1,000; the service model says 150 unique values, and is the stricter.
+        # Beside the 1,000 metrics of a request: each Values array holds 150 unique values.
         "values of one datum of PutMetricData",
         "cloudwatch",
         "PutMetricData",

@@ -11,8 +11,6 @@ from sereno.model import Signal
 GRACE_S = 90.0
 # What was refused is tried again after 5, 10, 20, 40 ... minutes.
 RETRY_S = 300.0
-# The last attempt that anybody asks for: it comes two weeks after the first.
-LAST_ATTEMPT = 13
 
 
 def attempt_number(age_s: float) -> int:
@@ -28,11 +26,3 @@ def again(signal: Signal, attempt: int) -> Signal:
     Its id follows from the attempt alone, so that an attempt is made once, however many rounds see it due."""
     source = signal.source if planned.began(signal) else "round"
     return replace(signal, id=f"{signal.id}#r{attempt}", root=signal.origin, source=source)
-
-
-def every(signal: Signal) -> list[Signal]:
-    """The signals that the same escalation step has in each attempt, this one among them."""
-    tail = signal.id.removeprefix(signal.origin)
-    step = tail[tail.index(">") :] if ">" in tail else ""
-    numbers = ("", *(f"#r{number}" for number in range(1, LAST_ATTEMPT + 1)))
-    return [replace(signal, id=f"{signal.origin}{number}{step}") for number in numbers]

@@ -13,15 +13,15 @@ comes later has another cause: it changes nothing in `customers-hurt`, so it pag
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from remediators.attempts import every
 from remediators.incidents import IncidentBook
 from sereno import planned
 from sereno.errors import LedgerUnavailable
 from sereno.incident import OPENS_INCIDENTS, SYMPTOMS, TICKETS, Stage
 from sereno.lifecycle import Remediation, remediation_id
-from sereno.model import Mode, Reason, Status, Verdict
+from sereno.model import Mode, Reason, Signal, Status, Verdict
 from sereno.service import CUSTOMERS_HURT, Service
 
 OVER = (Stage.MITIGATED, Stage.RESOLVED)
@@ -31,6 +31,8 @@ SAME_OUTAGE = timedelta(minutes=15)
 # The page of customers-hurt must be in the ledger this long after a symptom, or the symptom pages by itself. The
 # reconciler looks at an alarm that stays in ALARM again at five minutes.
 PAGE_WITHIN = timedelta(minutes=4)
+# The last attempt to be ready for a planned event (`attempts`): it comes two weeks after the first.
+LAST_ATTEMPT = 13
 
 
 def check(book: IncidentBook, remediation: Remediation, service: Service, now: datetime) -> Verdict:
@@ -99,10 +101,18 @@ def _again(incident: str, paged: datetime, gone: datetime | None) -> Verdict:
 
 def _for_event(book: IncidentBook, remediation: Remediation) -> Verdict:
     """No when an earlier attempt to be ready for the same planned event has paged people."""
-    signals = every(remediation.signal)
+    signals = _attempts(remediation.signal)
     ids = [remediation_id(signal, remediation.remediator, remediation.target) for signal in signals]
     attempts = book.remediations([one for one in ids if one != remediation.id])
     paged = [one.created for one in attempts if one.status is Status.ESCALATED]
     if not paged:
         return Verdict.yes("nobody has been paged for this event")
     return Verdict.no(Reason.NOTHING_TO_DO, f"people were paged for this event at {max(paged):%H:%M} UTC")
+
+
+def _attempts(signal: Signal) -> list[Signal]:
+    """The signals that the same escalation step has in each attempt (`attempts.again`), this one among them."""
+    tail = signal.id.removeprefix(signal.origin)
+    step = tail[tail.index(">") :] if ">" in tail else ""
+    numbers = ("", *(f"#r{number}" for number in range(1, LAST_ATTEMPT + 1)))
+    return [replace(signal, id=f"{signal.origin}{number}{step}") for number in numbers]

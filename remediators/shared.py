@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from remediators import evidence, items
-from sereno.model import Json, Plan, Step, iso
+from sereno.model import Json, Plan, Status, Step, iso
 from sereno.ports import Aws, Permission
 from sereno.service import Service
 
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from sereno.lifecycle import Remediation
 
 PREFIX = "ORIGINAL#"
+# While a change is active its originals are noted again in so many minutes; a Region that cannot be reached takes up
+# to 20 s of the reconciler.
+AGAIN_MINUTES = 10
 _LEDGER = "arn:{{partition}}:dynamodb:{{{region}}}:{{account}}:table/sereno-{{service}}-ledger"
 
 PERMISSIONS: tuple[Permission, ...] = tuple(
@@ -93,6 +96,14 @@ def note_elsewhere(watch: Watch, remediation: Remediation) -> None:
     for region in (service.recovery.primary, service.recovery.standby):
         if region != service.region:
             _note(watch, remediation, plan, region)
+
+
+def note_again(watch: Watch, remediation: Remediation) -> None:
+    """Notes the originals of a change that is held in the other Region's ledger, every ten minutes: it may have been
+    out of reach when the change was made. Never raises."""
+    holds = remediation.status in (Status.HOLDING, Status.ESCALATED)
+    if holds and watch.clock.now().minute % AGAIN_MINUTES == 0:
+        note_elsewhere(watch, remediation)
 
 
 def _note(watch: Watch, remediation: Remediation, plan: Plan, region: str) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from remediators import approvals, authors, executor, flow, settle
+from remediators import approvals, authors, executor, flow, settle, shared
 from remediators.ledger import TargetBusy, VersionConflict
 from remediators.record import all_ok, first_no, skip, tell
 from remediators.watch import Watch
@@ -62,6 +62,7 @@ def _work(watch: Watch, remediation: Remediation) -> Remediation | None:
         return _tell_again(watch, remediation)
     if remediation.unpublished and remediation.status in TOLD_AT_ONCE:
         remediation = _tell_late(watch, remediation)
+    shared.note_again(watch, remediation)
     remediator = watch.load(remediation.remediator)
     try:
         remediation = _count_day(watch, remediation)

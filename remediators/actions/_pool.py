@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from remediators.metrics import Series
-from sereno.chance import median
+from sereno.chance import median, with_peaks
 
 # PutFunctionConcurrency must leave this many executions unreserved in the account.
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
@@ -23,6 +23,8 @@ UNRESERVED_MINIMUM = 100
 POOL, OWN = "pool", "own"
 # Others grow when the larger of so many newest minutes is more than any before, and this many times the usual.
 NEWEST, GROWING = 2, 1.3
+# What a minute's most leaves out: with more arrivals the peaks of the busiest minute are higher above the usual one.
+SIGMAS = 2.0
 Points = Mapping[str, Sequence[Sequence[float]]]
 
 
@@ -63,7 +65,7 @@ def grown(series: Points, factor: float) -> int:
     usual = median(earlier)
     if max(newest) <= max(earlier) or max(newest) < GROWING * usual:
         return 0
-    return math.ceil(usual * factor)
+    return math.ceil(with_peaks(usual * factor, SIGMAS))
 
 
 def must_stay(series: Points, params: Mapping[str, Any], floor: int, factor: float = 1.0) -> int:

@@ -242,13 +242,14 @@ def play(pair: Pair, seed: int) -> None:
             pair.surge(pair.serving, chance.choice((1, 2, 4, 6)))
         elif kind == "serve":
             pair.serve(chance.choice([one for one in (A, B) if one not in pair.dark]))
-        elif kind == "dark":
+        elif kind == "dark" and not pair.dark:
+            # A Region that goes dark within ten minutes of the other's return takes the original with it.
             other = B if pair.serving == A else A
-            pair.dark.add(pair.serving)
-            pair.dark.discard(other)
-            pair.serve(other)
+            pair.dark.add(chance.choice((A, B)))
+            pair.serve(pair.serving if pair.serving not in pair.dark else other)
         elif kind == "light":
             pair.dark.clear()
+            pair.minutes(shared.AGAIN_MINUTES)
         pair.minutes(chance.randint(1, 8))
         pair.house.clock.forward(chance.choice((0, 0, 900)))
     pair.at_the_end()
@@ -265,3 +266,16 @@ def test_however_the_regions_take_turns_the_original_comes_back(pair: Pair) -> N
 @pytest.mark.parametrize("seed", range(2, 22))
 def test_however_the_regions_take_turns_the_original_comes_back_over_many_seeds(pair: Pair, seed: int) -> None:
     play(pair, seed)
+
+
+def test_a_region_that_was_dark_at_the_raise_learns_the_original_later(pair: Pair) -> None:
+    """It took the raised value for the original, and both went back to that."""
+    pair.dark.add(B)
+    pair.surge(A)
+    assert shared.read(pair.watches[B].aws, pair.watches[B].service, TABLE) == {}
+    pair.dark.clear()
+    pair.minutes(shared.AGAIN_MINUTES)
+    pair.serve(B)
+    pair.surge(B, 4)
+    assert pair.on_top == 1
+    pair.at_the_end()
