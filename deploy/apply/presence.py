@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from deploy.apply import public_access
+from deploy.apply import fencing, public_access
 from deploy.apply.deployed import answer, describe
 from deploy.config_recovery import APEX
 from deploy.synth import witness
@@ -50,6 +50,7 @@ def look(aws: Aws, service: Service) -> Presence:
         *((True, one) for one in _apis(aws, service.apis)),
         *((True, one) for one in _stack(aws, service)),
         *((True, one) for advises, one in zone if not advises),
+        *((True, one) for one in fencing.look(aws, service)),
         *public_access.look(aws, service),
     ]
     return Presence(
