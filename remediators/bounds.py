@@ -3,7 +3,8 @@
 A plan comes from a ledger row, and whoever can write to the ledger can write one. IAM gives a role every function and
 table of the service; these bounds are narrower: one row, one target. A call passes when its operation is declared,
 it has a rule here, it carries no parameter beyond the rule's, and the resource it names is one that a permission of
-the remediator names once the remediation's target is put into it. Everything here is pure.
+the remediator names once the remediation's target is put into it. The value that it sets is the one that the step
+records, which is what people saw and approved; a raise lowers nothing. Everything here is pure.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from sereno.model import Call, Json, Plan, Reason, Target, Verdict
 from sereno.ports import Context, Permission, Remediator
 from sereno.service import Service
 
+# A change of these that lowers a value is none of theirs.
+RAISES = frozenset({"raise_concurrency", "raise_capacity"})
 # Stands on both sides of a comparison, so it need not be the real one.
 _PARTITION = "aws"
 
@@ -24,25 +27,29 @@ _PARTITION = "aws"
 @dataclass(frozen=True, slots=True)
 class Rule:
     """What a call of one operation may look like: the parameters it may carry, the resource that they name (an ARN
-    after its partition, or `*` where AWS knows no resource), and what else is wrong with it (empty: nothing)."""
+    after its partition, or `*` where AWS knows no resource), what else is wrong with it (empty: nothing), and whether
+    it sets a value that a step records."""
 
     parameters: frozenset[str]
     resource: Callable[[Json, Target], str]
     problem: Callable[[Json, Context], str] = lambda _params, _context: ""
+    sets: Callable[[Json, Any], bool] = lambda _params, _value: True
 
 
 def check_plan(remediator: Remediator, context: Context, plan: Plan) -> Verdict:
     """Whether every call of a plan, and every way back, lies within the bounds."""
     for step in plan.steps:
-        for call in (step.do, step.undo):
-            verdict = check_call(remediator, context, call) if call is not None else Verdict.yes()
+        if remediator.name in RAISES and _lowers(step.before, step.after):
+            return _no(f"{remediator.name} would lower {step.setting} from {step.before} to {step.after}"[:300])
+        for call, value in ((step.do, step.after), (step.undo, step.before)):
+            verdict = check_call(remediator, context, call, value) if call is not None else Verdict.yes()
             if not verdict.ok:
                 return verdict
     return Verdict.yes(f"{len(plan.steps)} steps on {context.target.name}")
 
 
-def check_call(remediator: Remediator, context: Context, call: Call) -> Verdict:
-    """Whether a call is one that the remediator declares, on the remediation's own target."""
+def check_call(remediator: Remediator, context: Context, call: Call, value: Any) -> Verdict:
+    """Whether a call is one that the remediator declares, on the remediation's own target, with its step's value."""
     operation, target = f"{call.service}.{call.operation}", context.target
     declared = [one for one in remediator.permissions if one.operation == operation]
     if not declared:
@@ -57,6 +64,8 @@ def check_call(remediator: Remediator, context: Context, call: Call) -> Verdict:
     try:
         resource = rule.resource(call.params, target)
         problem = rule.problem(call.params, context)
+        if not problem and not rule.sets(call.params, value):
+            problem = f"sets another value than the {str(value)[:100]} that the step records"
     except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
         return _no(f"{operation} has parameters of another shape: {type(error).__name__} {str(error)[:100]}")
     if problem:
@@ -64,6 +73,17 @@ def check_call(remediator: Remediator, context: Context, call: Call) -> Verdict:
     if not any(_covers(arn, resource) for one in declared for arn in _arns(one, context.service, target)):
         return _no(f"{operation} names {resource[:150]}, which is not {target.kind} {target.name}")
     return Verdict.yes(f"{operation} on {target.name}")
+
+
+def _lowers(before: Any, after: Any) -> bool:
+    """Whether any number of a setting would be less than it was; what was not set at all (None) is no number."""
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        return any(_lowers(units, after.get(name)) for name, units in before.items())
+    if isinstance(before, Sequence) and isinstance(after, Sequence) and not isinstance(before, str):
+        return any(_lowers(one, other) for one, other in zip(before, after, strict=False))
+    if before is None or isinstance(before, str):
+        return False
+    return not isinstance(after, int | float) or after < before
 
 
 def _no(detail: str) -> Verdict:
@@ -223,6 +243,47 @@ def _quota(params: Json, target: Target) -> str:
     return _arn("servicequotas", target, f"{_text(params['ServiceCode'])}/{_text(params['QuotaCode'])}")
 
 
+def _field(name: str) -> Callable[[Json, Any], bool]:
+    """A call that sets its value by one parameter."""
+    return lambda params, value: _same(params[name], value)
+
+
+def _same(one: object, other: object) -> bool:
+    """Equal, and both numbers: True is no 1."""
+    return one == other and not isinstance(one, bool)
+
+
+def _bounds_of_scaling(params: Json, value: Any) -> bool:
+    """The minimum and the maximum, as the step records both."""
+    return [params["MinCapacity"], params["MaxCapacity"]] == list(value)
+
+
+def _units(params: Json, value: Any) -> bool:
+    """Each number that a table's update carries is one of those that the step records."""
+    return all(any(_same(number, known) for known in value.values()) for number in _numbers(params))
+
+
+def _numbers(part: Any) -> Iterator[Any]:
+    """Every value that is no name."""
+    if isinstance(part, Mapping):
+        for name, inner in part.items():
+            if name not in ("TableName", "IndexName"):
+                yield from _numbers(inner)
+    elif isinstance(part, list | tuple):
+        for inner in part:
+            yield from _numbers(inner)
+    else:
+        yield part
+
+
+def _share(params: Json, value: Any) -> bool:
+    """The shares are the step's and the rest; where the records are the switch themselves, all or nothing."""
+    weights = [change["ResourceRecordSet"]["Weight"] for change in params["ChangeBatch"]["Changes"]]
+    whole = sum(weights) == 100 if len(weights) == 2 else False
+    own = value in weights if isinstance(value, int) and not isinstance(value, bool) else sorted(weights) == [0, 100]
+    return whole and own
+
+
 def _names(*parameters: str) -> frozenset[str]:
     return frozenset(parameters)
 
@@ -232,6 +293,7 @@ RULES: Mapping[str, Rule] = {
         _names("ServiceNamespace", "ResourceId", "ScalableDimension", "MinCapacity", "MaxCapacity"),
         lambda params, target: _arn("application-autoscaling", target, f"scalable-target/{params['ResourceId']}"),
         _own_scaling,
+        _bounds_of_scaling,
     ),
     "dynamodb.delete_item": Rule(_names("TableName", "Key"), _ledger, _own_row),
     "dynamodb.put_item": Rule(_names("TableName", "Item"), _ledger, _own_row),
@@ -245,16 +307,27 @@ RULES: Mapping[str, Rule] = {
         ),
         _table,
         _updates_alone,
+        _units,
     ),
-    "lambda.delete_function_concurrency": Rule(_names("FunctionName"), _function),
-    "lambda.put_function_concurrency": Rule(_names("FunctionName", "ReservedConcurrentExecutions"), _function),
+    "lambda.delete_function_concurrency": Rule(
+        _names("FunctionName"), _function, sets=lambda _params, value: value is None
+    ),
+    "lambda.put_function_concurrency": Rule(
+        _names("FunctionName", "ReservedConcurrentExecutions"),
+        _function,
+        sets=_field("ReservedConcurrentExecutions"),
+    ),
     "lambda.put_provisioned_concurrency_config": Rule(
-        _names("FunctionName", "Qualifier", "ProvisionedConcurrentExecutions"), _alias
+        _names("FunctionName", "Qualifier", "ProvisionedConcurrentExecutions"),
+        _alias,
+        sets=_field("ProvisionedConcurrentExecutions"),
     ),
-    "route53.change_resource_record_sets": Rule(_names("HostedZoneId", "ChangeBatch"), _zone, _own_records),
+    "route53.change_resource_record_sets": Rule(_names("HostedZoneId", "ChangeBatch"), _zone, _own_records, _share),
     "s3.delete_object": Rule(_names("Bucket", "Key"), _object),
     "s3.put_object": Rule(_names("Bucket", "Key", "Body", "ContentType", "CacheControl"), _object),
-    "service-quotas.request_service_quota_increase": Rule(_names("ServiceCode", "QuotaCode", "DesiredValue"), _quota),
+    "service-quotas.request_service_quota_increase": Rule(
+        _names("ServiceCode", "QuotaCode", "DesiredValue"), _quota, sets=_field("DesiredValue")
+    ),
 }
 """An operation that no rule describes is refused: a remediator with a new one adds its rule here."""
 

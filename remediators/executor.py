@@ -207,7 +207,7 @@ def _do(
 ) -> Verdict:
     """One call, if it is within the bounds and the live value is still the expected one; nothing if it is
     already the wanted one."""
-    bound = bounds.check_call(remediator, context, call)
+    bound = bounds.check_call(remediator, context, call, wanted)
     if not bound.ok:
         return bound
     live: Json = remediator.read(watch.aws, context)

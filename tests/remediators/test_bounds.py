@@ -47,8 +47,18 @@ def context(target, service=SERVICE):
     return Context(service, Play("x", ()), target, None, {})  # type: ignore[arg-type]
 
 
-def judge(name, target, service, operation, params, *, of=SERVICE):
-    return bounds.check_call(load(name), context(target, of), Call(service, operation, params))
+# What a genuine step records beside the calls of these tests.
+VALUES = {
+    "put_function_concurrency": 5,
+    "register_scalable_target": [1, 2],
+    "update_table": {"read": 200, "write": 20},
+    "change_resource_record_sets": 1,
+}
+
+
+def judge(name, target, service, operation, params, *, of=SERVICE, value="as recorded"):
+    value = VALUES.get(operation) if value == "as recorded" else value
+    return bounds.check_call(load(name), context(target, of), Call(service, operation, params), value)
 
 
 def put(name="techmoda-read", **more):
@@ -70,9 +80,22 @@ def scaling(resource, namespace="dynamodb", dimension="dynamodb:table:ReadCapaci
 
 
 def weights(name="s.a.example", value="w.example", region=REGION, action="UPSERT", kind="CNAME"):
-    record = {"Name": name, "Type": kind, "SetIdentifier": region, "Weight": 1, "TTL": 20}
-    record["ResourceRecords"] = [{"Value": value}]
-    return {"HostedZoneId": "Z1", "ChangeBatch": {"Changes": [{"Action": action, "ResourceRecordSet": record}]}}
+    rest = {"w.example": (STANDBY, "c.example")}.get(value, (REGION, "w.example"))
+    changes = [
+        {
+            "Action": action,
+            "ResourceRecordSet": {
+                "Name": name,
+                "Type": kind,
+                "SetIdentifier": where,
+                "Weight": weight,
+                "TTL": 20,
+                "ResourceRecords": [{"Value": host}],
+            },
+        }
+        for where, host, weight in ((region, value, 1), (*rest, 99))
+    ]
+    return {"HostedZoneId": "Z1", "ChangeBatch": {"Changes": changes}}
 
 
 IN_STANDBY = replace(SERVICE, regions=(STANDBY, REGION))
@@ -112,6 +135,75 @@ def test_what_a_remediator_plans_on_its_own_target_passes(name, target, service,
 def test_what_the_standby_plans_passes(name, target, service, operation, params):
     verdict = judge(name, target, service, operation, params, of=IN_STANDBY)
     assert verdict.ok, verdict.detail
+
+
+def units(read, write=20, **more):
+    return {"TableName": "techmoda-products", "ProvisionedThroughput": {"Read": read, "Write": write}, **more}
+
+
+INDEX = [{"Update": {"IndexName": "by-brand", "ProvisionedThroughput": {"Read": 9, "Write": 20}}}]
+OTHER_VALUES = [
+    ("raise_concurrency", FUNCTION, "lambda", "put_function_concurrency", put(ReservedConcurrentExecutions=0), 240),
+    ("raise_concurrency", FUNCTION, "lambda", "put_function_concurrency", put(ReservedConcurrentExecutions=241), 240),
+    ("raise_concurrency", FUNCTION, "lambda", "put_function_concurrency", put(ReservedConcurrentExecutions=True), 1),
+    ("raise_concurrency", FUNCTION, "lambda", "delete_function_concurrency", {"FunctionName": "techmoda-read"}, 120),
+    (
+        "raise_capacity",
+        TABLE,
+        "application-autoscaling",
+        "register_scalable_target",
+        {**scaling("table/techmoda-products"), "MaxCapacity": 40_000},
+        [1, 2],
+    ),
+    ("raise_capacity", TABLE, "dynamodb", "update_table", units(40_000), {"read": 200, "write": 20}),
+    (
+        "raise_capacity",
+        TABLE,
+        "dynamodb",
+        "update_table",
+        units(200, GlobalSecondaryIndexUpdates=INDEX),
+        {"read": 200},
+    ),
+    ("fail_back", BACK, "route53", "change_resource_record_sets", weights(), 100),
+]
+
+
+@pytest.mark.parametrize(("name", "target", "service", "operation", "params", "value"), OTHER_VALUES)
+def test_a_call_that_sets_another_value_than_its_step_records_is_refused(
+    name, target, service, operation, params, value
+):
+    """What people read and approve is the step's value: a call beside it with another one is forged."""
+    of = SERVICE if target.region == REGION else IN_STANDBY
+    verdict = judge(name, target, service, operation, params, of=of, value=value)
+    assert verdict.reason is Reason.NOT_PERMITTED
+    assert "sets another value than" in verdict.detail
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "ok"),
+    [(120, 240, True), (120, 5, False), (None, 5, True), (120, 120, True), (120, None, False)],
+)
+def test_a_raise_lowers_nothing(before, after, ok):
+    call = Call("lambda", "put_function_concurrency", put(ReservedConcurrentExecutions=after))
+    back = (
+        Call("lambda", "put_function_concurrency", put(ReservedConcurrentExecutions=before))
+        if before is not None
+        else Call("lambda", "delete_function_concurrency", {"FunctionName": "techmoda-read"})
+    )
+    plan = Plan((Step(call, "w", "reserved concurrency", before, after, back),), "forged")
+    verdict = bounds.check_plan(load("raise_concurrency"), context(FUNCTION), plan)
+    assert verdict.ok is ok, verdict.detail
+
+
+def test_a_raise_of_a_table_lowers_no_lane_of_it():
+    def judged(after):
+        call = Call("dynamodb", "update_table", units(after["read"], after["write"]))
+        back = Call("dynamodb", "update_table", units(200, 20))
+        step = Step(call, "w", "capacity", {"read": 200, "write": 20}, after, back)
+        return bounds.check_plan(load("raise_capacity"), context(TABLE), Plan((step,), "forged"))
+
+    assert judged({"read": 400, "write": 20}).ok
+    assert "would lower capacity" in judged({"read": 400, "write": 1}).detail
 
 
 FORGED = [
@@ -222,7 +314,7 @@ def test_whatever_a_row_says_a_function_changes_only_as_its_own_target(
     service, method = operation.split(".")
     target = Target(kind, "techmoda-read", region, ACCOUNT)
     params = {**put(name), **extra} if method == "put_function_concurrency" else {"FunctionName": name, **extra}
-    verdict = judge(remediator, target, service, method, params)
+    verdict = judge(remediator, target, service, method, params)  # with the value that a step records
     allowed = (
         remediator == "raise_concurrency"
         and operation in ("lambda.put_function_concurrency", "lambda.delete_function_concurrency")
@@ -245,7 +337,7 @@ def forge(house, *, remediator="raise_concurrency", call, undo=None, target=None
     """Writes a row as somebody would who can write to the ledger: the reconciler finds it due."""
     signal, now = house.signal(), house.clock.now()
     genuine = flow.new(house.watch, signal, remediator, target or signal.target)
-    step = Step(call, "forged", "reserved concurrency", 120, 5, undo or call)
+    step = Step(call, "forged", "reserved concurrency", 5, 5, undo or call)
     row = replace(
         genuine,
         id=f"forged-{status}-{call.operation}",
@@ -300,7 +392,7 @@ def test_a_forged_way_back_is_refused_too(house, status):
 def test_a_genuine_plan_of_which_one_call_is_forged_is_not_begun(house):
     good = Call("lambda", "put_function_concurrency", put())
     remediation = forge(house, call=good)
-    plan = Plan((Step(good, "w", "reserved concurrency", 120, 5, good), Step(OTHER, "w", "x", 1, 2)), "forged")
+    plan = Plan((Step(good, "w", "reserved concurrency", 5, 5, good), Step(OTHER, "w", "x", 1, 2)), "forged")
     verdict = bounds.check_plan(
         load("raise_concurrency"), house.watch.context(remediation, load("raise_concurrency")), plan
     )
