@@ -147,11 +147,12 @@ def machine(make_life, event, fault) -> type[RuleBasedStateMachine]:
 
 
 @pytest.mark.filterwarnings("ignore::hypothesis.errors.NonInteractiveExampleWarning")
-def test_whatever_happens_in_whatever_order_everything_comes_to_its_end(make_life, event, fault):
+@pytest.mark.parametrize("examples", [40, pytest.param(500, marks=pytest.mark.evidence)])
+def test_whatever_happens_in_whatever_order_everything_comes_to_its_end(make_life, event, fault, examples):
     run_state_machine_as_test(
         machine(make_life, event, fault),
         settings=settings(
-            max_examples=150,
+            max_examples=examples,
             stateful_step_count=20,
             deadline=None,
             database=None,

@@ -131,10 +131,21 @@ def prober_url(watch: Watch) -> str:
     return recovery.urls[PRIMARY]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(events)
 @example([(("cut", (STANDBY, PRIMARY)), 1), (("dark", None), 6), (("back", None), 1)])
 def test_on_any_night_traffic_moves_by_two_vantages_once_and_never_back_by_itself(happenings):
+    live(happenings)
+
+
+@pytest.mark.evidence
+@settings(max_examples=1000, deadline=None)
+@given(events)
+def test_on_a_thousand_nights_traffic_moves_by_two_vantages_once_and_never_back_by_itself(happenings):
+    live(happenings)
+
+
+def live(happenings):
     night = Night()
     night.tries(8)
     for (name, what), count in happenings:
@@ -142,7 +153,7 @@ def test_on_any_night_traffic_moves_by_two_vantages_once_and_never_back_by_itsel
         night.tries(count)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     st.lists(st.floats(-120, 120), min_size=3, max_size=3),
     st.integers(0, 11),
@@ -157,7 +168,7 @@ def test_whatever_the_clocks_say_a_dark_region_is_left(skews, late):
     assert night.regions.switched
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.sampled_from([STANDBY, WITNESS, None]), st.integers(0, 20))
 def test_a_region_that_serves_is_never_left(cut_off, count):
     """Whoever cannot see it, and though the regions cannot see each other."""
