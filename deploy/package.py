@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy import iam, package_botocore, package_slim, package_trace
-from remediators import registry
+from remediators import parity, region_settings, registry
 from sereno.errors import SerenoError
 from sereno.model import Json
 from sereno.ports import Remediator
@@ -57,6 +57,7 @@ RUNTIME_OPERATIONS = (
     *(one.operation for one in iam.ROUND),
     *_NOTIFIER,
     *_SELF_TEST,
+    *(one.operation for one in (*parity.PERMISSIONS, *region_settings.TELLS)),
     "dynamodb.describe_continuous_backups",
     *_XRAY,
 )

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy import config, package, package_botocore, synth
-from remediators import registry
+from deploy import config, iam, package, package_botocore, synth
+from remediators import parity, prober, region_settings, registry
 from sereno.errors import InvalidInput
 from sereno.service import Service
 
@@ -115,6 +115,15 @@ def test_trimmed_clients_still_send_what_aws_expects(seen):
     assert json.loads(concurrency[2]) == {"ReservedConcurrentExecutions": 240}
     assert transaction[1] == "https://dynamodb.eu-west-1.amazonaws.com/"
     assert json.loads(transaction[2])["TransactItems"][0]["Put"]["Item"] == {"pk": {"S": "x"}}
+
+
+def test_clients_know_all_that_any_function_of_two_regions_may_call():
+    """A client that does not know an operation has no such method: the permission alone is of no use."""
+    known = set(package.operations(registry.all_remediators()))
+    needed = (parity.PERMISSIONS, region_settings.TELLS, prober.PRIMARY, prober.STANDBY, prober.WITNESS, iam.COMMON)
+    # Lambda delivers to the destination itself, and the daemon beside the function sends the segments.
+    others = {"sqs.send_message", "xray.put_trace_segments", "xray.put_telemetry_records"}
+    assert {one.operation for each in needed for one in each} <= known | others
 
 
 def test_clients_know_only_what_is_used(seen):
