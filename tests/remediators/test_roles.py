@@ -128,6 +128,10 @@ def test_what_was_asked_of_an_incident_is_carried_out_by_the_reconciler_once(hou
     assert (incident.owner, incident.muted_until, incident.asks) == ("ana", until, ())
     said = [(one.phase, one.by) for one in book.events(raised.incident) if one.by != "sereno"]
     assert said == [("ACKNOWLEDGED", "ana"), ("MUTED", "ben")]
+    with pytest.raises(Refused, match="while a change of it is active"):
+        book.ask(raised.incident, "resolve", "ana")
+    house.books.wish(raised.id, "keep", "ana", house.clock.now())
+    house.rounds(1)
     book.ask(raised.incident, "resolve", "ana")
     house.rounds(1)
     assert book.get(raised.incident).resolved_by == "ana"
