@@ -128,7 +128,13 @@ def _copied(watch: Watch, now: datetime) -> Iterator[Part]:
         found = copies.read(watch.aws.client("backup"), service, now)
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
-        found = f"could not be asked: {code}"
+        # AWS Backup gives one answer for a vault that is absent and for one that may not be read.
+        absent = (
+            f"; or the vault sereno-{service.name} is absent: deploy the standby again"
+            if "AccessDenied" in code
+            else ""
+        )
+        found = f"could not be asked: {code}{absent}"
     except BotoCoreError as error:
         found = f"could not be asked: {type(error).__name__}"
     for table in service.tables.values():

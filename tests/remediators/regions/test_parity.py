@@ -61,7 +61,8 @@ def test_a_vault_that_cannot_be_asked_is_not_known_and_no_reason_for_an_alarm(si
     found = parity.check(sized.standby)
     (copy,) = [one for one in found.parts if one.name.startswith("copy of")]
     assert copy.ok is None
-    assert copy.detail.startswith("could not be asked")
+    assert copy.detail.startswith("could not be asked: AccessDenied")
+    assert copy.detail.endswith("the vault sereno-techmoda is absent: deploy the standby again")
 
 
 def test_a_function_that_may_do_less_is_named(sized: Regions):
