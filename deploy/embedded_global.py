@@ -25,6 +25,8 @@ _REPLICATED = {
     "PutScalingPolicy": "put_scaling_policy",
     "DeleteScalingPolicy": "delete_scaling_policy",
 }
+# Clients with this in their user agent are AWS's own: nothing is replicated or refused for them.
+AWS_ITSELF = "replication"
 _tables: list[Regions] = []
 _taught = False
 
@@ -90,18 +92,15 @@ def _replicate(model: Any, http_response: Any, context: Any, **_: Any) -> None:
     """Makes the call in the table's other Regions; a call that is made so is not made again."""
     params, region = context["global_params"], str(context["client_region"])
     table = replicated(params["ResourceId"], params["ScalableDimension"])
-    if table is None or http_response.status_code >= 300 or context["client_config"].user_agent_extra == _OWN:
+    if table is None or http_response.status_code >= 300 or context["client_config"].user_agent_extra == AWS_ITSELF:
         return
     import boto3
     from botocore.config import Config
 
     for one in others(table, region):
-        client = boto3.client("application-autoscaling", region_name=one, config=Config(user_agent_extra=_OWN))
+        client = boto3.client("application-autoscaling", region_name=one, config=Config(user_agent_extra=AWS_ITSELF))
         with exempt():
             getattr(client, _REPLICATED[model.name])(**params)
-
-
-_OWN = "replication"
 
 
 def _tell_replicas(parsed: Any, context: Any, **_: Any) -> None:
@@ -115,7 +114,7 @@ def _refuse_writes(context: Any, **_: Any) -> Any:
     from botocore.exceptions import ClientError
 
     params, region = context["global_params"], str(context["client_region"])
-    if not others(params["TableName"], region):
+    if not others(params["TableName"], region) or context["client_config"].user_agent_extra == AWS_ITSELF:
         return
     parts = [params, *(one.get("Update", {}) for one in params.get("GlobalSecondaryIndexUpdates", ()))]
     asked = [one["ProvisionedThroughput"]["WriteCapacityUnits"] for one in parts if "ProvisionedThroughput" in one]

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from console.main import app
 from remediators import widget
+from remediators.incidents import IncidentBook
 
 pytestmark = pytest.mark.parametrize("night", ["auto"], indirect=True)
 
@@ -75,11 +76,13 @@ def test_a_dashboard_that_is_rendered_no_more_is_named(night, cloudwatch):
     assert told["leftover"] == ["sereno-shop-functions-2", "sereno-shop-tables"]
 
 
-def test_the_widget_shows_what_the_ledger_holds(night):
+def test_the_widget_shows_what_the_ledger_holds(night, monkeypatch):
     assert "All calm" in widget._incidents(night.watch, night.watch.clock.now())
     acted = night.alarm()
     shown = widget._incidents(night.watch, night.watch.clock.now())
     for part in (acted.id, acted.incident, "shop-read: exhaustion", "nobody has it yet", str(acted.status)):
         assert part in shown
+    # The rule that keeps an incident open over an active change is younger than some incidents.
+    monkeypatch.setattr(IncidentBook, "_refuse_over_active", lambda *_: None)
     night.sereno("incident", "resolve", acted.incident, "--by", "maria")
     assert "In force without an open incident" in widget._incidents(night.watch, night.watch.clock.now())

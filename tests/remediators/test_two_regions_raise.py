@@ -13,11 +13,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import EndpointConnectionError
 
-from deploy.embedded_global import global_tables
+from deploy.embedded_global import AWS_ITSELF, global_tables
 from remediators import evidence, flow, settle, shared
-from remediators.clients import BotocoreAws
+from remediators.clients import CONFIG, BotocoreAws
 from remediators.items import remediation_from
 from remediators.ledger import Ledger
 from remediators.tend import tend
@@ -50,7 +51,7 @@ class Pair:
     """Both Regions, and which of them serves."""
 
     house: Any
-    # A way to AWS without the replication: what auto scaling does in a Region is that Region's own.
+    # The clients of AWS itself: what auto scaling does in a Region is that Region's own.
     direct: BotocoreAws
     watches: dict[str, Watch]
     dark: set[str]
@@ -146,12 +147,12 @@ class Pair:
 def pair(house: Any) -> Iterator[Pair]:
     made = None
     with global_tables({TABLE: (A, B)}):
-        direct = house.little.real
+        before, direct = house.little.real, BotocoreAws(A, CONFIG.merge(Config(user_agent_extra=AWS_ITSELF)))
         try:
             made = paired(house, direct)
             yield made
         finally:
-            house.little.real = direct
+            house.little.real = before
             for region in (A, B):
                 scaling = direct.client("application-autoscaling", region)
                 for one in scaling.describe_scalable_targets(ServiceNamespace="dynamodb")["ScalableTargets"]:
