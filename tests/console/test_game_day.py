@@ -169,6 +169,7 @@ def shut_out_nobody(lived, chromium, address, path, pairs):
         context.close()
 
 
+@pytest.mark.evidence
 def test_pictures_can_be_taken(lived, chromium, address, tmp_path):
     page = chromium.new_page(viewport=PHONE, color_scheme="dark")
     page.goto(f"{address}/incidents")
