@@ -19,6 +19,7 @@ from deploy import synth as synthesis
 from deploy.apply import room
 from deploy.synth import fleet
 from remediators import registry
+from remediators.actions._pool import UNRESERVED_MINIMUM
 from sereno.errors import InvalidInput, Problem
 from sereno.model import Json
 from sereno.service import Play, Service
@@ -78,7 +79,7 @@ def _notes(service: Service, own: int) -> Iterator[str]:
         return
     yield (
         f"Sereno's own functions reserve {own} executions for this service; the account must have them and "
-        f"{room.UNRESERVED_FLOOR} more unreserved, or deploying fails (sereno plan looks; without: ownConcurrency)"
+        f"{UNRESERVED_MINIMUM} more unreserved, or deploying fails (sereno plan looks; without: ownConcurrency)"
     )
 
 

@@ -276,7 +276,7 @@ def arns(template: str, service: Service) -> tuple[str, ...]:
         "service": service.name,
     }
     if names.intersection(_OF_RECOVERY):
-        regional = _of_recovery(service)
+        regional = service.recovery_places
         if not all(regional.get(name) for name in names.intersection(_OF_RECOVERY)):
             return ()
         fixed |= regional
@@ -294,23 +294,6 @@ def arns(template: str, service: Service) -> tuple[str, ...]:
         declared = getattr(service, _EXPANDED[kind]).values()
         found = [{**values, kind: one.name} for values in found for one in declared]
     return tuple(dict.fromkeys(template.format(**values) for values in found))
-
-
-def _of_recovery(service: Service) -> dict[str, str]:
-    recovery = service.recovery
-    if recovery is None:
-        return {}
-    canary = service.tables[recovery.canary].name if recovery.canary else ""
-    return {
-        "standby": recovery.standby,
-        "primary": recovery.primary,
-        "bucket": recovery.bucket,
-        "zone": recovery.zone,
-        "weighted": recovery.zone if recovery.strategy == "weighted" else "",
-        "canary": canary,
-        # A condition compares the name as Route 53 normalises it: lower case, without the last dot.
-        "shares": recovery.shares.lower().rstrip("."),
-    }
 
 
 @lru_cache(maxsize=1024)

@@ -142,18 +142,7 @@ def _of_target(service: Service, target: Target) -> dict[str, str]:
 
 
 def _of_recovery(service: Service) -> dict[str, str]:
-    recovery = service.recovery
-    if recovery is None:
-        return {}
-    named = {
-        "standby": recovery.standby,
-        "primary": recovery.primary,
-        "bucket": recovery.bucket,
-        "zone": recovery.zone,
-        "weighted": recovery.zone if recovery.strategy == "weighted" else "",
-        "canary": service.tables[recovery.canary].name if recovery.canary else "",
-    }
-    return {place: name for place, name in named.items() if name}
+    return {place: name for place, name in service.recovery_places.items() if name}
 
 
 # -- the rules, an operation each

@@ -253,8 +253,4 @@ def _places(service: Service) -> dict[str, str]:
     region = service.region
     area = "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws"
     places = {"partition": area, "region": region, "account": service.account, "service": service.name}
-    if service.recovery:
-        places |= {name: getattr(service.recovery, name) for name in ("standby", "primary", "bucket", "zone")}
-        places["weighted"] = service.recovery.zone if service.recovery.strategy == "weighted" else ""
-        places["shares"] = service.recovery.shares.lower().rstrip(".")
-    return places
+    return places | service.recovery_places

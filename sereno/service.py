@@ -397,6 +397,24 @@ class Service:
     queues: Mapping[str, Queue] = field(default_factory=dict)
 
     @property
+    def recovery_places(self) -> dict[str, str]:
+        """What the places of a permission that only a second Region gives stand for (`ports.Permission`). Nothing
+        without one; an empty value where the service has no such thing."""
+        recovery = self.recovery
+        if recovery is None:
+            return {}
+        return {
+            "standby": recovery.standby,
+            "primary": recovery.primary,
+            "bucket": recovery.bucket,
+            "zone": recovery.zone,
+            "weighted": recovery.zone if recovery.strategy == "weighted" else "",
+            "canary": self.tables[recovery.canary].name if recovery.canary else "",
+            # A condition compares the name as Route 53 normalises it: lower case, without the last dot.
+            "shares": recovery.shares.lower().rstrip("."),
+        }
+
+    @property
     def addresses(self) -> dict[str, str]:
         """Every email address that is subscribed, with the contact of the escalation whose it is (empty: it hears of
         everything)."""

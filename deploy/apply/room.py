@@ -13,14 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from deploy.apply.deployed import answer
+from remediators.actions._pool import UNRESERVED_MINIMUM
 from sereno.errors import Problem
 from sereno.model import Json
 from sereno.ports import Aws
 from sereno.service import Service
 
-# What must stay unreserved of an account's concurrency; Lambda refuses what would leave less.
-# https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
-UNRESERVED_FLOOR = 100
 # The names of Sereno's functions, in every service's stack, begin like this (`deploy.synth.names`).
 PREFIX = "sereno-"
 _GONE = frozenset({"ResourceNotFoundException"})
@@ -47,7 +45,7 @@ class Room:
     @property
     def spare(self) -> int:
         """What may still be reserved in the account."""
-        return max(0, self.unreserved - UNRESERVED_FLOOR)
+        return max(0, self.unreserved - UNRESERVED_MINIMUM)
 
     @property
     def is_short(self) -> bool:
@@ -106,7 +104,7 @@ def problems(room: Room | None) -> list[Problem]:
     )
     fix = (
         f"more concurrent executions must be reserved for Sereno's {room.functions} functions, and the account can "
-        f"spare {room.spare} (it has {room.quota}, of which {UNRESERVED_FLOOR} stay unreserved{others}); "
+        f"spare {room.spare} (it has {room.quota}, of which {UNRESERVED_MINIMUM} stay unreserved{others}); "
         "fix: ask for more under Service Quotas, Lambda, Concurrent executions, "
         f"or set ownConcurrency: unreserved. {WEAKER}"
     )
@@ -120,12 +118,12 @@ def declared_problems(service: Service, own: int) -> list[Problem]:
         return []
     quota = service.quotas.concurrency
     declared = sum(one.reserved or 0 for one in service.functions.values())
-    spare = max(0, quota - declared - UNRESERVED_FLOOR)
+    spare = max(0, quota - declared - UNRESERVED_MINIMUM)
     if own <= spare:
         return []
     reserved = f" and {declared} are reserved for the service's own functions" if declared else ""
     fix = (
-        f"leaves {spare} executions to reserve ({UNRESERVED_FLOOR} stay unreserved{reserved}), and Sereno's own "
+        f"leaves {spare} executions to reserve ({UNRESERVED_MINIMUM} stay unreserved{reserved}), and Sereno's own "
         f"functions reserve {own}; fix: ask for more under Service Quotas, Lambda, Concurrent executions, "
         f"or set ownConcurrency: unreserved. {WEAKER}"
     )
